@@ -1,0 +1,81 @@
+# Everything a checkout needs. `make serve` and `make test` work on a machine that has only Python and make.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+PY := $(VENV)/bin/python
+SOURCES := $(patsubst %/__init__.py,%,$(wildcard $(addsuffix /__init__.py,protocol collab rest storage codraw)))
+OLD_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+.PHONY: help serve test lint format lock wheel clean
+
+help:
+	@echo "make serve    run codraw on http://127.0.0.1:8080/ (development mode)"
+	@echo "make test     lint, types and the whole test suite"
+	@echo "make lint     lint and types alone;  make format  lets ruff rewrite"
+	@echo "make wheel    dist/codraw-*.whl"
+	@echo "make lock     pin the newest versions pyproject.toml allows"
+	@echo "make clean    remove everything that was built"
+
+serve: $(VENV)/.runtime
+	@exec $(PY) -m codraw serve --dev $(ARGS)
+
+# The linters run first: they are quick, and what they find often explains the failures that follow. They do not
+# keep the tests from running: one run shows everything there is to repair.
+test: $(VENV)/.dev
+	@$(MAKE) --no-print-directory lint; style=$$?; \
+	echo "== pytest"; $(PY) -m pytest -n auto $(ARGS); tests=$$?; \
+	if [ $$style -ne 0 ]; then echo "error: lint or types failed, see above the tests" >&2; fi; \
+	exit $$((style || tests))
+
+lint: $(VENV)/.dev
+	@echo "== ruff check";  $(PY) -m ruff check .; check=$$?; \
+	echo "== ruff format"; $(PY) -m ruff format --check .; format=$$?; \
+	echo "== mypy";        $(PY) -m mypy $(SOURCES); types=$$?; \
+	exit $$((check || format || types))
+
+format: $(VENV)/.dev
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+wheel: $(VENV)/.dev
+	$(PY) -m build --wheel --no-isolation
+
+# uv resolves for all platforms at once; it lives in an environment of its own because nothing else needs it.
+# The dev lock takes the runtime lock as constraint, so that tests run on the versions users get.
+lock: $(VENV)/.uv
+	@for lock in "requirements.lock" "requirements-dev.lock --extra dev -c requirements.lock"; do \
+	  UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/uv/bin/uv pip compile --quiet --upgrade --universal \
+	    --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 \
+	    pyproject.toml -o $$lock || exit 1; \
+	done
+
+clean:
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -not -path './web/node_modules/*' -prune -exec rm -rf {} +
+
+$(PY):
+	@for python in "$(PYTHON)" python3.13 python3.12 python3.11 python3; do \
+	  if [ -n "$$python" ] && command -v "$$python" >/dev/null && "$$python" -c '$(OLD_ENOUGH)' 2>/dev/null; then \
+	    echo "== $(VENV) with $$("$$python" --version)"; \
+	    "$$python" -m venv --clear $(VENV) && exit 0; \
+	    echo "error: $$python cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; \
+	  fi; \
+	done; \
+	echo "error: codraw needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python" >&2; exit 1
+
+# A stamp is newer than its lock as long as the environment holds what the lock says.
+$(VENV)/.runtime: requirements.lock $(PY)
+	@echo "== installing requirements.lock"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(PY)
+	@echo "== installing requirements-dev.lock"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.uv: | $(PY)
+	@$(PY) -m venv $(VENV)/uv && $(VENV)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@

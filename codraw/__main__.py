@@ -1,0 +1,5 @@
+"""`python -m codraw` is `codraw`."""
+
+from codraw.cli import main
+
+main()

@@ -1,0 +1,67 @@
+"""What keeps these settings from being served, one sentence each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from codraw.settings import SQLITE, Settings, unknown_names
+
+SECRET_BYTES = 32
+# Words of the secrets that stand in tutorials, sample files and other servers' defaults.
+PLACEHOLDER = re.compile(r"change[-_ ]?(me|this|it|in)|your[-_ ].*(secret|key)|(secret|key).*example|placeholder", re.I)
+
+
+def refusals(settings: Settings) -> list[str]:
+    """Why `codraw serve` refuses to start with `settings`; empty when it does not."""
+    return [*_this_version(settings), *_contradictions(settings), *_production(settings)]
+
+
+def _this_version(settings: Settings) -> Iterator[str]:
+    if settings.workers > 1:
+        yield "More than one worker needs PostgreSQL and Redis, which are not in this version."
+    if settings.redis_url is not None:
+        yield "Redis carries news between workers, of which there is one: it is not in this version."
+    if settings.store_url.startswith(("postgresql://", "postgres://")):
+        yield "PostgreSQL as a store is not in this version."
+    elif not settings.store_url.startswith(SQLITE) or settings.store_url == SQLITE:
+        yield "CODRAW_STORE_URL must look like sqlite:///codraw.db; other stores are not in this version."
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    for smaller, larger in (
+        ("max_cell_bytes", "max_diagram_bytes"),
+        ("max_cells_per_operation", "max_cells_per_diagram"),
+        ("max_sockets_per_user", "max_sockets_per_session"),
+    ):
+        if getattr(settings, smaller) > getattr(settings, larger):
+            yield f"CODRAW_{smaller.upper()} is larger than CODRAW_{larger.upper()}."
+    if settings.secret_key is not None and len(settings.secret_key.get_secret_value().encode()) < SECRET_BYTES:
+        yield f"CODRAW_SECRET_KEY is shorter than {SECRET_BYTES} bytes."
+
+
+def _production(settings: Settings) -> Iterator[str]:
+    if settings.development:
+        return
+    if settings.secret_key is None:
+        yield "CODRAW_SECRET_KEY is not set: production needs a secret of its own (or start with --dev)."
+    elif is_known(settings.secret_key.get_secret_value()):
+        yield "CODRAW_SECRET_KEY is a default or a placeholder that others know."
+    if settings.public_url is None:
+        yield "CODRAW_PUBLIC_URL is not set: production needs the address by which clients reach it."
+    elif not settings.public_url.startswith("https://"):
+        yield "CODRAW_PUBLIC_URL must start with https:// in production: tokens would travel in the open."
+    if "*" in settings.allowed_origins:
+        yield "CODRAW_ALLOWED_ORIGINS lists *, which lets every site act for its visitors."
+
+
+def is_known(secret: str) -> bool:
+    return PLACEHOLDER.search(secret) is not None or len(set(secret)) < 8
+
+
+def warnings() -> list[str]:
+    """What is strange, but does not keep the server from running."""
+    return [
+        f"{name} is not a setting" + (f"; did you mean {nearest}?" if nearest else ".")
+        for name, nearest in unknown_names().items()
+    ]

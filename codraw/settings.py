@@ -1,0 +1,206 @@
+"""What can be set: `CODRAW_*` variables, `.env` and secret files, read once into one frozen value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from protocol.values import Limits
+
+PREFIX = "CODRAW_"
+FROM_FILES = ("secret_key", "store_url", "redis_url")
+"""Settings that may hold a password, and that `CODRAW_<NAME>_FILE` therefore reads from a file."""
+NOT_SETTINGS = ("CODRAW_TEST_", "CODRAW_REQUIRE")
+"""What the test suite reads under the same prefix."""
+SQLITE = "sqlite:///"
+
+Mode = Literal["development", "production"]
+Count = Annotated[int, Field(ge=1)]
+
+
+class SettingsRefused(Exception):
+    """The settings cannot be read. `sentences` says why, one each; none shows a value."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__("\n".join(sentences))
+        self.sentences = sentences
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    mode: Mode = Field("production", description="development or production; --dev is development")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    workers: Count = Field(1, description="number of server processes")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    store_url: str = Field("sqlite:///codraw.db", description="sqlite:///file, with four slashes absolute")
+    redis_url: str | None = Field(None, description="carries news between workers")
+
+    secret_key: SecretStr | None = Field(None, description="signs tokens; at least 32 bytes")
+    public_url: str | None = Field(None, description="address by which clients reach this server, https://…")
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="other origins, separated by commas")
+    require_origin: bool = Field(False, description="refuse sockets that send no Origin, as many libraries do")
+    api_profile: Literal["wiki", "tmi"] = Field("wiki", description="REST bodies where two contracts differ")
+    query_token: bool = Field(True, description="accept ?token= on sockets of the dialects classic and tmi")
+    access_token_seconds: Count = Field(3_600, description="life of an access token")
+    refresh_token_seconds: Count = Field(604_800, description="life of a refresh token")
+    ticket_seconds: Count = Field(30, description="life of a ticket for a socket")
+
+    host_grace_seconds: Count = Field(15, description="how long a lost host may return")
+    host_leave_ends: bool = Field(True, description="a host who leaves ends the session; off, the next writer is host")
+    session_first_socket_seconds: Count = Field(60, description="a new session without a socket ends after this")
+    session_empty_seconds: Count = Field(30, description="a session without sockets ends after this")
+    session_idle_seconds: Count = Field(900, description="a session without inbound messages ends after this")
+    undo_scope: Literal["user", "session"] = Field("user", description="one undo stack per user, or one for all")
+
+    operations_per_second: int = Field(100, ge=0, description="per socket, then it is read more slowly; 0 = no limit")
+    max_frame_bytes: Count = Field(262_144, description="largest inbound frame")
+    max_cells_per_diagram: Count = 10_000
+    max_cells_per_operation: Count = 500
+    max_cell_bytes: Count = 65_536
+    max_diagram_bytes: Count = 16 * 1024 * 1024
+    max_sockets_per_session: Count = 50
+    max_sockets_per_user: Count = Field(5, description="per user and diagram")
+    min_node_size: Annotated[tuple[int, int], NoDecode] = Field((40, 30), description="width x height, as 40x30")
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+        return value
+
+    @field_validator("min_node_size", mode="before")
+    @classmethod
+    def _split_size(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            width, cross, height = value.lower().partition("x")
+            if not (cross and width.strip().isdecimal() and height.strip().isdecimal()):
+                raise ValueError("must look like 40x30")
+            return int(width), int(height)
+        return value
+
+    @field_validator("public_url", mode="after")
+    @classmethod
+    def _without_slash(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with https:// or http://")
+        return value.rstrip("/") if value else None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
+
+    @property
+    def development(self) -> bool:
+        return self.mode == "development"
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        return Path(self.store_url.removeprefix(SQLITE)) if self.store_url.startswith(SQLITE) else None
+
+    def limits(self) -> Limits:
+        width, height = self.min_node_size
+        return Limits(
+            max_frame_bytes=self.max_frame_bytes,
+            max_cells_per_diagram=self.max_cells_per_diagram,
+            max_cells_per_operation=self.max_cells_per_operation,
+            max_cell_bytes=self.max_cell_bytes,
+            max_diagram_bytes=self.max_diagram_bytes,
+            max_sockets_per_session=self.max_sockets_per_session,
+            max_sockets_per_user=self.max_sockets_per_user,
+            operations_per_second=self.operations_per_second,
+            min_node_width=width,
+            min_node_height=height,
+        )
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Reads `CODRAW_SECRET_KEY_FILE` and its like; a trailing line end is not part of the secret."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        name = variable(field_name) + "_FILE"
+        path = (os.environ.get(name) or dotenv_values(".env").get(name)) if field_name in FROM_FILES else None
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text("utf-8").rstrip("\r\n"), field_name, False
+        except (OSError, UnicodeDecodeError):
+            raise SettingsRefused([f"{name} names a file that cannot be read."]) from None
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def variable(field: str) -> str:
+    return PREFIX + field.upper()
+
+
+def load(given: Mapping[str, Any] | None = None) -> Settings:
+    """Reads all sources; `given` (the command line) wins over them, then variables, files, `.env`, defaults.
+
+    Raises SettingsRefused and nothing else.
+    """
+    try:
+        return Settings(**{name: value for name, value in (given or {}).items() if value is not None})
+    except ValidationError as error:
+        # The message alone: pydantic's own text repeats the value, which may be a secret.
+        raise SettingsRefused([_sentence(found["loc"], found["msg"]) for found in error.errors()]) from None
+
+
+def _sentence(where: tuple[int | str, ...], message: str) -> str:
+    name = variable(str(where[0])) if where else "A setting"
+    return f"{name} {message.removeprefix('Value error, ').replace('Input should be', 'should be')}."
+
+
+def sources(given: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Field -> where its value comes from, in the order in which `load` looks."""
+    dotenv = {name.upper() for name, value in dotenv_values(".env").items() if value}
+    environment = {name.upper() for name, value in os.environ.items() if value}
+
+    def source(field: str) -> str:
+        name = variable(field)
+        if (given or {}).get(field) is not None:
+            return "command line"
+        if name in environment:
+            return "environment"
+        if field in FROM_FILES and name + "_FILE" in environment | dotenv:
+            return "file"
+        return ".env" if name in dotenv else "default"
+
+    return {field: source(field) for field in Settings.model_fields}
+
+
+def unknown_names() -> dict[str, str | None]:
+    """Every `CODRAW_*` name that is no setting, in the environment or in `.env`, with the nearest that is one."""
+    known = [field.upper() for field in Settings.model_fields] + [f"{field.upper()}_FILE" for field in FROM_FILES]
+    names = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    ours = {name for name in names if name.startswith(PREFIX) and not name.startswith(NOT_SETTINGS)}
+    # Compared without the prefix: seven equal letters in front make every name near to every other.
+    strange = sorted({name.removeprefix(PREFIX) for name in ours}.difference(known))
+    return {PREFIX + name: _nearest(name, known) for name in strange}
+
+
+def _nearest(name: str, known: list[str]) -> str | None:
+    near = get_close_matches(name, known, n=1)
+    return PREFIX + near[0] if near else None

@@ -1,0 +1,86 @@
+"""What cannot be served, or not safely, is refused, each reason in one sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from codraw.check import refusals, warnings
+from codraw.settings import Settings
+
+pytestmark = pytest.mark.usefixtures("no_settings")
+
+SECRET = "n0t-a-default:9f2c41d7e8b35a60c1d2"
+SOUND = {"secret_key": SECRET, "public_url": "https://draw.example.org"}
+
+
+def refused(**given: Any) -> list[str]:
+    return refusals(Settings(**given))
+
+
+def test_development_needs_nothing() -> None:
+    assert refused(mode="development") == []
+
+
+def test_sound_production_is_served() -> None:
+    assert refused(**SOUND) == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"workers": 2},
+        {"redis_url": "redis://localhost"},
+        {"store_url": "postgresql://db/x"},
+        {"store_url": "mysql://db"},
+    ],
+)
+def test_what_this_version_lacks_is_refused(given: dict[str, Any]) -> None:
+    (sentence,) = refused(mode="development", **given)
+    assert sentence.endswith("not in this version.")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"secret_key": None}, "CODRAW_SECRET_KEY is not set"),
+        ({"secret_key": "short, but no default"}, "shorter than 32 bytes"),
+        ({"secret_key": "change-me-change-me-change-me-change-me"}, "a default or a placeholder"),
+        ({"secret_key": "your-secret-key-change-in-production"}, "a default or a placeholder"),
+        ({"secret_key": "0" * 40}, "a default or a placeholder"),
+        ({"public_url": None}, "CODRAW_PUBLIC_URL is not set"),
+        ({"public_url": "http://draw.example.org"}, "must start with https://"),
+        ({"allowed_origins": "https://a.org,*"}, "lists *"),
+    ],
+)
+def test_unsafe_production_is_refused(given: dict[str, Any], words: str) -> None:
+    (sentence,) = refused(**{**SOUND, **given})
+    assert words in sentence
+
+
+def test_a_short_secret_is_refused_in_development_too() -> None:
+    (sentence,) = refused(mode="development", secret_key="short")
+    assert "shorter than 32 bytes" in sentence
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"max_cell_bytes": 2, "max_diagram_bytes": 1},
+        {"max_cells_per_operation": 2, "max_cells_per_diagram": 1},
+        {"max_sockets_per_user": 2, "max_sockets_per_session": 1},
+    ],
+)
+def test_limits_that_contradict_each_other_are_refused(given: dict[str, Any]) -> None:
+    (sentence,) = refused(mode="development", **given)
+    assert "is larger than" in sentence
+
+
+def test_no_sentence_shows_the_secret() -> None:
+    assert "hunter2" not in " ".join(refused(secret_key="hunter2"))
+
+
+def test_an_unknown_name_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODRAW_PROT", "1")
+    assert warnings() == ["CODRAW_PROT is not a setting; did you mean CODRAW_PORT?"]

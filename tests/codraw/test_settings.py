@@ -1,0 +1,145 @@
+"""Settings come from the command line, variables, secret files and `.env`, in that order, and never leak."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from codraw.settings import Settings, SettingsRefused, load, sources, unknown_names
+from protocol.values import Limits
+
+pytestmark = pytest.mark.usefixtures("no_settings")
+
+SECRET = "correct horse battery staple, twice over"
+
+
+def test_without_anything_the_mode_is_production() -> None:
+    assert load().mode == "production"
+
+
+def test_the_defaults_are_the_announced_limits() -> None:
+    assert load().limits() == Limits()
+
+
+def test_a_limit_that_was_set_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODRAW_MAX_CELLS_PER_DIAGRAM", "7")
+    assert load().limits().max_cells_per_diagram == 7
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        load().port = 1  # type: ignore[misc]
+
+
+def write_env(text: str) -> None:
+    Path(".env").write_text(text)
+
+
+def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODRAW_PORT", "1")
+    assert load({"port": 2}).port == 2
+
+
+def test_an_option_that_was_not_given_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODRAW_PORT", "1")
+    assert load({"port": None}).port == 1
+
+
+def test_the_environment_wins_over_the_file_env(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_env("CODRAW_PORT=3\nCODRAW_HOST=::1\n")
+    monkeypatch.setenv("CODRAW_PORT", "1")
+    assert (load().port, load().host) == (1, "::1")
+
+
+def test_a_secret_is_read_from_a_file_without_its_line_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    monkeypatch.setenv("CODRAW_SECRET_KEY_FILE", str(tmp_path / "secret"))
+    secret = load().secret_key
+    assert secret is not None and secret.get_secret_value() == SECRET
+
+
+def test_the_file_env_may_name_a_secret_file(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET)
+    write_env("CODRAW_SECRET_KEY_FILE=secret\n")
+    assert (load().secret_key is not None, sources()["secret_key"]) == (True, "file")
+
+
+def test_a_secret_file_that_is_missing_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODRAW_SECRET_KEY_FILE", "nowhere")
+    with pytest.raises(SettingsRefused, match=r"^CODRAW_SECRET_KEY_FILE names a file that cannot be read\.$"):
+        load()
+
+
+def test_each_source_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_env("CODRAW_HOST=::1\n")
+    monkeypatch.setenv("CODRAW_PORT", "1")
+    monkeypatch.setenv("CODRAW_SECRET_KEY_FILE", "secret")
+    found = sources({"mode": "development"})
+    assert [found[name] for name in ("mode", "port", "secret_key", "host", "workers")] == [
+        "command line",
+        "environment",
+        "file",
+        ".env",
+        "default",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("PORT", "eighty", "CODRAW_PORT should be a valid integer, unable to parse string as an integer."),
+        ("PORT", "65536", "CODRAW_PORT should be less than or equal to 65535."),
+        ("MODE", "debug", "CODRAW_MODE should be 'development' or 'production'."),
+        ("WORKERS", "0", "CODRAW_WORKERS should be greater than or equal to 1."),
+        ("MIN_NODE_SIZE", "40 by 30", "CODRAW_MIN_NODE_SIZE must look like 40x30."),
+        ("PUBLIC_URL", "example.org", "CODRAW_PUBLIC_URL must start with https:// or http://."),
+    ],
+)
+def test_a_bad_value_is_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(f"CODRAW_{name}", value)
+    with pytest.raises(SettingsRefused) as refused:
+        load()
+    assert refused.value.sentences == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("ALLOWED_ORIGINS", "https://a.org/, https://b.org", "allowed_origins", ("https://a.org", "https://b.org")),
+        ("MIN_NODE_SIZE", "20X10", "min_node_size", (20, 10)),
+        ("PUBLIC_URL", "https://draw.example.org/", "public_url", "https://draw.example.org"),
+        ("STORE_URL", "sqlite:////var/lib/codraw.db", "sqlite_path", Path("/var/lib/codraw.db")),
+        ("STORE_URL", "sqlite:///codraw.db", "sqlite_path", Path("codraw.db")),
+        ("STORE_URL", "postgresql://db/x", "sqlite_path", None),
+    ],
+)
+def test_values_are_read_as_people_write_them(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str, expected: Any
+) -> None:
+    monkeypatch.setenv(f"CODRAW_{name}", value)
+    assert getattr(load(), field) == expected
+
+
+def test_a_secret_does_not_show_in_the_settings() -> None:
+    assert SECRET not in repr(Settings(secret_key=SECRET))
+
+
+def test_an_unknown_name_is_reported_with_the_nearest_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODRAW_ALOWED_ORIGINS", "https://a.org")
+    assert unknown_names() == {"CODRAW_ALOWED_ORIGINS": "CODRAW_ALLOWED_ORIGINS"}
+
+
+def test_an_unknown_name_in_the_file_env_is_reported_too() -> None:
+    write_env("CODRAW_XYZZY=1\nOTHER=2\n")
+    assert unknown_names() == {"CODRAW_XYZZY": None}
+
+
+def test_known_names_are_not_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CODRAW_PORT", "CODRAW_SECRET_KEY_FILE", "CODRAW_TEST_CHROMIUM", "CODRAW_REQUIRE"):
+        monkeypatch.setenv(name, "x")
+    assert unknown_names() == {}

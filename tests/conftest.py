@@ -1,0 +1,53 @@
+"""What every test may rely on: its needs are met, or it is skipped loudly, or, where required, it fails."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.needs import NEEDS, need, required
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    unknown = required() - NEEDS.keys()
+    if unknown:
+        raise pytest.UsageError(f"CODRAW_REQUIRE names {', '.join(sorted(unknown))}; known: {', '.join(NEEDS)}")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for name in NEEDS:
+        if item.get_closest_marker(f"needs_{name}"):
+            need(name)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.getreports("skipped")
+    if not skipped:
+        return
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    terminalreporter.section(f"NOT RUN: {len(skipped)} skipped", sep="!", yellow=True, bold=True)
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count:5d}  {reason}", yellow=True)
+
+
+@pytest.fixture
+def node() -> str:
+    return need("node")
+
+
+@pytest.fixture
+def chromium() -> str:
+    return need("chromium")
+
+
+@pytest.fixture
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty working folder and no CODRAW_* variable: what the developer has set must not reach the test."""
+    for name in list(os.environ):
+        if name.upper().startswith("CODRAW_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
