@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -15,6 +16,10 @@ from rest.problems import not_found
 
 API_VERSION = "1.0"
 State = Literal["ok", "degraded", "down"]
+SERVED = frozenset((".html", ".js", ".css", ".svg", ".png", ".ts"))
+MEDIA = {".js": "text/javascript", ".ts": "text/plain", ".svg": "image/svg+xml"}
+"""Where the machine's own table cannot be trusted."""
+NOT_SERVED = frozenset(("tests", "node_modules"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +48,13 @@ class Front:
     documents: Mapping[str, Path]
     now: Callable[[], datetime]
     readiness: Callable[[], Awaitable[Readiness]]
+    web: Path | None = None
+    """The folder with the page at `/` and its modules."""
 
     async def root(self, request: Request) -> Response:
         base = self.public_url or str(request.base_url).rstrip("/")
+        if self.web is not None and prefers_html(request.headers.get("accept", "")):
+            return self._page(self.web / "index.html", base)
         return JSONResponse(
             {
                 "status": {"code": self.status_word, "time": timestamp(self.now())},
@@ -55,8 +64,32 @@ class Front:
                 "limits": dict(self.limits),
                 "durability": self.durability,
             },
-            headers={"Cache-Control": "no-store"},
+            headers={"Cache-Control": "no-store", "Vary": "Accept"},
         )
+
+    async def file(self, request: Request) -> Response:
+        found = self._inside(request.path_params["path"])
+        if found is None:
+            raise not_found()
+        return self._page(found, self.public_url or str(request.base_url).rstrip("/"))
+
+    def _inside(self, path: str) -> Path | None:
+        """A file that the page is made of, and nothing beside the folder."""
+        if self.web is None or "\0" in path:
+            return None
+        found = (self.web / path).resolve()
+        inside = found.relative_to(self.web.resolve()).parts if found.is_relative_to(self.web.resolve()) else ()
+        hidden = any(part.startswith(".") or part in NOT_SERVED for part in inside)
+        return found if inside and not hidden and found.suffix in SERVED and found.is_file() else None
+
+    def _page(self, path: Path, base: str) -> Response:
+        # Not every browser counts the socket of the same host as 'self'.
+        policy = (
+            f"default-src 'self'; connect-src 'self' ws{base.removeprefix('http')}; object-src 'none'; "
+            "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        )
+        kept = {"Cache-Control": "no-cache", "Content-Security-Policy": policy, "Vary": "Accept"}
+        return FileResponse(path, headers=kept, media_type=MEDIA.get(path.suffix))
 
     async def healthz(self, _: Request) -> Response:
         """That this is answered at all is the news: the loop turns."""
@@ -71,6 +104,21 @@ class Front:
         if path is None:
             raise not_found()
         return FileResponse(path, media_type="application/yaml")
+
+
+def prefers_html(accept: str) -> bool:
+    """A browser names text/html and likes it best; a program names JSON, or takes anything."""
+    weights: dict[str, float] = {}
+    for part in accept.lower().split(","):
+        kind, _, parameters = part.strip().partition(";")
+        weights[kind.strip()] = _weight(parameters)
+    json = next((weights[kind] for kind in ("application/json", "application/*", "*/*") if kind in weights), 0.0)
+    return weights.get("text/html", 0.0) > json
+
+
+def _weight(parameters: str) -> float:
+    found = re.search(r"(?:^|;)\s*q=([01](?:\.[0-9]{0,3})?)\s*(?:;|$)", parameters)
+    return float(found[1]) if found else 1.0
 
 
 def timestamp(moment: datetime) -> str:

@@ -27,7 +27,10 @@ BY_STATUS = {
 
 
 class Problem(Exception):
-    """A refusal. `message` is for people, `error` for programs; neither shows a stack, a path of ours or SQL."""
+    """A refusal. `message` is for people, `error` for programs; neither shows a stack, a path of ours or SQL.
+
+    `more`: members beside the four, where a contract has them.
+    """
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class Problem(Exception):
         *,
         details: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -44,6 +48,7 @@ class Problem(Exception):
         self.message = message
         self.details = dict(details or {})
         self.headers = dict(headers or {})
+        self.more = dict(more or {})
 
     def body(self) -> bytes:
         form = {
@@ -51,6 +56,7 @@ class Problem(Exception):
             "message": self.message,
             "error_description": self.message,
             "details": self.details,
+            **self.more,
         }
         return json.dumps(form, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -52,7 +52,9 @@ TABLE: Mapping[str, Arrows] = {
         DRIVERS,
     ),
     "storage": Arrows(
-        ("protocol", "collab.ports", "rest.ports", "collab.core", "storage"), ("asyncpg", "redis", "limits"), WEB
+        ("protocol", "collab.ports", "rest.ports", "collab.core", "storage"),
+        ("asyncpg", "redis", "limits", "msgspec"),
+        WEB,
     ),
     "codraw.fastws": Arrows((), ("uvicorn", "websockets")),
     "codraw.client": Arrows(("codraw.client",), ("websockets", "httpx2", "msgspec")),
@@ -66,7 +68,15 @@ TABLE: Mapping[str, Arrows] = {
     "codraw.assets": Arrows(),
     "codraw": Arrows(),
     **dict.fromkeys(
-        ("codraw.app", "codraw.serve", "codraw.cli", "codraw.check", "codraw.cluster", "codraw.__main__"),
+        (
+            "codraw.app",
+            "codraw.serve",
+            "codraw.cli",
+            "codraw.check",
+            "codraw.cluster",
+            "codraw.verify",
+            "codraw.__main__",
+        ),
         Arrows(ANY, ANY),
     ),
 }

@@ -9,12 +9,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from rest.front import Front, Readiness
-from rest.routes import application
+from rest.routes import front_table, starlette
 from tests.support.fronts import READY, front
 
 
 def client(made: Front) -> TestClient:
-    return TestClient(application(made), base_url="http://here:81")
+    return TestClient(starlette(front_table(made)), base_url="http://here:81")
 
 
 def test_the_front_says_what_this_server_is() -> None:

@@ -1,0 +1,1 @@
+"""Live diagrams: rooms, their tasks, and the WebSocket edge."""

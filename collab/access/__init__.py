@@ -1,0 +1,1 @@
+"""Who somebody is, for both edges: access tokens, live sockets, rates."""

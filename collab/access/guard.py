@@ -1,0 +1,81 @@
+"""Watches the logins behind live sockets: expiry, renewal, logout (AU11, AU12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from collab.access.pause import pause
+from collab.ports import Clock, Logins, LoginState, StoreUnavailable
+from protocol.values import Caller, SocketId
+
+POLL_S = 1.0
+WARNING_MS = 60_000
+
+
+class Watch:
+    """One socket. `warn` hears the deadline once, a minute before it; `bar` is called when it is over, once."""
+
+    __slots__ = ("bar", "deadline_ms", "sid", "warn", "warned_of_ms")
+
+    def __init__(self, caller: Caller, warn: Callable[[int], None], bar: Callable[[], None]) -> None:
+        self.sid = caller.sid
+        self.deadline_ms = caller.expires_at_ms
+        self.warn = warn
+        self.bar = bar
+        self.warned_of_ms = 0
+
+    def look(self, login: LoginState | None, now_ms: int) -> bool:
+        """Whether the socket may stay."""
+        if login is not None:
+            self.deadline_ms = max(self.deadline_ms, login.access_expires_at_ms)
+        if now_ms >= self.deadline_ms or (login is not None and login.ended):
+            return False
+        if self.deadline_ms - now_ms <= WARNING_MS and self.warned_of_ms != self.deadline_ms:
+            self.warned_of_ms = self.deadline_ms
+            self.warn(self.deadline_ms)
+        return True
+
+
+class Guard:
+    def __init__(self, logins: Logins, clock: Clock) -> None:
+        self._logins = logins
+        self._clock = clock
+        self._watches: dict[SocketId, Watch] = {}
+
+    def watch(self, socket: SocketId, caller: Caller, *, warn: Callable[[int], None], bar: Callable[[], None]) -> None:
+        self._watches[socket] = Watch(caller, warn, bar)
+
+    def renew(self, socket: SocketId, caller: Caller) -> None:
+        """A newer token of the same user, of this login or of another one."""
+        if (watch := self._watches.get(socket)) is None:
+            return
+        if caller.sid != watch.sid:
+            watch.deadline_ms = 0
+        watch.sid = caller.sid
+        watch.deadline_ms = max(watch.deadline_ms, caller.expires_at_ms)
+
+    def forget(self, socket: SocketId) -> None:
+        self._watches.pop(socket, None)
+
+    async def run(self) -> None:
+        """Checks every second, for ever."""
+        while True:
+            await pause(self._clock, POLL_S)
+            await self.check()
+
+    async def check(self) -> None:
+        """One query for all logins. While the store is silent the deadlines known so far hold (S92)."""
+        if not self._watches:
+            return
+        standing = await self._standing()
+        now_ms = self._clock.now().wall_ms
+        for socket, watch in list(self._watches.items()):
+            if not watch.look(standing.get(watch.sid), now_ms):
+                del self._watches[socket]
+                watch.bar()
+
+    async def _standing(self) -> Mapping[str, LoginState]:
+        try:
+            return await self._logins.standing({watch.sid for watch in self._watches.values() if watch.sid})
+        except StoreUnavailable:
+            return {}

@@ -1,0 +1,243 @@
+"""The meeting lane of a room at work: one session read or change in flight, requests decided one after the other."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+import msgspec
+
+from collab.core.deadlines import AWARENESS, SESSION_RETRY
+from collab.core.effects import ChangeSession, ReadSession, Send, Tell
+from collab.core.events import ChairOutcome, Departure, SessionRead, SessionUnchanged
+from collab.core.meeting import Session
+from collab.core.moderation import HostLost, HostReturned, PresenterLost, Request, decide
+from collab.core.state import RoomState
+from protocol.notices import Done, PresenterChanged
+from protocol.refusals import Ending
+from protocol.values import SessionId, User, UserId
+
+
+class Reading(msgspec.Struct, frozen=True):
+    known: SessionId | None
+
+
+class Deciding(msgspec.Struct, frozen=True):
+    request: Request
+
+
+class Chair:
+    def __init__(self, state: RoomState) -> None:
+        self._state = state
+        self._call: Reading | Deciding | None = None
+        self._requests: deque[Request] = deque()
+        self._read_wanted = False
+        self._unheard: set[UserId] = set()
+        """Whose last socket has gone, while the others still take them for present."""
+        self._past: SessionId | None = None
+        """The session that ended last: a handshake may have seen it live."""
+
+    @property
+    def in_flight(self) -> bool:
+        return self._call is not None
+
+    @property
+    def reading(self) -> bool:
+        """Or about to."""
+        return self._read_wanted or isinstance(self._call, Reading)
+
+    @property
+    def idle(self) -> bool:
+        return not self.in_flight and not self.reading and not self._requests
+
+    # what comes in ----------------------------------------------------------------------------------------------------
+
+    def ask(self, request: Request) -> None:
+        self._requests.append(request)
+
+    def want_read(self) -> None:
+        """From a read that begins from now on: one under way does not count."""
+        self._read_wanted = True
+
+    def user_left(self, user: User, how: Departure) -> bool:
+        """The last socket of `user` went. Whether the leave is told together with a change that follows from it."""
+        session, settings = self._state.session, self._state.settings
+        if session is not None and user.id == session.host.id:
+            grace_s = settings.server_grace_s if how is Departure.SERVER else settings.host_grace_s
+            lost = HostLost(user.id, clean=how is Departure.CLEAN, grace_ms=round(grace_s * 1000))
+            self.ask(Request(lost, left=(user,)))
+        elif session is not None and session.presenter is not None and session.presenter.id == user.id:
+            self.ask(Request(PresenterLost(), left=(user,)))
+        else:
+            return False
+        self._unheard.add(user.id)
+        return True
+
+    def user_came(self, user: User) -> bool:
+        """The first socket of `user` is here. Whether that is news to the others: a host who was away is still listed,
+        and a leave may not be told yet."""
+        session = self._state.session
+        away = False
+        if session is not None and user.id == session.host.id:
+            away = session.host_grace_until_ms is not None
+            self.ask(Request(HostReturned()))
+        unheard = user.id in self._unheard
+        self._unheard.discard(user.id)
+        return not away and not unheard
+
+    def adopt(self, session: Session) -> None:
+        """What the handshake of a joining socket read: newer facts than ours count."""
+        mine = self._state.session
+        if mine is None:
+            if session.id != self._past:
+                self._state.session = session
+        elif mine.id == session.id:
+            self._take(session)
+        else:
+            self._state.doubt_session()
+
+    def end(self) -> None:
+        """Everybody has gone; what was asked of this session is void."""
+        state = self._state
+        self._past = state.session.id if state.session is not None else self._past
+        state.session = None
+        self._requests.clear()
+        self._unheard.clear()
+        self._read_wanted = False
+
+    # outcomes ---------------------------------------------------------------------------------------------------------
+
+    def awaits(self, event: ChairOutcome) -> bool:
+        if isinstance(event, SessionUnchanged):
+            return self.in_flight
+        return isinstance(self._call, Reading if isinstance(event, SessionRead) else Deciding)
+
+    def session_read(self, session: Session | None) -> None:
+        mine, call, self._call = self._state.session, self._call, None
+        if mine is not None and isinstance(call, Reading) and call.known != mine.id:
+            # adopted while the read was under way
+            self._read_wanted = True
+        elif session is None or (mine is not None and mine.id != session.id):
+            self._lose()
+        else:
+            self.adopt(session)
+        if not self._read_wanted and not self._state.session_unread:
+            self._state.session_doubted = False
+
+    def session_changed(self, session: Session) -> None:
+        request = self._decided()
+        self._take(session, request)
+        if request is not None and request.socket is not None and request.ref is not None:
+            self._state.ask(Send(request.socket, Done(request.ref)))
+
+    def session_stale(self, session: Session | None) -> None:
+        request = self._decided()
+        if request is not None:
+            self._requests.appendleft(request)
+        if session is None:
+            self._lose()
+        else:
+            self._take(session)
+
+    def session_unchanged(self) -> None:
+        """The store is away: try again in a moment."""
+        if isinstance(self._call, Reading):
+            self._call, self._read_wanted = None, True
+        request = self._decided()
+        if request is not None:
+            self._requests.appendleft(request)
+        self._state.after_s(SESSION_RETRY, self._state.settings.retry_s)
+
+    def _decided(self) -> Request | None:
+        call, self._call = self._call, None
+        return call.request if isinstance(call, Deciding) else None
+
+    # the next call ----------------------------------------------------------------------------------------------------
+
+    def advance(self) -> None:
+        self._settle_doubt()
+        state = self._state
+        while self._call is None and SESSION_RETRY not in state.deadlines and state.over is None:
+            if self._read_wanted:
+                self._read_wanted = False
+                self._call = Reading(state.session.id if state.session is not None else None)
+                state.ask(ReadSession(self._call.known))
+            elif self._requests and state.session is not None:
+                self._decide(self._requests.popleft(), state.session)
+            else:
+                return
+
+    def _settle_doubt(self) -> None:
+        """Of a session that nobody takes part in there is nothing to know."""
+        state = self._state
+        if state.session is None:
+            state.session_doubted = state.session_unread = False
+        elif state.session_unread:
+            state.session_unread = False
+            self.want_read()
+
+    def _decide(self, request: Request, session: Session) -> None:
+        state = self._state
+        decision = decide(request, session, state.roster, state.settings.host_leave_ends, state.now.wall_ms)
+        state.ask(*decision.effects)
+        if decision.change is not None:
+            self._call = Deciding(request)
+            state.ask(ChangeSession(session, decision.change))
+        elif left := self._now_heard(request.left):
+            state.tell_roster(left=left)
+
+    # facts ------------------------------------------------------------------------------------------------------------
+
+    def _lose(self) -> None:
+        """Our session is nowhere."""
+        if self._state.session is not None:
+            self._state.session = msgspec.structs.replace(self._state.session, ended=Ending.SESSION_NOT_FOUND)
+
+    def _take(self, session: Session, request: Request | None = None) -> None:
+        """Newer facts of our session; `request` has brought them about."""
+        before = self._state.session
+        if before is None or before.id != session.id or before.ended is not None or session.version < before.version:
+            return
+        self._state.session = session
+        if session.ended is None:
+            self._tell(before, session, request)
+
+    def _tell(self, before: Session, session: Session, request: Request | None) -> None:
+        state = self._state
+        presented = session.presenter_term != before.presenter_term
+        if presented:
+            self._new_term()
+        successor = session.host.id != before.host.id
+        left = self._leaving(before, session, request)
+        ejected = sorted(session.denied - before.denied)
+        gone = tuple(present for user in ejected for present in state.roster.of(user))
+        for present in gone:
+            # SES18: whatever its sockets still send is nobody's
+            state.remove(present.socket)
+            state.ask(state.dismissal(present.socket, Ending.REMOVED))
+        left += tuple(dict.fromkeys(present.user for present in gone))
+        if left or ejected or successor or session.host_grace_until_ms != before.host_grace_until_ms:
+            state.tell_roster(left=left, ejected=bool(ejected), presenter_changed=presented, roles_changed=successor)
+        elif presented:
+            by = "host" if request is not None and request.socket is not None else "system"
+            state.ask(Tell(PresenterChanged(state.roster.view(session), by)))
+        if successor:
+            self.ask(Request(PresenterLost()))
+
+    def _leaving(self, before: Session, session: Session, request: Request | None) -> tuple[User, ...]:
+        """Whose leave is to be told now: of a host who is away and may return, not yet."""
+        away = session.host.id if session.host_grace_until_ms is not None else None
+        left = (*(request.left if request is not None else ()), before.host)
+        return self._now_heard(user for user in left if user.id not in (away, session.host.id))
+
+    def _now_heard(self, users: Iterable[User]) -> tuple[User, ...]:
+        left = tuple(user for user in users if user.id in self._unheard and not self._state.roster.of(user.id))
+        self._unheard.difference_update(user.id for user in left)
+        return left
+
+    def _new_term(self) -> None:
+        """PR7."""
+        state = self._state
+        free = frozenset(present.socket for present in state.roster if present.free_awareness)
+        if state.awareness.new_term(free):
+            state.deadlines.set_if_unset(AWARENESS, state.now.monotonic_s)

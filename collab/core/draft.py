@@ -1,0 +1,34 @@
+"""One operation in the making: what each cell has become so far, over a diagram that stays as it is."""
+
+from __future__ import annotations
+
+from collab.core.diagram import Diagram
+from protocol.cells import is_edge
+from protocol.values import Cell, CellId
+
+
+class Draft:
+    """`cells` holds what was mentioned, in order of first mention; None: not there (any more)."""
+
+    __slots__ = ("base", "cells")
+
+    def __init__(self, base: Diagram) -> None:
+        self.base = base
+        self.cells: dict[CellId, Cell | None] = {}
+
+    def cell(self, id: CellId) -> Cell | None:
+        return self.cells[id] if id in self.cells else self.base.cell(id)
+
+    def put(self, id: CellId, cell: Cell | None) -> None:
+        self.cells[id] = cell
+
+    def has_node(self, id: CellId | None) -> bool:
+        cell = None if id is None else self.cell(id)
+        return cell is not None and not is_edge(cell)
+
+    def removed_nodes(self) -> list[CellId]:
+        return [
+            id
+            for id, cell in self.cells.items()
+            if cell is None and (before := self.base.cell(id)) is not None and not is_edge(before)
+        ]

@@ -1,0 +1,146 @@
+"""All that a room can ask for."""
+
+from __future__ import annotations
+
+import msgspec
+
+from collab.core.diagram import Diagram
+from collab.core.events import Ticket
+from collab.core.meeting import Session, SessionChange
+from protocol.notices import Accepted, Notice, Participant, Rejected
+from protocol.operations import LoggedOperation, Outcome
+from protocol.refusals import Ending
+from protocol.values import Caller, Head, Instant, SessionId, SocketId, User, UserId
+
+
+class Admit(msgspec.Struct, frozen=True):
+    """In one step: these notices into the socket's outbox, and the socket into the audience (I8)."""
+
+    socket: SocketId
+    notices: tuple[Notice, ...]
+
+
+class Send(msgspec.Struct, frozen=True):
+    """To one socket, as the sender of what it is about, or on its own."""
+
+    socket: SocketId
+    notice: Notice
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """To one socket that resumes: history it missed, its own operations too (Side.RESUMED)."""
+
+    socket: SocketId
+    notices: tuple[Notice, ...]
+
+
+class Tell(msgspec.Struct, frozen=True):
+    """To the audience but `skip`. `by`: whose doing it is; that user's sockets see it from Side.OWN."""
+
+    notice: Notice
+    skip: frozenset[SocketId] = frozenset()
+    by: UserId | None = None
+
+
+class Dismiss(msgspec.Struct, frozen=True):
+    """Takes the socket out of the audience, tells it the ending and closes it."""
+
+    socket: SocketId
+    ending: Ending
+    host: User | None = None
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """All or nothing, only if epoch, vector and acl_version of `base` still stand.
+
+    `operations` carry the vectors base+1 … in order; `outcomes` hold one entry for every id of the batch.
+    """
+
+    base: Head
+    operations: tuple[LoggedOperation, ...]
+    outcomes: tuple[Outcome, ...]
+    attempt: int = 1
+
+
+class CatchUp(msgspec.Struct, frozen=True):
+    since: Head
+
+
+class Reload(msgspec.Struct, frozen=True):
+    pass
+
+
+class ReadHistory(msgspec.Struct, frozen=True):
+    user: UserId
+
+
+class ReadRights(msgspec.Struct, frozen=True):
+    callers: tuple[Caller, ...]
+
+
+class ReadSession(msgspec.Struct, frozen=True):
+    """The live session; or, if `known` is given and it has ended, that one with its ending."""
+
+    known: SessionId | None
+
+
+class ChangeSession(msgspec.Struct, frozen=True):
+    session: Session
+    change: SessionChange
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    diagram: Diagram
+
+
+class Publish(msgspec.Struct, frozen=True):
+    """One piece of news for the other workers."""
+
+    epoch: str
+    operations: tuple[LoggedOperation, ...]
+
+
+class Announce(msgspec.Struct, frozen=True):
+    """Presence of this worker's sockets."""
+
+    session: SessionId
+    participants: tuple[Participant, ...]
+
+
+class WakeAt(msgspec.Struct, frozen=True):
+    """The earliest deadline; replaces the former one. None: no deadline."""
+
+    at: Instant | None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The one outcome of a `Submitted`."""
+
+    ticket: Ticket
+    notice: Accepted | Rejected
+
+
+class Closed(msgspec.Struct, frozen=True):
+    pass
+
+
+Effect = (
+    Admit
+    | Send
+    | Replay
+    | Tell
+    | Dismiss
+    | Commit
+    | CatchUp
+    | Reload
+    | ReadHistory
+    | ReadRights
+    | ReadSession
+    | ChangeSession
+    | Snapshot
+    | Publish
+    | Announce
+    | WakeAt
+    | Answer
+    | Closed
+)

@@ -1,0 +1,225 @@
+"""All that can happen to a room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NewType
+
+import msgspec
+
+from collab.core.diagram import Diagram
+from collab.core.meeting import Session
+from protocol.intents import Edit, Intent, Redo, Replace, Resume, Undo
+from protocol.operations import LoggedOperation, Outcome
+from protocol.refusals import Ending
+from protocol.values import Caller, Head, OperationId, RoleAt, SocketId, UserId
+
+Ticket = NewType("Ticket", int)
+"""Names one request of the door for programs; its answer is `effects.Answer`."""
+
+
+class Departure(StrEnum):
+    """How a socket went: CLEAN is close 1000 or 1005 (SES9), LOST anything else, SERVER where we caused it (SES12)."""
+
+    CLEAN = "clean"
+    LOST = "lost"
+    SERVER = "server"
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """A socket that passed the handshake and waits for its state."""
+
+    socket: SocketId
+    caller: Caller
+    role: RoleAt
+    dialect: str
+    session: Session
+    """The live session that the handshake saw."""
+    resume: Resume | None = None
+
+
+class Left(msgspec.Struct, frozen=True):
+    socket: SocketId
+    how: Departure
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """An intent of a socket."""
+
+    socket: SocketId
+    intent: Intent
+
+
+class Submitted(msgspec.Struct, frozen=True):
+    """An intent of a program by REST; answered once, by `Answer`."""
+
+    ticket: Ticket
+    caller: Caller
+    role: RoleAt
+    intent: Edit | Replace | Undo | Redo
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """The batch is durable."""
+
+
+class Missed(msgspec.Struct, frozen=True):
+    """Epoch, vector or acl_version had moved; nothing was written. `operations`: what follows our vector, gapless, if
+    the epoch is still ours."""
+
+    head: Head
+    operations: tuple[LoggedOperation, ...] = ()
+
+
+class Gone(msgspec.Struct, frozen=True):
+    """The diagram was deleted."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """Ids of the batch that had an outcome already; nothing was written."""
+
+    outcomes: Mapping[tuple[UserId, OperationId], Outcome]
+
+
+class Unresolved(msgspec.Struct, frozen=True):
+    """The connection broke inside the commit: it may or may not have happened, now or later."""
+
+
+class Unavailable(msgspec.Struct, frozen=True):
+    """The store cannot be reached; nothing was sent to it."""
+
+
+class CaughtUp(msgspec.Struct, frozen=True):
+    """Everything after the vector that was asked for, from a read that began after the call."""
+
+    head: Head
+    operations: tuple[LoggedOperation, ...] = ()
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """The whole diagram, replayed and checked against its head. `recent`: its newest operations, gapless (WS17)."""
+
+    diagram: Diagram
+    acl_version: int
+    recent: tuple[LoggedOperation, ...] = ()
+
+
+class HistoryRead(msgspec.Struct, frozen=True):
+    """Newest rows of one user, oldest first, as far as `undo_depth` reaches."""
+
+    user: UserId
+    rows: tuple[LoggedOperation, ...]
+
+
+class RightsRead(msgspec.Struct, frozen=True):
+    acl_version: int
+    roles: Mapping[UserId, RoleAt]
+
+
+class SessionRead(msgspec.Struct, frozen=True):
+    """The diagram's live session as it stands now, or the one we knew, ended; None: there is none."""
+
+    session: Session | None
+
+
+class SessionChanged(msgspec.Struct, frozen=True):
+    """Our change of the session stands."""
+
+    session: Session
+
+
+class SessionStale(msgspec.Struct, frozen=True):
+    """Somebody else changed it first; this is how it stands."""
+
+    session: Session | None
+
+
+class SessionUnchanged(msgspec.Struct, frozen=True):
+    """The store could not be reached for a session read or change; the room may try again."""
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """News of another worker: a gapless run of operations of one epoch. `gap`: news may have been lost."""
+
+    epoch: str
+    operations: tuple[LoggedOperation, ...]
+    gap: bool = False
+
+
+class HeadSeen(msgspec.Struct, frozen=True):
+    head: Head
+    session_version: int | None = None
+
+
+class Lagged(msgspec.Struct, frozen=True):
+    """The outbox of this socket threw away its waiting events (WS12): it needs one fresh state."""
+
+    socket: SocketId
+
+
+class Barred(msgspec.Struct, frozen=True):
+    """The edge wants this socket gone: token expired, flooding."""
+
+    socket: SocketId
+    ending: Ending
+
+
+class UserLeft(msgspec.Struct, frozen=True):
+    """DELETE collaborate by somebody who may not end the session: that user's sockets go (SES6)."""
+
+    user: UserId
+
+
+class RightsMoved(msgspec.Struct, frozen=True):
+    """Roles, deny list or session of the diagram changed in this process: look before anything else is judged."""
+
+
+class TokenRenewed(msgspec.Struct, frozen=True):
+    """The login of this socket's user lives longer now (AU11)."""
+
+    socket: SocketId
+    caller: Caller
+    ref: str | None = None
+
+
+class Woke(msgspec.Struct, frozen=True):
+    """The instant asked for by `WakeAt` has come."""
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """Stop taking; when the call in flight is back, say `Closed`."""
+
+
+Event = (
+    Joined
+    | Left
+    | Asked
+    | Submitted
+    | Committed
+    | Missed
+    | Gone
+    | Known
+    | Unresolved
+    | Unavailable
+    | CaughtUp
+    | Loaded
+    | HistoryRead
+    | RightsRead
+    | SessionRead
+    | SessionChanged
+    | SessionStale
+    | SessionUnchanged
+    | Heard
+    | HeadSeen
+    | Lagged
+    | Barred
+    | UserLeft
+    | RightsMoved
+    | TokenRenewed
+    | Woke
+    | Closing
+)
+StoreOutcome = Committed | Missed | Gone | Known | Unresolved | Unavailable
+WriterOutcome = StoreOutcome | CaughtUp | Loaded | HistoryRead | RightsRead
+ChairOutcome = SessionRead | SessionChanged | SessionStale | SessionUnchanged

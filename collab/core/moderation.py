@@ -1,0 +1,183 @@
+"""Who hosts, who presents, who stays: requests of participants and losses of sockets, decided on the session facts.
+
+A decision that needs the store is a session change; it is decided anew if somebody else changed the session first.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from collab.core.effects import Effect, Send
+from collab.core.meeting import Deny, End, HostBack, HostGone, Session, SessionChange, SetHost, SetPresenter
+from collab.core.roster import Roster
+from protocol.intents import AskPresenter, DenyPresenter, Eject, GrantPresenter, ReleasePresenter, UserName
+from protocol.notices import Done, PresenterAsked, PresenterDenied, Troubled
+from protocol.refusals import Ending, Trouble
+from protocol.values import SocketId, User, UserId
+
+
+class HostLost(msgspec.Struct, frozen=True):
+    """The host's last socket went: `clean` by close 1000 or 1005, else the grace of `grace_ms` begins (SES9, SES10)."""
+
+    host: UserId
+    clean: bool
+    grace_ms: int
+
+
+class HostReturned(msgspec.Struct, frozen=True):
+    pass
+
+
+class PresenterLost(msgspec.Struct, frozen=True):
+    """The presenter's last socket went (PR5)."""
+
+
+ByUser = AskPresenter | GrantPresenter | DenyPresenter | ReleasePresenter | Eject
+ByLoss = HostLost | HostReturned | PresenterLost
+
+
+class Request(msgspec.Struct, frozen=True):
+    """`socket` asked; None: it follows from a loss. `left`: users whose leave is told together with the change."""
+
+    what: ByUser | ByLoss
+    socket: SocketId | None = None
+    by: User | None = None
+    left: tuple[User, ...] = ()
+
+    @property
+    def ref(self) -> str | None:
+        return None if isinstance(self.what, ByLoss) else self.what.ref
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """Either a change for the store, or effects at once (none: nothing to do)."""
+
+    change: SessionChange | None = None
+    effects: tuple[Effect, ...] = ()
+
+
+NOTHING = Decision()
+
+
+def decide(request: Request, session: Session, roster: Roster, host_leave_ends: bool, now_ms: int) -> Decision:
+    match request.what:
+        case HostLost() | HostReturned() | PresenterLost():
+            return _by_loss(request.what, session, roster, host_leave_ends)
+        case _:
+            if request.socket is None or request.by is None or roster.get(request.socket) is None:
+                return NOTHING
+            return _ByUser(request.socket, request.by, session, roster, now_ms).decide(request.what)
+
+
+def next_presenter(session: Session, roster: Roster, without: User | None = None) -> User | None:
+    """PR5: the host if connected, else the writer connected longest, else nobody."""
+    if roster.of(session.host.id) and (without is None or session.host.id != without.id):
+        return session.host
+    return roster.longest_writer(without)
+
+
+def _by_loss(what: ByLoss, session: Session, roster: Roster, host_leave_ends: bool) -> Decision:
+    host_here = bool(roster.of(session.host.id))
+    match what:
+        case HostLost(host=host) if not host_here and host == session.host.id:
+            return Decision(_host_lost(what, roster, host_leave_ends))
+        case HostReturned() if host_here and session.host_grace_until_ms is not None:
+            return Decision(HostBack())
+        case PresenterLost() if session.presenter is not None and not roster.of(session.presenter.id):
+            return Decision(SetPresenter(next_presenter(session, roster)))
+        case _:
+            return NOTHING
+
+
+def _host_lost(what: HostLost, roster: Roster, host_leave_ends: bool) -> SessionChange:
+    if not what.clean:
+        return HostGone(what.grace_ms)
+    if host_leave_ends:
+        return End(Ending.HOST_LEFT)
+    successor = roster.longest_writer()
+    return SetHost(successor) if successor is not None else End(Ending.HOST_LEFT)
+
+
+class _ByUser:
+    """One request of one participant (tables of section 6)."""
+
+    def __init__(self, socket: SocketId, by: User, session: Session, roster: Roster, now_ms: int) -> None:
+        self._socket, self._by, self._session, self._roster, self._now_ms = socket, by, session, roster, now_ms
+
+    @property
+    def _is_host(self) -> bool:
+        return self._by.id == self._session.host.id
+
+    @property
+    def _is_presenter(self) -> bool:
+        return self._session.presenter is not None and self._by.id == self._session.presenter.id
+
+    def decide(self, what: ByUser) -> Decision:
+        match what:
+            case AskPresenter(ref=ref):
+                return self._ask(ref)
+            case ReleasePresenter(ref=ref):
+                if not self._is_host and not self._is_presenter:
+                    return self._trouble(Trouble.PERMISSION_DENIED, "only the presenter or the host", ref)
+                return self._present(None, ref)
+            case _ if not self._is_host:
+                return self._trouble(Trouble.PERMISSION_DENIED, "host only", what.ref)
+            case GrantPresenter(user=None, ref=ref):
+                return self._present(None, ref)
+            case GrantPresenter(user=UserName() as name, ref=ref):
+                user = self._roster.named(name)
+                return self._present(user, ref) if user is not None else self._absent(ref)
+            case DenyPresenter(user=name, ref=ref):
+                return self._deny(self._roster.named(name), ref)
+            case Eject(user=name, ref=ref):
+                return self._eject(self._roster.named(name), ref)
+            case _:
+                return NOTHING
+
+    def _ask(self, ref: str | None) -> Decision:
+        session = self._session
+        if self._is_presenter:
+            return self._done(ref)
+        if self._is_host:
+            return Decision(SetPresenter(self._by))
+        roster = self._roster.view(session)
+        hosts = self._roster.of(session.host.id)
+        if not hosts:
+            denied = PresenterDenied(user=self._by, roster=roster, host=None)
+            return self._told(tuple(p.socket for p in self._roster.of(self._by.id)), denied, ref)
+        return self._told(tuple(p.socket for p in hosts), PresenterAsked(user=self._by, roster=roster), ref)
+
+    def _present(self, user: User | None, ref: str | None) -> Decision:
+        now = self._session.presenter
+        same = user is None if now is None else user is not None and user.id == now.id
+        return self._done(ref) if same else Decision(SetPresenter(user))
+
+    def _deny(self, user: User | None, ref: str | None) -> Decision:
+        if user is None:
+            return self._absent(ref)
+        denied = PresenterDenied(user=user, roster=self._roster.view(self._session), host=self._session.host)
+        return self._told(tuple(p.socket for p in self._roster.of(user.id)), denied, ref)
+
+    def _eject(self, user: User | None, ref: str | None) -> Decision:
+        if user is None:
+            return self._absent(ref)
+        if user.id == self._session.host.id:
+            return self._trouble(Trouble.VALIDATION_ERROR, "the host cannot be removed", ref)
+        presenter = self._session.presenter
+        if presenter is not None and presenter.id == user.id:
+            presenter = next_presenter(self._session, self._roster, without=user)
+        return Decision(Deny(user, presenter))
+
+    def _told(
+        self, sockets: tuple[SocketId, ...], notice: PresenterAsked | PresenterDenied, ref: str | None
+    ) -> Decision:
+        return Decision(effects=(*(Send(socket, notice) for socket in sockets), *self._done(ref).effects))
+
+    def _done(self, ref: str | None) -> Decision:
+        return Decision(effects=(Send(self._socket, Done(ref)),))
+
+    def _absent(self, ref: str | None) -> Decision:
+        return self._trouble(Trouble.INVALID_PARTICIPANT, "nobody of that name is connected", ref)
+
+    def _trouble(self, trouble: Trouble, message: str, ref: str | None) -> Decision:
+        return Decision(effects=(Send(self._socket, Troubled(trouble, message, self._now_ms, ref=ref)),))

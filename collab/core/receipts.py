@@ -1,0 +1,169 @@
+"""What a verdict becomes once it may be told: the author's answer in its slot, and the news for everybody else."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from collab.core.deadlines import DOUBT
+from collab.core.effects import Answer, Send, Tell
+from collab.core.roster import Present, Shown
+from collab.core.state import RoomState
+from collab.core.writing import Declined, Judgement, Logged, NoOp, Repeated, Waiting, kind_of
+from protocol.intents import Edit
+from protocol.notices import Accepted, CopyDoubtful, Corrected, Happened, HistoryDepth, Rejected
+from protocol.operations import CellChange, Kind, LoggedOperation, Skipped, Verdict
+from protocol.refusals import Reason, Refusal
+from protocol.values import CellId, SocketId
+
+CURRENT_CELLS = 50
+DOUBT_S = 1.0
+INVERSIONS = frozenset({Kind.UNDO, Kind.REDO})
+
+
+class Receipts:
+    def __init__(self, state: RoomState) -> None:
+        self._state = state
+
+    def release(self, verdict: Judgement) -> None:
+        match verdict:
+            case Logged(waiting=waiting, operation=operation):
+                self._state.replica.take(operation, verdict.after)
+                self._state.replica.set_stacks(waiting.caller.id, verdict.stacks)
+                self.accept(waiting, operation, verdict.skipped, verdict.doubtful)
+            case NoOp(waiting=waiting, stacks=stacks, skipped=skipped):
+                self._state.replica.set_stacks(waiting.caller.id, stacks)
+                self._answer(waiting, self._accepted(waiting, skipped=skipped))
+            case Declined(waiting=waiting, refusal=refusal):
+                self.refuse(waiting, refusal)
+            case Repeated():
+                self._repeat(verdict)
+            case _:
+                assert_never(verdict)
+
+    def accept(
+        self,
+        waiting: Waiting,
+        operation: LoggedOperation,
+        skipped: tuple[Skipped, ...] = (),
+        doubtful: tuple[CellId, ...] = (),
+    ) -> None:
+        """The replica stands right after `operation`."""
+        self._answer(waiting, self._accepted(waiting, operation=operation, skipped=skipped))
+        if isinstance(waiting.source, str) and operation.kind not in INVERSIONS:
+            self._correct(waiting, waiting.source, operation, doubtful)
+        skip = frozenset((waiting.source,)) if isinstance(waiting.source, str) else frozenset[SocketId]()
+        self.tell(operation, skip)
+
+    def _correct(
+        self, waiting: Waiting, socket: SocketId, operation: LoggedOperation, doubtful: tuple[CellId, ...]
+    ) -> None:
+        """E4. What was sent before the socket was last shown these cells, or the whole diagram, is not on its screen
+        any more: its client does not apply its own operations when they come back."""
+        state, present = self._state, self._state.roster.get(socket)
+        if present is None:
+            return
+        touched = (cell.id for cell in operation.effect.cells)
+        lost = (id for id in touched if _overtaken(waiting, present.corrected.get(id, present.shown)))
+        cells = tuple(dict.fromkeys((*doubtful, *lost)))
+        if cells:
+            present.corrected.update(dict.fromkeys(cells, state.shown()))
+            state.ask(Send(socket, Corrected(operation, state.replica.diagram, cells, state.start_vector)))
+
+    def tell(self, operation: LoggedOperation, skip: frozenset[SocketId] = frozenset()) -> None:
+        state = self._state
+        happened = Happened(operation, state.replica.diagram, state.start_vector)
+        state.ask(Tell(happened, skip, operation.user.id))
+        for present in state.roster.of(operation.user.id):
+            if operation.kind in INVERSIONS:
+                # E5: all sockets of that user are shown the outcome, and need no correction
+                present.show(state.shown())
+            elif present.socket not in skip:
+                self._doubt(present)
+
+    def refuse(self, waiting: Waiting, refusal: Refusal) -> None:
+        self._answer(waiting, self.rejected(waiting.operation_id, refusal, kind_of(waiting.intent), waiting.ref))
+
+    def rejected(self, operation_id: str, refusal: Refusal, kind: Kind = Kind.EDIT, ref: str | None = None) -> Rejected:
+        """With the affected cells as they are: a client takes one that is not shown for gone (2.6)."""
+        diagram = self._state.replica.diagram
+        found = (diagram.cell(cell) for cell in refusal.affected[:CURRENT_CELLS])
+        return Rejected(
+            operation_id=operation_id,
+            refusal=refusal,
+            vector=diagram.vector,
+            kind=kind,
+            at_ms=self._state.now.wall_ms,
+            current_cells=tuple(cell for cell in found if cell is not None),
+            ref=ref,
+        )
+
+    def _repeat(self, verdict: Repeated) -> None:
+        """VEC8: the first outcome again."""
+        outcome, waiting = verdict.outcome, verdict.waiting
+        match outcome.verdict:
+            case Verdict.ACCEPTED:
+                self._answer(waiting, self._accepted(waiting, vector=outcome.vector, skipped=outcome.skipped))
+            case Verdict.NO_OP:
+                self._answer(waiting, self._accepted(waiting, skipped=outcome.skipped, duplicate=True))
+            case Verdict.REFUSED:
+                self.refuse(waiting, outcome.refusal or Refusal(Reason.CONFLICT_DETECTED, "refused before"))
+            case _:
+                assert_never(outcome.verdict)
+
+    def _accepted(
+        self,
+        waiting: Waiting,
+        *,
+        operation: LoggedOperation | None = None,
+        vector: int | None = None,
+        skipped: tuple[Skipped, ...] = (),
+        duplicate: bool = False,
+    ) -> Accepted:
+        """`vector` without `operation`: a repeat of what was accepted there."""
+        state = self._state
+        diagram = state.replica.diagram
+        stacks = state.replica.stacks(waiting.caller.id)
+        asked: tuple[CellChange, ...] = waiting.intent.changes if isinstance(waiting.intent, Edit) else ()
+        return Accepted(
+            operation_id=waiting.operation_id,
+            vector=vector if vector is not None else diagram.vector,
+            changed=operation is not None or vector is not None,
+            duplicate=duplicate or vector is not None,
+            kind=kind_of(waiting.intent),
+            by=waiting.caller.user,
+            after=diagram,
+            start_vector=state.start_vector,
+            asked=asked,
+            operation=operation,
+            skipped=skipped,
+            history=stacks.depth if stacks is not None else HistoryDepth(),
+            ref=waiting.ref,
+        )
+
+    def _answer(self, waiting: Waiting, notice: Accepted | Rejected) -> None:
+        if isinstance(waiting.source, str):
+            self._state.ask(Send(waiting.source, notice))
+        else:
+            self._state.ask(Answer(waiting.source, notice))
+
+    # E8: at most one a second, and the last one is not lost -----------------------------------------------------------
+
+    def _doubt(self, present: Present) -> None:
+        name = DOUBT + present.socket
+        if name in self._state.deadlines:
+            present.doubted = True
+            return
+        self._state.after_s(name, DOUBT_S)
+        self._state.ask(Send(present.socket, CopyDoubtful(self._state.replica.diagram)))
+
+    def doubt_again(self, socket: SocketId) -> None:
+        present = self._state.roster.get(socket)
+        if present is not None and present.doubted:
+            present.doubted = False
+            self._doubt(present)
+
+
+def _overtaken(waiting: Waiting, shown: Shown) -> bool:
+    """Whether the sender had not yet seen what was shown: it says so by `base_vector`, or it can not have."""
+    base = waiting.intent.base_vector if isinstance(waiting.intent, Edit) else None
+    return waiting.arrived < shown.turn or (base is not None and base < shown.vector)

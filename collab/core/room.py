@@ -1,0 +1,450 @@
+"""One open diagram as a pure state machine: events in, effects out.
+
+`handle` never raises for what a client did. It dispatches: `writer` changes the diagram, `chair` the session.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from collab.core.chair import Chair
+from collab.core.deadlines import AWARENESS, DOUBT, GAP, HEARTBEAT, RETRY, SESSION_RETRY, SNAPSHOT, STATE
+from collab.core.door import Door
+from collab.core.effects import Announce, Answer, Closed, Effect, Replay, Send, Tell, WakeAt
+from collab.core.events import (
+    Asked,
+    Barred,
+    CaughtUp,
+    ChairOutcome,
+    Closing,
+    Committed,
+    Event,
+    Gone,
+    HeadSeen,
+    Heard,
+    HistoryRead,
+    Joined,
+    Known,
+    Lagged,
+    Left,
+    Loaded,
+    Missed,
+    RightsMoved,
+    RightsRead,
+    SessionChanged,
+    SessionRead,
+    SessionStale,
+    SessionUnchanged,
+    Submitted,
+    TokenRenewed,
+    Unavailable,
+    Unresolved,
+    UserLeft,
+    Woke,
+    WriterOutcome,
+)
+from collab.core.meeting import Session
+from collab.core.moderation import Request
+from collab.core.receipts import Receipts
+from collab.core.resume import look_back
+from collab.core.rights import allowed
+from collab.core.roster import Present
+from collab.core.state import RoomSettings, RoomState
+from collab.core.writer import Writer
+from collab.core.writing import kind_of
+from protocol.intents import (
+    AskPresenter,
+    AskResync,
+    AskState,
+    AskVector,
+    Aware,
+    DenyPresenter,
+    Edit,
+    Eject,
+    GrantPresenter,
+    Heartbeat,
+    Misedit,
+    Redo,
+    RefreshToken,
+    ReleasePresenter,
+    Replace,
+    Resume,
+    Undo,
+)
+from protocol.notices import (
+    AwarenessShown,
+    HeartbeatShown,
+    Repaired,
+    ResyncAdvised,
+    StateReason,
+    StateShown,
+    TokenRefreshed,
+    VectorShown,
+)
+from protocol.refusals import Ending, Reason, Refusal
+from protocol.values import Instant, Role, SocketId, ThreatModelId
+
+
+class Room:
+    def __init__(
+        self, threat_model: ThreatModelId, loaded: Loaded, session: Session | None, settings: RoomSettings
+    ) -> None:
+        self._state = RoomState(threat_model, loaded, session, settings)
+        self._writer = Writer(self._state)
+        self._receipts = Receipts(self._state)
+        self._chair = Chair(self._state)
+        self._door = Door(self._state, self._writer, self._chair)
+        self._shown_at_s = float("-inf")
+        self._ending = False
+        self._gone = False
+        self._closing = False
+        self._closed = False
+        self._wake_s: float | None = None
+
+    # read by the task -------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> RoomState:
+        """For looking only: what REST shows and the keeper stamps."""
+        return self._state
+
+    @property
+    def empty(self) -> bool:
+        """Nobody is here and nothing is under way."""
+        return not len(self._state.roster) and self._writer.idle and self._chair.idle
+
+    # the whole surface ------------------------------------------------------------------------------------------------
+
+    def handle(self, event: Event, now: Instant) -> list[Effect]:
+        state = self._state
+        state.now, state.effects = now, []
+        state.turn += 1
+        if not self._closed:
+            self._dispatch(event)
+            self._settle()
+        return state.effects
+
+    def _dispatch(self, event: Event) -> None:
+        match event:
+            case Joined():
+                self._comes(event)
+            case Left(socket=socket, how=how):
+                self._door.left(socket, how)
+            case Asked():
+                self._asked(event)
+            case Submitted():
+                self._submitted(event)
+            case Heard(epoch=epoch, operations=operations, gap=gap):
+                self._writer.heard(epoch, operations, gap)
+            case HeadSeen():
+                self._head_seen(event)
+            case Lagged(socket=socket):
+                self._show(socket, StateReason.OVERFLOW)
+            case Barred(socket=socket, ending=ending):
+                self._door.dismiss(socket, ending)
+            case UserLeft(user=user):
+                self._door.dismiss_user(user, Ending.LEFT)
+            case RightsMoved():
+                self._writer.stale_rights()
+                self._writer.fall_behind()
+            case TokenRenewed():
+                self._token_renewed(event)
+            case Woke():
+                self._woke()
+            case Closing():
+                self._closing = True
+            case SessionRead() | SessionChanged() | SessionStale() | SessionUnchanged():
+                self._chair_outcome(event)
+            case _:
+                self._writer_outcome(event)
+
+    def _writer_outcome(self, event: WriterOutcome) -> None:
+        if not self._writer.awaits(event):
+            return
+        match event:
+            case Committed():
+                self._writer.committed()
+            case Missed():
+                self._writer.missed(event)
+            case Known():
+                self._writer.known(event)
+            case Unresolved():
+                self._writer.unresolved()
+            case Unavailable():
+                self._writer.unavailable()
+            case Gone():
+                self._diagram_gone()
+            case CaughtUp():
+                self._writer.caught_up(event)
+            case Loaded():
+                self._writer.loaded(event)
+            case HistoryRead():
+                self._writer.history_read(event)
+            case RightsRead():
+                self._rights_read(event)
+            case _:
+                assert_never(event)
+
+    def _chair_outcome(self, event: ChairOutcome) -> None:
+        if not self._chair.awaits(event):
+            return
+        match event:
+            case SessionRead(session=session):
+                self._chair.session_read(session)
+            case SessionChanged(session=changed):
+                self._chair.session_changed(changed)
+            case SessionStale(session=stale):
+                self._chair.session_stale(stale)
+            case SessionUnchanged():
+                self._chair.session_unchanged()
+                if self._state.session_doubted:
+                    self._writer.ill()
+            case _:
+                assert_never(event)
+
+    def _settle(self) -> None:
+        """After every event: end what is over, begin the next calls, admit who may come in, ask for the next waking."""
+        self._end_if_over()
+        self._advance()
+        for asked in self._door.admit_ready():
+            self._asked(asked)
+        self._advance()
+        if self._closing and not self._busy:
+            self._close()
+            return
+        next_s = self._state.deadlines.next_s()
+        if next_s != self._wake_s:
+            self._wake_s = next_s
+            self._state.ask(WakeAt(None if next_s is None else Instant(next_s, 0)))
+
+    def _advance(self) -> None:
+        if not self._gone:
+            self._writer.advance()
+        self._chair.advance()
+
+    def _end_if_over(self) -> None:
+        """SES15: everything accepted before the end is told before it, as a read begun after it shows."""
+        over = self._state.over
+        if self._gone:
+            # the session's own ending says whether the diagram or its threat model went
+            if not self._chair.reading:
+                self._door.end(over or Ending.DIAGRAM_DELETED)
+        elif over is not None:
+            if not self._ending and len(self._state.roster):
+                self._ending = True
+                self._writer.fall_behind()
+            if self._writer.up_to_date:
+                self._ending = False
+                self._door.end(over)
+
+    @property
+    def _busy(self) -> bool:
+        in_flight = self._writer.in_flight or self._chair.in_flight
+        return in_flight or (self._gone and self._state.session is not None)
+
+    # asking -----------------------------------------------------------------------------------------------------------
+
+    def _comes(self, event: Joined) -> None:
+        if self._closing:
+            self._state.ask(self._state.dismissal(event.socket, Ending.RESTART))
+        else:
+            self._door.joined(event)
+
+    def _submitted(self, event: Submitted) -> None:
+        if self._closing:
+            rejected = self._receipts.rejected(event.intent.operation_id or "", _RESTARTING, kind_of(event.intent))
+            self._state.ask(Answer(event.ticket, rejected))
+        else:
+            self._writer.queue(event.ticket, event.caller, event.role, event.intent)
+
+    def _asked(self, event: Asked) -> None:
+        present = self._state.roster.get(event.socket)
+        if self._closing:
+            return
+        if present is None:
+            self._door.asked_early(event)
+            return
+        present.active_ms = self._state.now.wall_ms
+        intent = event.intent
+        match intent:
+            case Edit() | Undo() | Redo():
+                self._writer.queue(present.socket, present.caller, present.role, intent)
+            case Misedit():
+                self._misedit(present, intent)
+            case AskPresenter() | GrantPresenter() | DenyPresenter() | ReleasePresenter() | Eject():
+                self._chair.ask(Request(intent, present.socket, present.user))
+            case Aware():
+                self._aware(present, intent)
+            case AskState() | AskVector() | AskResync() | Resume() | Heartbeat():
+                self._look(present, intent)
+            case Replace() | RefreshToken():
+                """Never of a socket; the edge answers a token itself."""
+            case _:
+                assert_never(intent)
+
+    def _misedit(self, present: Present, intent: Misedit) -> None:
+        """No look at the cells is needed: it may overtake what waits (WS19), and is no outcome (VEC11)."""
+        refusal = intent.refusal
+        if not allowed(intent, present.role):
+            refusal = Refusal(Reason.PERMISSION_DENIED, "you may not change this diagram")
+        self._state.ask(Send(present.socket, self._receipts.rejected(intent.operation_id, refusal, ref=intent.ref)))
+
+    def _look(self, present: Present, intent: AskState | AskVector | AskResync | Resume | Heartbeat) -> None:
+        state, diagram = self._state, self._state.replica.diagram
+        match intent:
+            case AskState(vector=vector) if vector == diagram.vector:
+                state.ask(Send(present.socket, VectorShown(diagram.vector)))
+            case AskState(ref=ref):
+                self._ration(present, StateShown(diagram, StateReason.REQUESTED, ref=ref))
+            case AskVector():
+                state.ask(Send(present.socket, VectorShown(diagram.vector)))
+            case AskResync():
+                state.ask(Send(present.socket, ResyncAdvised(present.user, diagram.id, state.threat_model)))
+            case Resume():
+                look = look_back(state.replica, intent, state.start_vector)
+                if isinstance(look[0], StateShown | Repaired):
+                    self._ration(present, look[0])
+                else:
+                    state.ask(Send(present.socket, look[0]), Replay(present.socket, look[1:]))
+            case Heartbeat(ref=ref):
+                state.ask(Send(present.socket, self._heartbeat(ref)))
+
+    def _heartbeat(self, ref: str | None = None) -> HeartbeatShown:
+        diagram = self._state.replica.diagram
+        return HeartbeatShown(diagram.epoch, diagram.vector, diagram.state_hash, self._state.now.wall_ms, ref)
+
+    def _ration(self, present: Present, look: StateShown | Repaired) -> None:
+        """WS9: what cannot go now is shown as a full state of then, one for all requests until then."""
+        state, name = self._state, STATE + present.socket
+        reason = look.reason if isinstance(look, StateShown) else StateReason.RESUME_IMPOSSIBLE
+        present.awaited = (reason, look.ref)
+        if name in state.deadlines:
+            return
+        wait_s = present.ration.take(state.now.monotonic_s)
+        if wait_s > 0:
+            state.after_s(name, wait_s)
+        else:
+            present.show(state.shown())
+            state.ask(Send(present.socket, look))
+
+    def _show(self, socket: SocketId, why: StateReason | None = None) -> None:
+        """None: the reason that it waits for."""
+        present = self._state.roster.get(socket)
+        if present is not None:
+            reason, ref = present.awaited if why is None else (why, None)
+            present.show(self._state.shown())
+            self._state.ask(Send(socket, StateShown(self._state.replica.diagram, reason, ref=ref)))
+
+    # cursors ----------------------------------------------------------------------------------------------------------
+
+    def _aware(self, present: Present, intent: Aware) -> None:
+        """PR6, PR9: dropped, or noted and shown at once or with the next beat."""
+        state = self._state
+        presenter = state.session.presenter if state.session is not None else None
+        presenting = presenter is not None and presenter.id == present.caller.id
+        if not presenting and not present.free_awareness:
+            return
+        state.awareness.note(present.socket, present.user, presenting, intent)
+        beat_s = 1 / state.settings.limits.awareness_hz
+        if state.now.monotonic_s - self._shown_at_s >= beat_s:
+            self._show_awareness()
+        else:
+            state.deadlines.set_if_unset(AWARENESS, self._shown_at_s + beat_s)
+
+    def _show_awareness(self) -> None:
+        """To everybody what the others did: one notice for all who sent nothing, one each for those who did."""
+        state = self._state
+        self._shown_at_s = state.now.monotonic_s
+        state.deadlines.drop(AWARENESS)
+        updates = state.awareness.flush()
+        senders = [update.connection_id for update in updates]
+        if updates:
+            state.ask(Tell(AwarenessShown(updates), frozenset(senders)))
+        for sender in senders if len(senders) > 1 else ():
+            others = tuple(update for update in updates if update.connection_id != sender)
+            state.ask(Send(sender, AwarenessShown(others)))
+
+    # rights and heads -------------------------------------------------------------------------------------------------
+
+    def _rights_read(self, event: RightsRead) -> None:
+        """AU15: whoever lost the right to read goes; whoever lost the right to write stays as reader."""
+        self._writer.rights_read(event)
+        changed = False
+        for present in list(self._state.roster):
+            role = event.roles.get(present.caller.id)
+            if role is None:
+                continue
+            before, present.role = present.role, role
+            if role.denied:
+                self._door.dismiss(present.socket, Ending.REMOVED)
+            elif role.role < Role.READER:
+                self._door.dismiss(present.socket, Ending.ACCESS_REVOKED)
+            else:
+                changed = changed or role.role != before.role
+        if changed:
+            self._state.tell_roster(roles_changed=True)
+
+    def _head_seen(self, event: HeadSeen) -> None:
+        session = self._state.session
+        if session is not None and event.session_version not in (None, session.version):
+            self._chair.want_read()
+        self._writer.head_seen(event.head)
+
+    def _token_renewed(self, event: TokenRenewed) -> None:
+        present = self._state.roster.get(event.socket)
+        if present is not None:
+            present.caller = event.caller
+            self._state.ask(Send(event.socket, TokenRefreshed(event.caller.expires_at_ms, event.ref)))
+
+    # time -------------------------------------------------------------------------------------------------------------
+
+    def _woke(self) -> None:
+        state = self._state
+        self._wake_s = None
+        for name in state.deadlines.due(state.now):
+            if name == RETRY:
+                for socket in self._writer.retry():
+                    self._door.dismiss(socket, Ending.UNAVAILABLE)
+            elif name == GAP:
+                self._writer.fall_behind()
+            elif name == SNAPSHOT:
+                self._writer.save()
+            elif name == AWARENESS:
+                self._show_awareness()
+            elif name == HEARTBEAT and len(state.roster):
+                state.after_s(HEARTBEAT, state.settings.heartbeat_s)
+                state.ask(Tell(self._heartbeat()))
+            elif name.startswith(STATE):
+                self._show(SocketId(name.removeprefix(STATE)))
+            elif name.startswith(DOUBT):
+                self._receipts.doubt_again(SocketId(name.removeprefix(DOUBT)))
+            else:
+                assert name in (SESSION_RETRY, HEARTBEAT)  # noqa: S101 - the lane looks by itself
+
+    # closing ----------------------------------------------------------------------------------------------------------
+
+    def _diagram_gone(self) -> None:
+        self._gone = self._closing = True
+        if self._state.session is not None:
+            self._chair.want_read()
+        self._abandon(Ending.DIAGRAM_NOT_FOUND, Refusal(Reason.DIAGRAM_NOT_FOUND, "the diagram is gone"))
+
+    def _close(self) -> None:
+        self._closed = True
+        state = self._state
+        self._abandon(Ending.RESTART, _RESTARTING)
+        for present in list(state.roster):
+            state.ask(state.dismissal(present.socket, Ending.RESTART))
+        if state.session is not None and len(state.roster):
+            state.ask(Announce(state.session.id, ()))
+        if not self._gone:
+            self._writer.save()
+        state.ask(WakeAt(None), Closed())
+
+    def _abandon(self, ending: Ending, refusal: Refusal) -> None:
+        """What still waits is answered: a program by a refusal, a joining socket by its close."""
+        for socket in self._writer.abandon(refusal):
+            self._state.ask(self._state.dismissal(socket, ending))
+
+
+_RESTARTING = Refusal(Reason.UNAVAILABLE, "the server restarts", retry=True, retry_after_ms=1_000)

@@ -1,0 +1,165 @@
+"""The sockets of this worker in one room, by socket and by user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from collab.core.meeting import Session
+from collab.core.ration import Ration
+from protocol.intents import UserName
+from protocol.notices import Connection, Participant, RosterView, StateReason
+from protocol.values import Caller, CellId, Role, RoleAt, SocketId, User, UserId
+
+FREE_AWARENESS = frozenset({"codraw.v1"})
+"""Dialects whose clients show cursor and selection without presenting (PR6, PR8)."""
+WHOLE_CELLS = frozenset({"tmi"})
+"""Dialects that show a changed cell as a whole: any unseen change of a cell overwrites what its client did there."""
+RESUMES = frozenset({"codraw.v1"})
+"""Dialects that can say `resumed`; the others begin with a full state (WS14)."""
+TAKES_RETRY = frozenset({"codraw.v1"})
+"""Dialects whose clients understand a refusal with `retry`; the others are closed with 1013 (2.7)."""
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """The turn of the room in which a socket was shown something, and the vector that it was of."""
+
+    turn: int
+    vector: int
+
+
+class Present:
+    """One admitted socket."""
+
+    __slots__ = (
+        "active_ms",
+        "awaited",
+        "caller",
+        "corrected",
+        "dialect",
+        "doubted",
+        "joined_ms",
+        "ration",
+        "role",
+        "shown",
+        "socket",
+    )
+
+    def __init__(self, socket: SocketId, caller: Caller, role: RoleAt, dialect: str, now_ms: int) -> None:
+        self.socket = socket
+        self.caller = caller
+        self.role = role
+        self.dialect = dialect
+        self.joined_ms = now_ms
+        self.active_ms = now_ms
+        self.ration = Ration()
+        self.awaited: tuple[StateReason, str | None] = (StateReason.REQUESTED, None)
+        """Reason and `ref` of the full state that it waits for (WS9)."""
+        self.doubted = False
+        self.shown = Shown(0, 0)
+        """When it was last shown the whole diagram."""
+        self.corrected: dict[CellId, Shown] = {}
+        """Cells shown to it whole because its copy was wrong (OP20)."""
+
+    def show(self, shown: Shown) -> None:
+        """The whole diagram: newer than any cell shown before."""
+        self.shown = shown
+        self.corrected.clear()
+
+    @property
+    def user(self) -> User:
+        return self.caller.user
+
+    @property
+    def free_awareness(self) -> bool:
+        return self.dialect in FREE_AWARENESS
+
+    @property
+    def whole_cells(self) -> bool:
+        return self.dialect in WHOLE_CELLS
+
+    @property
+    def resumes(self) -> bool:
+        return self.dialect in RESUMES
+
+    @property
+    def takes_retry(self) -> bool:
+        return self.dialect in TAKES_RETRY
+
+
+class Roster:
+    """In order of arrival."""
+
+    def __init__(self) -> None:
+        self._present: dict[SocketId, Present] = {}
+        self._by_user: dict[UserId, dict[SocketId, Present]] = {}
+
+    def __len__(self) -> int:
+        return len(self._present)
+
+    def __iter__(self) -> Iterator[Present]:
+        return iter(self._present.values())
+
+    def get(self, socket: SocketId) -> Present | None:
+        return self._present.get(socket)
+
+    def add(self, present: Present) -> bool:
+        """Whether it is the user's first socket."""
+        self._present[present.socket] = present
+        sockets = self._by_user.setdefault(present.caller.id, {})
+        sockets[present.socket] = present
+        return len(sockets) == 1
+
+    def remove(self, socket: SocketId) -> bool:
+        """Whether it was the user's last socket."""
+        present = self._present.pop(socket)
+        sockets = self._by_user[present.caller.id]
+        del sockets[socket]
+        if sockets:
+            return False
+        del self._by_user[present.caller.id]
+        return True
+
+    def of(self, user: UserId) -> tuple[Present, ...]:
+        return tuple(self._by_user.get(user, {}).values())
+
+    def named(self, name: UserName) -> User | None:
+        """The one present user of that name; None: absent, or an e-mail address that fits two people (2.1)."""
+        if name.provider_id is not None:
+            sockets = self.of(UserId(f"{name.provider}:{name.provider_id}"))
+            return sockets[0].user if sockets else None
+        fitting = {present.user for present in self if name.email is not None and present.user.email == name.email}
+        return fitting.pop() if len(fitting) == 1 else None
+
+    def longest_writer(self, without: User | None = None) -> User | None:
+        """Of those who may write, who has been connected longest."""
+        writers = (present.user for present in self if present.role.role >= Role.WRITER)
+        return next((user for user in writers if without is None or user.id != without.id), None)
+
+    def view(self, session: Session) -> RosterView:
+        """The host stays listed while away (tables of section 1)."""
+        here = session.host.id in self._by_user
+        away = session.host_grace_until_ms is not None and not here
+        participants = [_participant(tuple(sockets.values())) for sockets in self._by_user.values()]
+        if away:
+            participants.insert(0, Participant(session.host, Role.OWNER, (), session.active_at_ms))
+        return RosterView(
+            participants=tuple(participants),
+            host=session.host,
+            host_state="here" if here else "away" if away else "absent",
+            presenter=session.presenter,
+            presenter_term=session.presenter_term,
+        )
+
+    def participants(self) -> tuple[Participant, ...]:
+        return tuple(_participant(tuple(sockets.values())) for sockets in self._by_user.values())
+
+
+def _participant(sockets: tuple[Present, ...]) -> Participant:
+    return Participant(
+        user=sockets[0].user,
+        role=sockets[0].role.role,
+        connections=tuple(Connection(p.socket, p.dialect, p.joined_ms) for p in sockets),
+        last_activity_ms=max(p.active_ms for p in sockets),
+    )

@@ -1,0 +1,114 @@
+"""What the parts of one room share: the copy of the diagram, who is there, the session, time, and what is asked for."""
+
+from __future__ import annotations
+
+import msgspec
+
+from collab.core.awareness import Awareness
+from collab.core.deadlines import Deadlines
+from collab.core.effects import Announce, Dismiss, Effect, Tell
+from collab.core.events import Loaded
+from collab.core.meeting import Session
+from collab.core.replica import Replica
+from collab.core.roster import Roster, Shown
+from protocol.notices import RosterChanged
+from protocol.refusals import Ending
+from protocol.values import DiagramId, Instant, Limits, SocketId, ThreatModelId, User
+
+
+class RoomSettings(msgspec.Struct, frozen=True):
+    """What an operator may set; seconds unless the name says otherwise."""
+
+    limits: Limits = Limits()
+    host_grace_s: float = 15.0
+    server_grace_s: float = 60.0
+    """Of a loss that the server caused (SES12)."""
+    host_leave_ends: bool = True
+    store_patience_s: float = 10.0
+    heartbeat_s: float = 15.0
+    gap_patience_s: float = 0.05
+    retry_s: float = 0.2
+    snapshot_operations: int = 500
+    snapshot_s: float = 30.0
+
+
+class RoomState:
+    """Mutable, and owned by one Room; `effects` is what the event at hand asks for, in order."""
+
+    def __init__(self, threat_model: ThreatModelId, loaded: Loaded, session: Session | None, settings: RoomSettings):
+        self.threat_model = threat_model
+        self.settings = settings
+        self.replica = Replica(loaded, settings.limits)
+        self.session = session
+        self.session_doubted = False
+        """Somebody may have ended the session or ejected a writer: nothing is judged and nobody let in before it was
+        read (I21)."""
+        self.session_unread = False
+        """No read has begun since the doubt arose."""
+        self.roster = Roster()
+        self.awareness = Awareness()
+        self.deadlines = Deadlines()
+        self.now = Instant(0.0, 0)
+        self.turn = 0
+        """Counts the events: what came before what, within this room."""
+        self.effects: list[Effect] = []
+
+    @property
+    def diagram_id(self) -> DiagramId:
+        return self.replica.diagram.id
+
+    @property
+    def start_vector(self) -> int:
+        return self.session.start_vector if self.session is not None else 0
+
+    @property
+    def over(self) -> Ending | None:
+        """The ending of the session; until everybody was told it is still ours."""
+        return self.session.ended if self.session is not None else None
+
+    def doubt_session(self) -> None:
+        self.session_doubted = self.session_unread = True
+
+    def shown(self) -> Shown:
+        """Of what is shown in this turn."""
+        return Shown(self.turn, self.replica.diagram.vector)
+
+    def ask(self, *effects: Effect) -> None:
+        self.effects.extend(effects)
+
+    def after_s(self, name: str, seconds: float) -> None:
+        self.deadlines.set(name, self.now.monotonic_s + seconds)
+
+    def remove(self, socket: SocketId) -> bool:
+        """Out of the roster, with all that was kept for it. Whether it was its user's last socket."""
+        self.awareness.forget(socket)
+        self.deadlines.drop_of(socket)
+        return self.roster.remove(socket)
+
+    def tell_roster(
+        self,
+        *,
+        joined: tuple[User, ...] = (),
+        left: tuple[User, ...] = (),
+        ejected: bool = False,
+        presenter_changed: bool = False,
+        roles_changed: bool = False,
+        skip: frozenset[SocketId] = frozenset(),
+    ) -> None:
+        """To all, and to presence."""
+        if self.session is None:
+            return
+        changed = RosterChanged(
+            roster=self.roster.view(self.session),
+            at_ms=self.now.wall_ms,
+            joined=joined,
+            left=left,
+            ejected=ejected,
+            presenter_changed=presenter_changed,
+            roles_changed=roles_changed,
+        )
+        by = joined[0].id if joined else left[0].id if left else None
+        self.ask(Tell(changed, skip, by), Announce(self.session.id, self.roster.participants()))
+
+    def dismissal(self, socket: SocketId, ending: Ending) -> Dismiss:
+        return Dismiss(socket, ending, self.session.host if self.session is not None else None)

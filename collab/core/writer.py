@@ -1,0 +1,464 @@
+"""The writing lane of a room at work: queue, commit, follow, catch up, reload; it releases in log order.
+
+Laws: (1) one call in flight, and news heard meanwhile waits for its outcome; (2) nothing judged leaves before the
+commit in which it was judged; (3) a batch commits although it accepts nothing; (4) a read counts only if it began
+after the need for it arose.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import msgspec
+
+from collab.core.apply import advance
+from collab.core.deadlines import GAP, RETRY, SNAPSHOT
+from collab.core.diagram import Diagram
+from collab.core.effects import CatchUp, Commit, Publish, ReadHistory, ReadRights, Reload, Send, Snapshot
+from collab.core.events import CaughtUp, HistoryRead, Joined, Known, Loaded, Missed, RightsRead, WriterOutcome
+from collab.core.follow import Held
+from collab.core.receipts import Receipts
+from collab.core.replica import Replica
+from collab.core.state import RoomState
+from collab.core.writing import (
+    OUTCOMES,
+    CatchingUp,
+    Committing,
+    Idle,
+    Judge,
+    Operational,
+    ReadingHistory,
+    ReadingRights,
+    Reloading,
+    Source,
+    Waiting,
+    Writing,
+    take_batch,
+    weight,
+)
+from protocol.intents import Edit, Replace
+from protocol.notices import StateReason, StateShown
+from protocol.operations import LoggedOperation, Verdict
+from protocol.refusals import Reason, Refusal
+from protocol.values import Caller, Head, RoleAt, SocketId, UserId
+
+
+class Writer:
+    """`ready_joins` are those whose read has come back: the room admits them."""
+
+    def __init__(self, state: RoomState) -> None:
+        self._state = state
+        self._receipts = Receipts(state)
+        self._writing: Writing = Idle()
+        self._attempt = 1
+        self._queue: list[Waiting] = []
+        self._held = Held()
+        self._joins: list[Joined] = []
+        self._behind = False
+        self._reload: StateReason | None = None
+        self._rights_stale = False
+        self._trouble_since_s: float | None = None
+        self._unsaved = 0
+        self._rights: dict[UserId, tuple[Caller, RoleAt]] = {}
+        self.ready_joins: list[Joined] = []
+
+    # what comes in ----------------------------------------------------------------------------------------------------
+
+    def queue(self, source: Source, caller: Caller, role: RoleAt, intent: Operational) -> None:
+        """`role` as it was last read; a newer permission clock than ours makes all roles stale."""
+        operation_id = intent.operation_id
+        assert operation_id is not None  # noqa: S101 - the edges make one where the client sent none
+        self.note_role(caller, role)
+        base = intent.base_vector if isinstance(intent, Edit) else None
+        seen = base if base is not None else self._state.replica.diagram.vector
+        ref = None if isinstance(intent, Replace) else intent.ref
+        present = self._state.roster.get(source) if isinstance(source, str) else None
+        waiting = Waiting(
+            source=source,
+            caller=caller,
+            intent=intent,
+            operation_id=operation_id,
+            arrived=self._state.turn,
+            seen=seen,
+            weight=weight(intent),
+            ref=ref,
+            whole_cells=present is not None and present.whole_cells,
+        )
+        self._queue.append(waiting)
+
+    def note_role(self, caller: Caller, role: RoleAt) -> None:
+        known = self._rights.get(caller.id)
+        if known is None or known[1].acl_version <= role.acl_version:
+            self._rights[caller.id] = (caller, role)
+        if role.acl_version != self._state.replica.acl_version:
+            self.stale_rights()
+
+    def join(self, event: Joined) -> None:
+        self.note_role(event.caller, event.role)
+        self._joins.append(event)
+
+    def drop(self, socket: SocketId) -> None:
+        """What waits of a socket that has gone is not judged: the client sends it again. What is in a commit stays."""
+        self._queue = [waiting for waiting in self._queue if waiting.source != socket]
+        self._joins = [join for join in self._joins if join.socket != socket]
+        self.ready_joins = [join for join in self.ready_joins if join.socket != socket]
+        if isinstance(self._writing, CatchingUp):
+            self._writing = CatchingUp(tuple(join for join in self._writing.joins if join.socket != socket))
+
+    def joining(self, socket: SocketId) -> bool:
+        return any(join.socket == socket for join in self._all_joins())
+
+    def joining_of(self, user: UserId) -> tuple[SocketId, ...]:
+        return tuple(join.socket for join in self._all_joins() if join.caller.id == user)
+
+    def _all_joins(self) -> tuple[Joined, ...]:
+        in_flight = self._writing.joins if isinstance(self._writing, CatchingUp) else ()
+        return (*in_flight, *self._joins, *self.ready_joins)
+
+    def heard(self, epoch: str, operations: tuple[LoggedOperation, ...], gap: bool) -> None:
+        if gap:
+            self._behind = True
+        if epoch != self._state.replica.diagram.epoch:
+            if operations:
+                self.reload(StateReason.EPOCH_CHANGED)
+            return
+        self._held.offer(operations, self._state.replica.diagram.vector)
+
+    def stale_rights(self) -> None:
+        self._rights_stale = True
+        self._state.doubt_session()
+
+    def fall_behind(self) -> None:
+        self._behind = True
+
+    def reload(self, why: StateReason) -> None:
+        self._reload = why
+
+    def role_of(self, user: UserId) -> RoleAt:
+        return self._rights[user][1]
+
+    def abandon(self, refusal: Refusal) -> list[SocketId]:
+        """Empties the lane, whose call is back: programs get the refusal. Returns the sockets not let in yet."""
+        batch = self._writing.batch if isinstance(self._writing, Committing) else ()
+        sockets = [join.socket for join in self._all_joins()]
+        for waiting in (*batch, *self._queue):
+            if not isinstance(waiting.source, str):
+                self._receipts.refuse(waiting, refusal)
+        self._queue, self._joins, self.ready_joins = [], [], []
+        self._writing = Idle()
+        return sockets
+
+    @property
+    def idle(self) -> bool:
+        return isinstance(self._writing, Idle) and not self._queue and not self._joins
+
+    @property
+    def up_to_date(self) -> bool:
+        """Nothing that was accepted is untold, as far as the store can be asked."""
+        settled = isinstance(self._writing, Idle) and not self._behind and self._reload is None
+        return settled or RETRY in self._state.deadlines
+
+    @property
+    def in_flight(self) -> bool:
+        return not isinstance(self._writing, Idle)
+
+    @property
+    def diagram(self) -> Diagram:
+        return self._state.replica.diagram
+
+    # outcomes of the one call -----------------------------------------------------------------------------------------
+
+    def awaits(self, event: WriterOutcome) -> bool:
+        return type(event) in OUTCOMES[type(self._writing)]
+
+    def committed(self) -> None:
+        assert isinstance(self._writing, Committing)  # noqa: S101 - only a Commit is answered so
+        judged, self._writing = self._writing.judged, Idle()
+        self._well()
+        for outcome in judged.outcomes:
+            self._state.replica.remember(outcome)
+        for verdict in judged.verdicts:
+            self._receipts.release(verdict)
+        if judged.operations:
+            self._state.ask(Publish(self.diagram.epoch, judged.operations))
+            self._count(len(judged.operations))
+
+    def missed(self, event: Missed) -> None:
+        attempt = self._back_to_queue()
+        self._well()
+        if event.head.epoch != self.diagram.epoch or event.head.vector < self.diagram.vector:
+            self.reload(StateReason.EPOCH_CHANGED)
+            return
+        if event.head.acl_version != self._state.replica.acl_version:
+            self._state.replica.acl_version = event.head.acl_version
+            self.stale_rights()
+        self._held.offer(event.operations, self.diagram.vector)
+        self._follow()
+        self._behind = self._behind or self.diagram.vector < event.head.vector
+        self._attempt = attempt + 1
+
+    def known(self, event: Known) -> None:
+        self._back_to_queue()
+        self._well()
+        for outcome in event.outcomes.values():
+            self._state.replica.remember(outcome)
+            if outcome.verdict is Verdict.ACCEPTED and outcome.vector > self.diagram.vector:
+                self._behind = True
+
+    def unresolved(self) -> None:
+        """The same batch on the same base again: compare-and-set makes it harmless, a look-up would prove nothing."""
+        assert isinstance(self._writing, Committing)  # noqa: S101 - only a Commit is answered so
+        batch = tuple(msgspec.structs.replace(waiting, uncertain=True) for waiting in self._writing.batch)
+        self._writing = msgspec.structs.replace(self._writing, batch=batch)
+        self.ill()
+
+    def unavailable(self) -> None:
+        match self._writing:
+            case Committing(batch=batch):
+                if not any(waiting.uncertain for waiting in batch):
+                    self._back_to_queue()
+            case CatchingUp(joins=joins):
+                self._joins[:0] = joins
+                self._behind = True
+                self._writing = Idle()
+            case ReadingRights():
+                self._rights_stale = True
+                self._writing = Idle()
+            case Reloading() | ReadingHistory() | Idle():
+                self._writing = Idle()
+            case _:
+                assert_never(self._writing)
+        self.ill()
+
+    def caught_up(self, event: CaughtUp) -> None:
+        joins = self._writing.joins if isinstance(self._writing, CatchingUp) else ()
+        self._writing = Idle()
+        self._well()
+        replica = self._state.replica
+        if event.head.epoch != self.diagram.epoch or event.head.vector < self.diagram.vector:
+            self._joins[:0] = joins
+            self.reload(StateReason.EPOCH_CHANGED)
+            return
+        if event.head.acl_version != replica.acl_version:
+            replica.acl_version = event.head.acl_version
+            self.stale_rights()
+        self._held.offer(event.operations, self.diagram.vector)
+        self._follow()
+        if self.diagram.vector < event.head.vector or self._diverged(event.head):
+            self._joins[:0] = joins
+            self.reload(StateReason.HASH_MISMATCH)
+            return
+        if self._rights_stale or self._state.session_doubted:
+            self._joins[:0] = joins
+        else:
+            self.ready_joins.extend(joins)
+
+    def _diverged(self, head: Head) -> bool:
+        return self.diagram.vector == head.vector and self.diagram.state_hash != head.state_hash
+
+    def head_seen(self, head: Head) -> None:
+        if head.epoch != self.diagram.epoch:
+            self.reload(StateReason.EPOCH_CHANGED)
+        elif head.vector > self.diagram.vector or head.acl_version != self._state.replica.acl_version:
+            self._behind = True
+        elif self._diverged(head):
+            self.reload(StateReason.HASH_MISMATCH)
+
+    def loaded(self, event: Loaded) -> None:
+        why, self._reload = self._reload or StateReason.HASH_MISMATCH, None
+        self._writing = Idle()
+        self._well()
+        self._held.clear()
+        state = self._state
+        state.replica = Replica(event, state.settings.limits)
+        self.stale_rights()
+        for present in state.roster:
+            present.show(state.shown())
+            state.ask(Send(present.socket, StateShown(self.diagram, why, corrects=True)))
+
+    def history_read(self, event: HistoryRead) -> None:
+        self._writing = Idle()
+        self._well()
+        self._state.replica.set_history(event.user, event.rows)
+
+    def rights_read(self, event: RightsRead) -> None:
+        self._writing = Idle()
+        self._well()
+        self._state.replica.acl_version = event.acl_version
+        for user, role in event.roles.items():
+            if user in self._rights:
+                self._rights[user] = (self._rights[user][0], role)
+
+    # the next call ----------------------------------------------------------------------------------------------------
+
+    def advance(self) -> None:
+        """Begins the next call of the lane, if there is need and none is under way."""
+        self._follow()
+        while isinstance(self._writing, Idle) and RETRY not in self._state.deadlines:
+            if not self._begin():
+                return
+
+    def _begin(self) -> bool:
+        """Whether there may be more to do at once."""
+        state = self._state
+        if self._reload is not None:
+            self._writing = Reloading()
+            state.ask(Reload())
+        elif self._rights_stale and (callers := self._callers()):
+            self._rights_stale = False
+            self._writing = ReadingRights()
+            state.ask(ReadRights(callers))
+        elif (user := self._unknown_history()) is not None:
+            self._writing = ReadingHistory(user)
+            state.ask(ReadHistory(user))
+        elif self._behind or (self._joins and not state.session_doubted):
+            joins, self._joins, self._behind = tuple(self._joins), [], False
+            self._writing = CatchingUp(joins)
+            state.ask(CatchUp(state.replica.head))
+        elif self._queue and not state.session_doubted:
+            return self._begin_batch()
+        return False
+
+    def _begin_batch(self) -> bool:
+        state = self._state
+        self._queue = [waiting for waiting in self._queue if self._there(waiting.source)]
+        batch = take_batch(self._queue, self._ready)
+        if not batch:
+            return False
+        judged = Judge(state.replica, self._role, state.settings.limits, state.now).batch(batch)
+        if not judged.binding:
+            for verdict in judged.verdicts:
+                self._receipts.release(verdict)
+            return True
+        attempt, self._attempt = self._attempt, 1
+        self._writing = Committing(batch, judged, state.replica.head, attempt)
+        state.ask(self._commit(self._writing))
+        return False
+
+    @staticmethod
+    def _commit(writing: Committing) -> Commit:
+        return Commit(writing.base, writing.judged.operations, writing.judged.outcomes, writing.attempt)
+
+    def _ready(self, waiting: Waiting) -> bool:
+        return self._state.replica.stacks(waiting.caller.id) is not None
+
+    def _role(self, waiting: Waiting) -> RoleAt:
+        return self._rights[waiting.caller.id][1]
+
+    def _callers(self) -> tuple[Caller, ...]:
+        """Everybody whose rights matter now; the others are forgotten."""
+        needed = {present.caller.id: present.caller for present in self._state.roster}
+        needed.update((waiting.caller.id, waiting.caller) for waiting in self._queue)
+        needed.update((join.caller.id, join.caller) for join in (*self._joins, *self.ready_joins))
+        self._rights = {user: rights for user, rights in self._rights.items() if user in needed}
+        return tuple(needed.values())
+
+    def _unknown_history(self) -> UserId | None:
+        """Somebody who joins or writes and whose undo stack was not read yet."""
+        replica = self._state.replica
+        ids = (*(join.caller.id for join in self._joins), *(waiting.caller.id for waiting in self._queue[:64]))
+        return next((user for user in ids if replica.stacks(user) is None), None)
+
+    def _back_to_queue(self) -> int:
+        """The batch to the front of the queue. Returns how many attempts it has had."""
+        assert isinstance(self._writing, Committing)  # noqa: S101 - only a Commit is answered so
+        batch, attempt = self._writing.batch, self._writing.attempt
+        self._writing = Idle()
+        self._queue[:0] = batch
+        return attempt
+
+    def _there(self, source: Source) -> bool:
+        return not isinstance(source, str) or self._state.roster.get(source) is not None
+
+    # trouble with the store -------------------------------------------------------------------------------------------
+
+    def ill(self) -> None:
+        """The store is away: what waits for it is tried again, for as long as patience lasts."""
+        now_s = self._state.now.monotonic_s
+        if self._trouble_since_s is None:
+            self._trouble_since_s = now_s
+        self._state.after_s(RETRY, self._state.settings.retry_s)
+
+    def _well(self) -> None:
+        self._trouble_since_s = None
+        self._state.deadlines.drop(RETRY)
+
+    def retry(self) -> list[SocketId]:
+        """The retry deadline has come. Returns the sockets to close with 1013, once patience is over."""
+        since_s = self._trouble_since_s
+        if since_s is not None and self._state.now.monotonic_s - since_s >= self._state.settings.store_patience_s:
+            return self._give_up()
+        if isinstance(self._writing, Committing):
+            self._state.ask(self._commit(self._writing))
+        return []
+
+    def _give_up(self) -> list[SocketId]:
+        """What has an unknown outcome gets no answer; the rest a refusal that may be tried again, where understood."""
+        batch = self._writing.batch if isinstance(self._writing, Committing) else ()
+        closing = [join.socket for join in self._joins]
+        for waiting in (*batch, *self._queue):
+            present = self._state.roster.get(waiting.source) if isinstance(waiting.source, str) else None
+            if not isinstance(waiting.source, str) or (present and present.takes_retry and not waiting.uncertain):
+                refusal = Refusal(Reason.UNAVAILABLE, "the store is away", retry=True, retry_after_ms=1_000)
+                self._receipts.refuse(waiting, refusal)
+            else:
+                closing.append(waiting.source)
+        self._queue, self._joins = [], []
+        if batch:
+            self._writing = Idle()
+            self._behind = True
+        self._trouble_since_s = self._state.now.monotonic_s
+        return list(dict.fromkeys(closing))
+
+    # following --------------------------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """News waits for the outcome of the call in flight, also news of the very vector it is trying to write."""
+        if self.in_flight:
+            return
+        while self._reload is None and (operation := self._held.take(self.diagram.vector + 1)) is not None:
+            self._take_foreign(operation)
+        self._held.forget(self.diagram.vector)
+        if self._held.overfull():
+            self._behind = True
+        elif self._held.gap(self.diagram.vector):
+            self._state.deadlines.set_if_unset(GAP, self._state.now.monotonic_s + self._state.settings.gap_patience_s)
+        else:
+            self._state.deadlines.drop(GAP)
+
+    def _take_foreign(self, operation: LoggedOperation) -> None:
+        after = advance(self.diagram, operation)
+        if after.state_hash != operation.state_hash:
+            # one of the two is damaged; nobody is told before the log has said which
+            self.reload(StateReason.HASH_MISMATCH)
+            return
+        replica = self._state.replica
+        replica.take(operation, after)
+        mine = self._uncertain(operation)
+        if mine is None:
+            self._receipts.tell(operation)
+        else:
+            self._queue.remove(mine)
+            known = replica.outcome(mine.key)
+            self._receipts.accept(mine, operation, known.skipped if known is not None else ())
+        self._count(1)
+
+    def _uncertain(self, operation: LoggedOperation) -> Waiting | None:
+        """Our own submission that was committed although the answer got lost: it takes its slot as its receipt (I8)."""
+        key = (operation.user.id, operation.operation_id)
+        return next((waiting for waiting in self._queue if waiting.uncertain and waiting.key == key), None)
+
+    def _count(self, operations: int) -> None:
+        """A snapshot every so many operations, and some time after the last."""
+        state = self._state
+        self._unsaved += operations
+        if self._unsaved >= state.settings.snapshot_operations:
+            self.save()
+        else:
+            state.after_s(SNAPSHOT, state.settings.snapshot_s)
+
+    def save(self) -> None:
+        self._state.deadlines.drop(SNAPSHOT)
+        if self._unsaved:
+            self._unsaved = 0
+            self._state.ask(Snapshot(self.diagram))

@@ -1,0 +1,396 @@
+"""The writing lane: what waits, how a batch is judged, and the one store call that may be in flight.
+
+Laws: (1) one call of the lane at a time; (2) what is judged stays private until the call that confirms it is back;
+(3) every id of a batch whose verdict depends on the cells gets its outcome written down with the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from collab.core.apply import Applied, Refused, Unchanged, apply, replacement
+from collab.core.diagram import Diagram
+from collab.core.events import (
+    CaughtUp,
+    Committed,
+    Gone,
+    HistoryRead,
+    Joined,
+    Known,
+    Loaded,
+    Missed,
+    RightsRead,
+    Ticket,
+    Unavailable,
+    Unresolved,
+    WriterOutcome,
+)
+from collab.core.history import Stacks, invert, judge_inversion
+from collab.core.replica import Key, Replica
+from collab.core.rights import allowed
+from protocol.cells import payload_sha256
+from protocol.intents import Edit, Redo, Replace, Undo
+from protocol.operations import CellChange, CellEffect, KeyPath, Kind, LoggedOperation, Outcome, Skipped, Verb, Verdict
+from protocol.refusals import Reason, Refusal
+from protocol.values import Caller, CellId, Head, Instant, Limits, OperationId, RoleAt, SocketId, UserId
+
+BATCH_OPERATIONS = 64
+BATCH_BYTES = 262_144
+
+Operational = Edit | Replace | Undo | Redo
+Source = SocketId | Ticket
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """One submission in the queue. `arrived`: the room's turn in which it came; `seen`: the newest vector that its
+    sender can have known of then (OP20).
+
+    `uncertain`: it was in a commit whose outcome never came back, so the log may hold it already.
+    """
+
+    source: Source
+    caller: Caller
+    intent: Operational
+    operation_id: OperationId
+    arrived: int
+    seen: int
+    weight: int
+    ref: str | None = None
+    whole_cells: bool = False
+    uncertain: bool = False
+
+    @property
+    def key(self) -> Key:
+        return (self.caller.id, self.operation_id)
+
+
+# states -------------------------------------------------------------------------------------------------------------
+
+
+class Idle(msgspec.Struct, frozen=True):
+    pass
+
+
+class Committing(msgspec.Struct, frozen=True):
+    batch: tuple[Waiting, ...]
+    judged: Judged
+    base: Head
+    attempt: int
+
+
+class CatchingUp(msgspec.Struct, frozen=True):
+    """`joins`: those that arrived before the read began."""
+
+    joins: tuple[Joined, ...]
+
+
+class Reloading(msgspec.Struct, frozen=True):
+    pass
+
+
+class ReadingHistory(msgspec.Struct, frozen=True):
+    user: UserId
+
+
+class ReadingRights(msgspec.Struct, frozen=True):
+    pass
+
+
+Writing = Idle | Committing | CatchingUp | Reloading | ReadingHistory | ReadingRights
+
+OUTCOMES: Mapping[type[Writing], frozenset[type[WriterOutcome]]] = {
+    Idle: frozenset(),
+    Committing: frozenset({Committed, Missed, Known, Unresolved, Unavailable, Gone}),
+    CatchingUp: frozenset({CaughtUp, Unavailable, Gone}),
+    Reloading: frozenset({Loaded, Unavailable, Gone}),
+    ReadingHistory: frozenset({HistoryRead, Unavailable, Gone}),
+    ReadingRights: frozenset({RightsRead, Unavailable, Gone}),
+}
+"""What the call of each state can come back with; anything else is not of our doing, and passed over."""
+
+
+# verdicts -----------------------------------------------------------------------------------------------------------
+
+
+class Logged(msgspec.Struct, frozen=True):
+    """Accepted. `doubtful`: cells that the sender now sees otherwise than they are (E4)."""
+
+    waiting: Waiting
+    operation: LoggedOperation
+    after: Diagram
+    stacks: Stacks
+    skipped: tuple[Skipped, ...]
+    doubtful: tuple[CellId, ...]
+
+
+class NoOp(msgspec.Struct, frozen=True):
+    waiting: Waiting
+    stacks: Stacks
+    skipped: tuple[Skipped, ...] = ()
+
+
+class Declined(msgspec.Struct, frozen=True):
+    waiting: Waiting
+    refusal: Refusal
+
+
+class Repeated(msgspec.Struct, frozen=True):
+    waiting: Waiting
+    outcome: Outcome
+
+
+Judgement = Logged | NoOp | Declined | Repeated
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What a batch came to on top of one state. Private until its commit is back."""
+
+    verdicts: tuple[Judgement, ...]
+    operations: tuple[LoggedOperation, ...]
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def binding(self) -> bool:
+        """Whether there is anything to write down, or to confirm the head for."""
+        return bool(self.outcomes)
+
+
+def weight(intent: Operational) -> int:
+    """A cheap measure of size in bytes, for the bound of a batch."""
+    match intent:
+        case Edit():
+            return 200 * len(intent.changes)
+        case Replace():
+            return 200 * len(intent.cells)
+        case _:
+            return 200
+
+
+def take_batch(queue: list[Waiting], ready: Callable[[Waiting], bool]) -> tuple[Waiting, ...]:
+    """Removes the longest head of the queue that fits one commit and is ready to be judged."""
+    size = total = 0
+    for waiting in queue[:BATCH_OPERATIONS]:
+        total += waiting.weight
+        if (size and total > BATCH_BYTES) or not ready(waiting):
+            break
+        size += 1
+    batch = tuple(queue[:size])
+    del queue[:size]
+    return batch
+
+
+# judging ------------------------------------------------------------------------------------------------------------
+
+
+class Judge:
+    """Judges one batch, each operation on the outcome of the one before it."""
+
+    def __init__(self, replica: Replica, role: Callable[[Waiting], RoleAt], limits: Limits, now: Instant) -> None:
+        self._replica = replica
+        self._role = role
+        self._limits = limits
+        self._now = now
+        self._diagram = replica.diagram
+        self._stacks: dict[UserId, Stacks] = {}
+        self._outcomes: dict[Key, Outcome] = {}
+        self._operations: list[LoggedOperation] = []
+
+    def batch(self, batch: Iterable[Waiting]) -> Judged:
+        verdicts = tuple(self._one(waiting) for waiting in batch)
+        return Judged(verdicts, tuple(self._operations), tuple(self._outcomes.values()))
+
+    def _one(self, waiting: Waiting) -> Judgement:
+        known = self._outcomes.get(waiting.key) or self._replica.outcome(waiting.key)
+        payload = payload_of(waiting.intent)
+        if known is not None:
+            if known.payload_sha256 == payload:
+                return Repeated(waiting, known)
+            return Declined(waiting, _id_conflict())
+        if not allowed(waiting.intent, self._role(waiting)):
+            return Declined(waiting, Refusal(Reason.PERMISSION_DENIED, "you may not change this diagram"))
+        # VEC11: only what depends on the cells is an outcome that a retry hears again
+        verdict = self._judged(waiting)
+        self._outcomes[waiting.key] = self._outcome(waiting, payload, verdict)
+        return verdict
+
+    def _judged(self, waiting: Waiting) -> Logged | NoOp | Declined:
+        match waiting.intent:
+            case Edit() as edit:
+                refusal = self._strictness(waiting.caller.id, edit)
+                if refusal is not None:
+                    return Declined(waiting, refusal)
+                return self._applied(waiting, edit.kind, edit.changes)
+            case Replace() as replace:
+                return self._replaced(waiting, replace)
+            case Undo():
+                return self._inverted(waiting, Kind.UNDO)
+            case Redo():
+                return self._inverted(waiting, Kind.REDO)
+
+    def _strictness(self, user: UserId, edit: Edit) -> Refusal | None:
+        """OP22."""
+        if not edit.strict:
+            return None
+        if edit.base_vector is None:
+            return Refusal(Reason.VALIDATION_FAILED, "strict needs base_vector")
+        moved = tuple(
+            change.id
+            for change in edit.changes
+            if self._diagram.changed_by_other(change.id, None, user, edit.base_vector)
+        )
+        if moved:
+            return Refusal(Reason.CONFLICT_DETECTED, "somebody else changed the cell since base_vector", moved)
+        return None
+
+    def _applied(
+        self, waiting: Waiting, kind: Kind, changes: Sequence[CellChange], order: tuple[CellId, ...] | None = None
+    ) -> Logged | NoOp | Declined:
+        before = self._diagram
+        match apply(before, changes, waiting.caller.id, self._limits, order):
+            case Applied() as applied:
+                doubtful = _doubtful(before, waiting, changes, applied)
+                return self._log(waiting, kind, applied, doubtful=doubtful)
+            case Unchanged():
+                return NoOp(waiting, self._stack(waiting))
+            case Refused(refusal=refusal):
+                return Declined(waiting, refusal)
+
+    def _replaced(self, waiting: Waiting, replace: Replace) -> Logged | NoOp | Declined:
+        vector = self._diagram.vector
+        if replace.expected_vector is not None and replace.expected_vector != vector:
+            refusal = Refusal(Reason.CONFLICT_DETECTED, "the diagram has moved on", details={"update_vector": vector})
+            return Declined(waiting, refusal)
+        changes, order = replacement(self._diagram, replace.cells)
+        return self._applied(waiting, Kind.REST, changes, order)
+
+    def _inverted(self, waiting: Waiting, kind: Kind) -> Logged | NoOp | Declined:
+        stacks = self._stack(waiting)
+        entries = stacks.undo if kind is Kind.UNDO else stacks.redo
+        if not entries:
+            reason = Reason.NOTHING_TO_UNDO if kind is Kind.UNDO else Reason.NOTHING_TO_REDO
+            return Declined(waiting, Refusal(reason, reason.value.replace("_", " ")))
+        entry = entries[-1]
+        inversion = invert(self._diagram, entry, waiting.caller.id)
+        match judge_inversion(self._diagram, inversion, waiting.caller.id, self._limits):
+            case Applied() as applied:
+                return self._log(waiting, kind, applied, undo_of=entry.vector, skipped=inversion.skipped)
+            case Unchanged():
+                used = self._stacks[waiting.caller.id] = stacks.without(entry)
+                return NoOp(waiting, used, inversion.skipped)
+            case Refused(refusal=refusal):
+                return Declined(waiting, refusal)
+
+    def _log(
+        self,
+        waiting: Waiting,
+        kind: Kind,
+        applied: Applied,
+        *,
+        undo_of: int | None = None,
+        skipped: tuple[Skipped, ...] = (),
+        doubtful: tuple[CellId, ...] = (),
+    ) -> Logged:
+        intent = waiting.intent
+        operation = LoggedOperation(
+            vector=applied.diagram.vector,
+            operation_id=waiting.operation_id,
+            user=waiting.caller.user,
+            kind=kind,
+            effect=applied.effect,
+            inverse=applied.inverse,
+            state_hash=applied.diagram.state_hash,
+            at_ms=self._now.wall_ms,
+            group_id=intent.group_id if isinstance(intent, Edit) else None,
+            undo_of=undo_of,
+        )
+        stacks = self._stacks[waiting.caller.id] = self._stack(waiting).after(operation)
+        self._diagram = applied.diagram
+        self._operations.append(operation)
+        return Logged(waiting, operation, applied.diagram, stacks, skipped, doubtful)
+
+    def _stack(self, waiting: Waiting) -> Stacks:
+        user = waiting.caller.id
+        stacks = self._stacks.get(user) or self._replica.stacks(user)
+        assert stacks is not None  # noqa: S101 - the room reads the history of everybody in a batch first
+        return stacks
+
+    def _outcome(self, waiting: Waiting, payload: bytes, verdict: Logged | NoOp | Declined) -> Outcome:
+        outcome = Outcome(
+            user=waiting.caller.id,
+            operation_id=waiting.operation_id,
+            payload_sha256=payload,
+            verdict=Verdict.ACCEPTED,
+            epoch=self._diagram.epoch,
+            vector=self._diagram.vector,
+            kind=kind_of(waiting.intent),
+        )
+        match verdict:
+            case Logged():
+                return msgspec.structs.replace(outcome, skipped=verdict.skipped)
+            case NoOp():
+                return msgspec.structs.replace(outcome, verdict=Verdict.NO_OP, skipped=verdict.skipped)
+            case Declined():
+                return msgspec.structs.replace(outcome, verdict=Verdict.REFUSED, refusal=verdict.refusal)
+
+
+def kind_of(intent: Operational) -> Kind:
+    match intent:
+        case Edit():
+            return intent.kind
+        case Replace():
+            return Kind.REST
+        case Undo():
+            return Kind.UNDO
+        case Redo():
+            return Kind.REDO
+
+
+_UNDO_SHA256 = payload_sha256(Kind.UNDO, ())
+_REDO_SHA256 = payload_sha256(Kind.REDO, ())
+
+
+def payload_of(intent: Operational) -> bytes:
+    match intent:
+        case Edit() | Replace():
+            return intent.payload_sha256
+        case Undo():
+            return _UNDO_SHA256
+        case Redo():
+            return _REDO_SHA256
+
+
+def _id_conflict() -> Refusal:
+    return Refusal(Reason.OPERATION_ID_CONFLICT, "this operation_id was used for another operation")
+
+
+def _doubtful(before: Diagram, waiting: Waiting, changes: Sequence[CellChange], applied: Applied) -> tuple[CellId, ...]:
+    """OP20: cells that differ from what the sender believes: the server changed more than was asked, or another user's
+    change of the same key, unseen by the sender, was ordered first."""
+    asked = _asked_keys(changes)
+    doubtful = [cell.id for cell in applied.effect.cells if not _as_asked(cell, asked)]
+    if waiting.seen < before.vector:
+        user = waiting.caller.id
+        for cell in applied.inverse.cells:
+            whole = waiting.whole_cells or not cell.keys
+            paths: list[KeyPath | None] = [None] if whole else [path for path, _ in cell.keys]
+            if any(before.changed_by_other(cell.id, path, user, waiting.seen) for path in paths):
+                doubtful.append(cell.id)
+    return tuple(dict.fromkeys(doubtful))
+
+
+def _asked_keys(changes: Sequence[CellChange]) -> dict[CellId, frozenset[str] | None]:
+    """Top-level keys that were named per cell; None: the cell as a whole."""
+    asked: dict[CellId, frozenset[str] | None] = {}
+    for change in changes:
+        if change.verb is not Verb.UPDATE or change.data is None:
+            asked[change.id] = None
+        elif (known := asked.get(change.id, frozenset())) is not None:
+            asked[change.id] = known | {key.split("/", 1)[0] for key in change.data}
+    return asked
+
+
+def _as_asked(cell: CellEffect, asked: dict[CellId, frozenset[str] | None]) -> bool:
+    named = asked.get(cell.id, frozenset())
+    return named is None or (cell.data is not None and cell.data.keys() <= named)

@@ -1,0 +1,301 @@
+"""The WebSocket edge, bare ASGI: lets somebody in, reads, decodes, posts to the room, and reports how it ended.
+
+1. A room hears `Joined` once and then, whatever happens, `Left` once.
+2. The end of a socket cancels nothing of the room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from secrets import token_hex
+from typing import Any, Protocol
+from uuid import uuid4
+
+import msgspec
+
+from collab.access.buckets import Bucket
+from collab.access.guard import Guard
+from collab.access.pause import pause
+from collab.core.events import Asked, Barred, Departure, Event, Joined, Left, TokenRenewed
+from collab.fanout import Connected, Fanout
+from collab.handshake import Admission, Entry, Handshake, Refused, Scope
+from collab.outbox import Outbox
+from collab.ports import Clock, StoreUnavailable
+from collab.sockets import AsgiSocket, Message
+from collab.tasks import Tasks
+from protocol.codec import Encoding, decode
+from protocol.intents import Edit, Intent, Misedit, Redo, RefreshToken, Undo
+from protocol.notices import Ended, TokenExpiring, Troubled
+from protocol.refusals import Ending, ProtocolError, Trouble
+from protocol.values import DiagramId, Limits, OperationId, SocketId
+
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Any], Awaitable[None]]
+
+CLOSE_PATIENCE_S = 5.0
+"""So long a peer may take to read what is left for it, once it is being closed."""
+UNREADABLE_PER_MINUTE = 50
+BURST_S = 2
+"""An unused allowance of so many seconds is saved up (WS8)."""
+
+log = logging.getLogger(__name__)
+
+
+class Room(Protocol):
+    """What the edge needs of an open room. Once `closed` it hears nothing more; it has then dismissed all it knew."""
+
+    @property
+    def fanout(self) -> Fanout: ...
+    @property
+    def closed(self) -> bool: ...
+    async def post(self, event: Joined | Asked) -> None:
+        """Waits while the inbox is full; cancelled, it has posted nothing."""
+
+    def post_now(self, event: Event) -> None:
+        """Never waits: for what must not get lost."""
+
+
+class Rooms(Protocol):
+    def hold(self, diagram: DiagramId) -> AbstractAsyncContextManager[Room | None]:
+        """The open room, which stays open meanwhile; None: no such diagram. Raises StoreUnavailable."""
+        ...
+
+
+class Endpoint:
+    """The ASGI application of `/threat_models/{tm}/diagrams/{d}/ws`. `draining`: nobody is let in any more (2.13)."""
+
+    def __init__(
+        self, handshake: Handshake, rooms: Rooms, guard: Guard, tasks: Tasks, clock: Clock, limits: Limits
+    ) -> None:
+        self.draining = False
+        self.handshake = handshake
+        self.rooms = rooms
+        self.guard = guard
+        self.clock = clock
+        self.limits = limits
+        self._tasks = tasks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            if self.draining:
+                raise Refused(503, "unavailable", "The server is restarting.", {"Retry-After": "1"})
+            entry = await self.handshake.enter(scope)
+        except Refused as refused:
+            log.info("socket refused: %s %s", refused.status, refused.error)
+            await _refuse(scope, send, refused)
+            return
+        try:
+            await send({"type": "websocket.accept", "subprotocol": entry.choice.subprotocol})
+        except OSError:
+            return
+        await self._accepted(entry, receive, send)
+
+    async def _accepted(self, entry: Entry, receive: Receive, send: Send) -> None:
+        socket = AsgiSocket(send)
+        id = SocketId(token_hex(8))
+        connected = Connected(id, entry.caller.id, entry.dialect, entry.encoding, Outbox(socket))
+        writer = self._tasks.start(f"socket {id}", socket.run())
+        try:
+            async with asyncio.timeout(None) as patience:
+                connected.on_end = lambda: patience.reschedule(asyncio.get_running_loop().time() + CLOSE_PATIENCE_S)
+                await Visit(self, entry, connected, receive).run()
+        except TimeoutError:
+            log.info("socket %s did not read its last frames", id)
+        finally:
+            writer.cancel()
+            if connected.ending is not None:
+                log.info("socket %s closed, diagram %s: %s", id, entry.diagram, connected.ending)
+
+
+class Visit:
+    """One socket, from its upgrade to its end."""
+
+    def __init__(self, endpoint: Endpoint, entry: Entry, connected: Connected, receive: Receive) -> None:
+        self._endpoint = endpoint
+        self._clock = endpoint.clock
+        self._entry = entry
+        self._connected = connected
+        self._id = connected.id
+        self._receive = receive
+        rate = endpoint.limits.operations_per_second
+        now_s = self._clock.now().monotonic_s
+        self._operations = Bucket(rate, rate * BURST_S, now_s)
+        self._others = Bucket(rate, rate * BURST_S, now_s)
+        self._unreadable_at_s: deque[float] = deque(maxlen=UNREADABLE_PER_MINUTE)
+
+    async def run(self) -> None:
+        try:
+            ending = await self._take_part()
+        except Exception:
+            log.exception("socket %s crashed", self._id)
+            ending = Ending.RESTART
+        if ending is not None:
+            self._connected.end(Ended(ending, self._clock.now().wall_ms))
+            while (await self._receive())["type"] != "websocket.disconnect":
+                pass
+
+    async def _take_part(self) -> Ending | None:
+        """Until the end of the socket; or why it may not."""
+        admission = await self._endpoint.handshake.admission(self._entry)
+        if isinstance(admission, Ending):
+            return admission
+        try:
+            async with self._endpoint.rooms.hold(self._entry.diagram) as room:
+                if room is None:
+                    return Ending.DIAGRAM_NOT_FOUND
+                if room.closed:
+                    return Ending.RESTART
+                await self._stay(room, admission)
+        except StoreUnavailable:
+            return Ending.UNAVAILABLE
+        return None
+
+    async def _stay(self, room: Room, admission: Admission) -> None:
+        room.fanout.attach(self._connected)
+        try:
+            await room.post(self._joined(admission))
+            await self._converse(room)
+        finally:
+            room.fanout.detach(self._id)
+
+    def _joined(self, admission: Admission) -> Joined:
+        entry = self._entry
+        return Joined(self._id, entry.caller, admission.role, entry.dialect.name, admission.session, entry.resume)
+
+    async def _converse(self, room: Room) -> None:
+        how = Departure.LOST
+        self._endpoint.guard.watch(
+            self._id,
+            self._entry.caller,
+            warn=lambda expires_at_ms: room.fanout.send(self._id, TokenExpiring(expires_at_ms)),
+            bar=lambda: room.post_now(Barred(self._id, Ending.TOKEN_EXPIRED)),
+        )
+        try:
+            # A room answers those only whom it has admitted.
+            await self._connected.admission()
+            how = await self._read(room)
+        finally:
+            self._endpoint.guard.forget(self._id)
+            room.post_now(Left(self._id, Departure.SERVER if self._connected.outbox.closing else how))
+
+    async def _read(self, room: Room) -> Departure:
+        while True:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                return departure(message)
+            if not self._connected.outbox.closing:
+                await self._hear(room, message)
+
+    async def _hear(self, room: Room, message: Message) -> None:
+        frame = self._frame(message)
+        if isinstance(frame, Ending):
+            room.post_now(Barred(self._id, frame))
+            return
+        dialect = self._entry.dialect
+        try:
+            intent = dialect.read(decode(frame, self._entry.encoding), limits=self._endpoint.limits)
+        except ProtocolError as error:
+            self._count_unreadable(room)
+            misedit = dialect.misread(error)
+            if misedit is None:
+                self._explain(room, error)
+                return
+            intent = misedit
+        await self._perform(room, intent)
+
+    def _frame(self, message: Message) -> bytes | Ending:
+        """WS4. The size is checked here for servers that have no limit of their own."""
+        if self._entry.encoding is Encoding.JSON:
+            text = message.get("text")
+            # Not a server's text if it cannot be encoded: the decoder refuses what comes of it.
+            frame = None if text is None else text.encode(errors="surrogatepass")
+        else:
+            frame = message.get("bytes")
+        if frame is None:
+            return Ending.NOT_TEXT
+        return Ending.TOO_BIG if len(frame) > self._endpoint.limits.max_frame_bytes else frame
+
+    def _count_unreadable(self, room: Room) -> None:
+        """WS7: more than so many within any minute."""
+        now_s = self._clock.now().monotonic_s
+        times = self._unreadable_at_s
+        if len(times) == UNREADABLE_PER_MINUTE and now_s - times[0] < 60:
+            room.post_now(Barred(self._id, Ending.FLOODING))
+        times.append(now_s)
+
+    def _explain(self, room: Room, error: ProtocolError) -> None:
+        room.fanout.send(
+            self._id,
+            Troubled(error.trouble, error.message, self._clock.now().wall_ms, error.operation_id, ref=error.ref),
+        )
+
+    async def _perform(self, room: Room, intent: Intent) -> None:
+        match intent:
+            case Undo(operation_id=None) | Redo(operation_id=None):
+                intent = msgspec.structs.replace(intent, operation_id=OperationId(str(uuid4())))
+                await self._operate(room, intent)
+            case Edit() | Misedit() | Undo() | Redo():
+                await self._operate(room, intent)
+            case RefreshToken():
+                await self._slow_down(self._others)
+                await self._renew(room, intent)
+            case _:
+                await self._slow_down(self._others)
+                await room.post(Asked(self._id, intent))
+
+    async def _operate(self, room: Room, intent: Edit | Misedit | Undo | Redo) -> None:
+        await self._slow_down(self._operations)
+        await self._connected.room_for_operation()
+        self._connected.asked()
+        await room.post(Asked(self._id, intent))
+
+    async def _slow_down(self, bucket: Bucket) -> None:
+        """WS8: who sends too fast is read more slowly."""
+        wait_s = bucket.take(self._clock.now().monotonic_s)
+        if wait_s:
+            await pause(self._clock, wait_s)
+
+    async def _renew(self, room: Room, asked: RefreshToken) -> None:
+        try:
+            caller = await self._endpoint.handshake.renewed(self._entry, asked)
+        except StoreUnavailable:
+            caller = None
+        if caller is None:
+            now_ms = self._clock.now().wall_ms
+            refusal = Troubled(Trouble.INVALID_TOKEN, "the credential proves nothing of you", now_ms, ref=asked.ref)
+            room.fanout.send(self._id, refusal)
+            return
+        self._endpoint.guard.renew(self._id, caller)
+        room.post_now(TokenRenewed(self._id, caller, asked.ref))
+
+
+def departure(message: Message) -> Departure:
+    """SES9, SES10: how a socket went, of the last ASGI event.
+
+    A close frame without a code is 1005, and so is, with some servers, a connection cut off; only a real close frame
+    comes with a `reason`, be it empty. 1012 without one is the server's own stop.
+    """
+    code, framed = message.get("code", 1005), "reason" in message
+    if code == 1000 or (code == 1005 and framed):
+        return Departure.CLEAN
+    return Departure.SERVER if code == 1012 and not framed else Departure.LOST
+
+
+async def _refuse(scope: Scope, send: Send, refused: Refused) -> None:
+    """Before the upgrade: an HTTP answer, where the server lets us give one; else it makes a bare 403 of the close."""
+    try:
+        if "websocket.http.response" not in (scope.get("extensions") or {}):
+            await send({"type": "websocket.close", "code": 1008, "reason": refused.error})
+            return
+        headers = {"content-type": "application/json", "cache-control": "no-store", **refused.headers}
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "websocket.http.response.start", "status": refused.status, "headers": raw})
+        await send({"type": "websocket.http.response.body", "body": refused.body()})
+    except OSError:
+        # The client did not wait for its answer.
+        return

@@ -1,0 +1,277 @@
+"""The audience of one room: who is told what, rendered and encoded once for all who listen alike.
+
+1. A notice is rendered once per dialect and side and encoded once per encoding; all those sockets get the same bytes.
+2. A socket's first frames are those it is admitted with (WS14); what is sent to it earlier waits for them.
+3. What one turn of the event loop has for a socket is given to it in one write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from collab.core.events import Barred, Event, Lagged
+from collab.outbox import Kind, Outbox, Parcel
+from collab.sockets import Frame
+from protocol.codec import Encoding, encode
+from protocol.dialects import DIALECTS, Dialect
+from protocol.notices import (
+    Accepted,
+    AwarenessShown,
+    CopyDoubtful,
+    Corrected,
+    DiagramView,
+    Ended,
+    Happened,
+    Notice,
+    Rejected,
+    Repaired,
+    Resumed,
+    ServerFacts,
+    Side,
+    StateShown,
+    Welcomed,
+)
+from protocol.refusals import Ending
+from protocol.values import SocketId, UserId
+
+UNANSWERED = 32
+"""So many operations of one socket may wait for their outcome before it is read no further."""
+
+FULL_STATES = frozenset(("diagram_state_sync", "diagram_state", "state"))
+"""Messages that show a whole diagram, whatever notice they were made of."""
+
+KINDS: dict[type, Kind] = {
+    Happened: Kind.EVENT,
+    Corrected: Kind.EVENT,
+    CopyDoubtful: Kind.EVENT,
+    Resumed: Kind.EVENT,
+    Repaired: Kind.EVENT,
+    StateShown: Kind.STATE,
+    AwarenessShown: Kind.AWARENESS,
+}
+"""How an outbox treats a notice; what is not listed is kept."""
+
+RETRY_AFTER_MS = {Ending.TOO_MANY_CONNECTIONS: 10_000, Ending.SESSION_FULL: 10_000, Ending.UNAVAILABLE: 2_000}
+"""When trying again is worth while, where whoever ends the socket does not say."""
+
+UNNAMED = ServerFacts()
+
+Soon = Callable[[Callable[[], None]], object]
+Likeness = tuple[str, Encoding]
+"""Name of the dialect, and encoding: whoever agrees in both is told in the same bytes."""
+
+
+class Connected:
+    """One socket as its room's audience sees it. `on_end` is called once, when the server begins to close it."""
+
+    __slots__ = (
+        "_moved",
+        "dialect",
+        "early",
+        "encoding",
+        "ending",
+        "id",
+        "likeness",
+        "on_end",
+        "outbox",
+        "unanswered",
+        "user",
+    )
+
+    def __init__(self, id: SocketId, user: UserId, dialect: Dialect, encoding: Encoding, outbox: Outbox) -> None:
+        self.id = id
+        self.user = user
+        self.dialect = dialect
+        self.encoding = encoding
+        self.likeness: Likeness = (dialect.name, encoding)
+        self.outbox = outbox
+        self.early: list[Parcel] | None = []
+        """What was sent to it before it was admitted; None ever after."""
+        self.ending: Ending | None = None
+        self.on_end: Callable[[], None] = lambda: None
+        self.unanswered = 0
+        self._moved = asyncio.Event()
+
+    def asked(self) -> None:
+        self.unanswered += 1
+
+    def answered(self) -> None:
+        self.unanswered -= 1
+        self._moved.set()
+
+    def admitted(self) -> None:
+        self.early = None
+        self._moved.set()
+
+    async def admission(self) -> None:
+        """Waits until it is admitted, or being closed."""
+        while self.early is not None and not self.outbox.closing:
+            await self._move()
+
+    async def room_for_operation(self) -> None:
+        """Waits while `UNANSWERED` operations have no outcome; a socket that is being closed does not wait."""
+        while self.unanswered >= UNANSWERED and not self.outbox.closing:
+            await self._move()
+
+    def end(self, ended: Ended) -> None:
+        """Tells the ending in this socket's dialect and closes it, after all that waits."""
+        if ended.retry_after_ms is None:
+            ended = msgspec.structs.replace(ended, retry_after_ms=RETRY_AFTER_MS.get(ended.ending))
+        farewell = self.dialect.farewell(ended)
+        self.ending = ended.ending
+        self.on_end()
+        self.outbox.end(Parcel(frames(farewell.messages, self.encoding), Kind.KEPT), farewell.code, farewell.reason)
+        self._moved.set()
+
+    async def _move(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
+
+
+class Fanout:
+    """`post` puts an event into the room without waiting; `soon` runs a function in the next turn of the event loop."""
+
+    def __init__(self, post: Callable[[Event], None], server: ServerFacts = UNNAMED, soon: Soon | None = None) -> None:
+        self._post = post
+        self._server = server
+        self._soon = soon
+        self._connected: dict[SocketId, Connected] = {}
+        self._audience: dict[Likeness, dict[SocketId, Connected]] = {}
+        self._due: dict[SocketId, Outbox] = {}
+        self._shown: DiagramView | None = None
+        self._states: WeakValueDictionary[Hashable, Parcel] = WeakValueDictionary()
+
+    def __len__(self) -> int:
+        return len(self._connected)
+
+    def attach(self, connected: Connected) -> None:
+        """From now on it can be sent to, admitted and dismissed; it hears nothing before it is admitted."""
+        self._connected[connected.id] = connected
+        connected.outbox.on_lag = partial(self._post, Lagged(connected.id))
+        connected.outbox.on_slow = partial(self._post, Barred(connected.id, Ending.SLOW))
+
+    def detach(self, socket: SocketId) -> Connected | None:
+        """Of a socket that is gone; nothing is told."""
+        connected = self._connected.pop(socket, None)
+        if connected is not None:
+            self._audience.get(connected.likeness, {}).pop(socket, None)
+        return connected
+
+    def admit(self, socket: SocketId, notices: Iterable[Notice]) -> None:
+        """In one step (I8): these notices into its outbox, and the socket into the audience."""
+        connected = self._connected.get(socket)
+        if connected is None or connected.early is None:
+            return
+        for notice in notices:
+            self._deliver(connected, self._parcel(connected.likeness, self._completed(connected, notice), Side.SENDER))
+        for parcel in connected.early:
+            self._deliver(connected, parcel)
+        connected.admitted()
+        self._audience.setdefault(connected.likeness, {})[socket] = connected
+
+    def send(self, socket: SocketId, notice: Notice) -> None:
+        connected = self._connected.get(socket)
+        if connected is None:
+            return
+        if isinstance(notice, Accepted | Rejected):
+            connected.answered()
+        parcel = self._parcel(connected.likeness, notice, Side.SENDER)
+        if connected.early is None:
+            self._deliver(connected, parcel)
+        elif parcel is not None:
+            connected.early.append(parcel)
+
+    def replay(self, socket: SocketId, notices: Iterable[Notice]) -> None:
+        connected = self._connected.get(socket)
+        if connected is not None:
+            for notice in notices:
+                self._deliver(connected, self._parcel(connected.likeness, notice, Side.RESUMED))
+
+    def tell(self, notice: Notice, skip: frozenset[SocketId] = frozenset(), by: UserId | None = None) -> None:
+        for likeness, audience in self._audience.items():
+            parcels: dict[Side, Parcel | None] = {}
+            for id, connected in audience.items():
+                if id in skip:
+                    continue
+                side = Side.OWN if connected.user == by else Side.OTHER
+                if side not in parcels:
+                    parcels[side] = self._parcel(likeness, notice, side)
+                self._deliver(connected, parcels[side])
+
+    def dismiss(self, socket: SocketId, ended: Ended) -> None:
+        """Out of the audience, then the end frames and the close."""
+        connected = self.detach(socket)
+        if connected is not None:
+            connected.end(ended)
+
+    def dismiss_all(self, ended: Ended) -> None:
+        for socket in list(self._connected):
+            self.dismiss(socket, ended)
+
+    def _deliver(self, connected: Connected, parcel: Parcel | None) -> None:
+        if parcel is None:
+            return
+        connected.outbox.put(parcel)
+        if not self._due:
+            (self._soon or asyncio.get_running_loop().call_soon)(self._flush)
+        self._due[connected.id] = connected.outbox
+
+    def _flush(self) -> None:
+        due, self._due = self._due, {}
+        for outbox in due.values():
+            outbox.flush()
+
+    def _completed(self, connected: Connected, notice: Notice) -> Notice:
+        """A room knows neither the program it runs in nor how a socket encodes."""
+        if isinstance(notice, Welcomed):
+            return msgspec.structs.replace(notice, encoding=connected.encoding.value, server=self._server)
+        return notice
+
+    def _parcel(self, likeness: Likeness, notice: Notice, side: Side) -> Parcel | None:
+        if isinstance(notice, StateShown):
+            return self._state(likeness, notice, side)
+        return _rendered(likeness, notice, side)
+
+    def _state(self, likeness: Likeness, notice: StateShown, side: Side) -> Parcel | None:
+        """One encoding serves all who are shown the same diagram, for as long as one of them has not taken it."""
+        if notice.diagram is not self._shown:
+            self._shown = notice.diagram
+            self._states.clear()
+        rest = (getattr(notice, field) for field in notice.__struct_fields__ if field != "diagram")
+        key = (likeness, side, *rest)
+        parcel = self._states.get(key)
+        if parcel is None and (parcel := _rendered(likeness, notice, side)) is not None:
+            self._states[key] = parcel
+        return parcel
+
+
+def frames(messages: Sequence[msgspec.Struct], encoding: Encoding) -> list[Frame]:
+    text = encoding is Encoding.JSON
+    return [Frame(encode(message, encoding), text=text) for message in messages]
+
+
+def _rendered(likeness: Likeness, notice: Notice, side: Side) -> Parcel | None:
+    dialect, encoding = likeness
+    messages = DIALECTS[dialect].render(notice, side)
+    if not messages:
+        return None
+    if any(message.__struct_config__.tag in FULL_STATES for message in messages):
+        kind = Kind.STATE
+    else:
+        kind = KINDS.get(type(notice), Kind.KEPT)
+    subject = _subject(notice) if isinstance(notice, AwarenessShown) else None
+    return Parcel(frames(messages, encoding), kind, subject)
+
+
+def _subject(notice: AwarenessShown) -> Hashable:
+    """Which parts of which connections it shows."""
+    unset = msgspec.UNSET
+    return tuple(
+        (update.connection_id, update.cursor is unset, update.selection is unset, update.viewport is unset)
+        for update in notice.updates
+    )

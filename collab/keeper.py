@@ -1,0 +1,67 @@
+"""Keep-alive stamps, overdue sessions, rooms nobody needs, pruning: what must happen although nobody asks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+
+from collab.ports import SessionStore, Stale, StoreUnavailable
+from collab.room_task import RoomPorts
+from collab.rooms import Rooms
+
+log = logging.getLogger(__name__)
+
+
+class Intervals(msgspec.Struct, frozen=True):
+    """Seconds. `quiet_s`: so long after a start or a failed store call no session ends by age (SES12)."""
+
+    look_s: float = 1.0
+    stamp_s: float = 10.0
+    prune_s: float = 3_600.0
+    quiet_s: float = 60.0
+    keep_s: float = 86_400.0
+    keep_operations: int = 10_000
+
+
+class Keeper:
+    def __init__(self, rooms: Rooms, ports: RoomPorts, intervals: Intervals) -> None:
+        self._rooms, self._ports, self._intervals = rooms, ports, intervals
+        now_s = ports.clock.now().monotonic_s
+        self._quiet_until_s = now_s + intervals.quiet_s
+        self._stamp_at_s = now_s
+        self._prune_at_s = now_s + intervals.prune_s
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self._intervals.look_s)
+            await self.look()
+
+    async def look(self) -> None:
+        """One round, by the clock that was given."""
+        now_s = self._ports.clock.now().monotonic_s
+        try:
+            if now_s >= self._stamp_at_s:
+                self._stamp_at_s = now_s + self._intervals.stamp_s
+                await self._stamp()
+            if now_s >= self._quiet_until_s:
+                await self._end_overdue(self._ports.sessions)
+            if now_s >= self._prune_at_s:
+                self._prune_at_s = now_s + self._intervals.prune_s
+                await self._ports.store.prune(self._intervals.keep_operations, int(self._intervals.keep_s * 1000))
+            await self._rooms.sweep()
+        except StoreUnavailable:
+            self._quiet_until_s = now_s + self._intervals.quiet_s
+
+    async def _stamp(self) -> None:
+        alive = [stamp for room in self._rooms.open_rooms() if (stamp := room.alive()) is not None]
+        if alive:
+            await self._ports.sessions.touch(alive)
+
+    async def _end_overdue(self, sessions: SessionStore) -> None:
+        for session, end in await sessions.overdue():
+            changed = await sessions.change(session.id, session.version, end)
+            if not isinstance(changed, Stale):
+                log.info("session %s of %s is over: %s", session.id, session.diagram_id, changed.ended)
+                await self._rooms.session_changed(session.diagram_id)

@@ -1,0 +1,194 @@
+"""The bounded queue of one socket (WS12).
+
+1. What waits is at most `BOUND` bytes of the socket's own frames; full states, whose bytes many sockets share, are not
+   counted, and at most one of them waits.
+2. Receipts, notes and end frames are delivered or the socket is closed; events are delivered in order, or a full state
+   takes the place of all that waited; cursors may be dropped.
+3. Only as much is given to the socket as it can pass on now: the rest can still be replaced.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from enum import Enum, auto
+
+from collab.sockets import Frame, Socket
+
+BOUND = 1024 * 1024
+HANDOVER = 64 * 1024
+
+
+class Kind(Enum):
+    EVENT = auto()
+    """News of the diagram: a full state makes those waiting before it superfluous."""
+    STATE = auto()
+    """A full state."""
+    KEPT = auto()
+    """Receipts, rosters, errors: nothing else replaces them."""
+    AWARENESS = auto()
+    """Cursors and selections: latest wins, first to be dropped."""
+
+
+class Parcel:
+    """The frames of one notice, as every socket of one dialect, encoding and side gets them.
+
+    `subject` says what an AWARENESS parcel is about: a later one about the same replaces it.
+    """
+
+    __slots__ = ("__weakref__", "frames", "kind", "size", "subject", "weight")
+
+    def __init__(self, frames: Sequence[Frame], kind: Kind, subject: Hashable = None) -> None:
+        self.frames = frames
+        self.kind = kind
+        self.subject = subject
+        self.size = sum(len(frame.payload) for frame in frames)
+        self.weight = 0 if kind is Kind.STATE else self.size
+
+
+class Phase(Enum):
+    FLOWING = auto()
+    LAGGING = auto()
+    """Events were thrown away and go on being thrown away until a full state comes."""
+    RECOVERING = auto()
+    """That state is on its way; another overflow before all is drained is one too many."""
+    SLOW = auto()
+    """Given up: only the end frames go out."""
+    ENDING = auto()
+
+
+def _nothing() -> None:
+    pass
+
+
+class Outbox:
+    """`on_lag` must ask for one fresh full state, `on_slow` for the end of the socket, and neither may act at once."""
+
+    __slots__ = ("_awareness", "_bound", "_close", "_phase", "_socket", "_waiting", "_weight", "on_lag", "on_slow")
+
+    def __init__(self, socket: Socket, bound: int = BOUND) -> None:
+        self._socket = socket
+        socket.drained = self.flush
+        self._bound = bound
+        self.on_lag: Callable[[], None] = _nothing
+        self.on_slow: Callable[[], None] = _nothing
+        self._phase = Phase.FLOWING
+        self._waiting: deque[Parcel] = deque()
+        self._awareness: dict[Hashable, Parcel] = {}
+        self._weight = 0
+        self._close: tuple[int, str] | None = None
+
+    @property
+    def closing(self) -> bool:
+        """Whether the server has decided to end the socket."""
+        return self._phase is Phase.ENDING or self._phase is Phase.SLOW
+
+    @property
+    def weight(self) -> int:
+        """Bytes that wait and count."""
+        return self._weight
+
+    def put(self, parcel: Parcel) -> None:
+        """Queues; goes out with the next `flush`."""
+        if self._phase is not Phase.FLOWING and not self._takes(parcel.kind):
+            return
+        if parcel.kind is Kind.AWARENESS:
+            self._replace(parcel)
+        else:
+            if parcel.kind is Kind.STATE:
+                self._make_way()
+            self._waiting.append(parcel)
+        self._weight += parcel.weight
+        if self._weight > self._bound:
+            self._relieve()
+
+    def flush(self) -> None:
+        """Gives the socket what it can pass on now."""
+        while self._waiting and (room := HANDOVER - self._socket.buffered()) > 0:
+            self._socket.write(self._take(room))
+        if self._waiting:
+            return
+        if self._awareness and self._socket.buffered() < HANDOVER:
+            self._socket.write([frame for parcel in self._awareness.values() for frame in parcel.frames])
+            self._drop_awareness()
+        if self._close is not None:
+            self._socket.close(*self._close)
+        elif self._phase is Phase.RECOVERING and not self._socket.buffered():
+            self._phase = Phase.FLOWING
+
+    def end(self, last: Parcel, code: int, reason: str) -> None:
+        """The end frames, behind everything that waits, and then the close."""
+        if self._phase is Phase.ENDING:
+            return
+        self._phase = Phase.ENDING
+        self._drop_awareness()
+        self._waiting.append(last)
+        self._weight += last.weight
+        self._close = (code, reason)
+        self.flush()
+
+    def _takes(self, kind: Kind) -> bool:
+        match self._phase:
+            case Phase.SLOW | Phase.ENDING:
+                return False
+            case Phase.LAGGING:
+                return kind is Kind.STATE or kind is Kind.KEPT
+            case Phase.FLOWING | Phase.RECOVERING:
+                return True
+
+    def _take(self, room: int) -> list[Frame]:
+        frames: list[Frame] = []
+        while self._waiting and room > 0:
+            parcel = self._waiting.popleft()
+            self._weight -= parcel.weight
+            room -= parcel.size
+            frames += parcel.frames
+        return frames
+
+    def _replace(self, parcel: Parcel) -> None:
+        # Taken out first: a newer one about the same must also come after others about part of it.
+        older = self._awareness.pop(parcel.subject, None)
+        if older is not None:
+            self._weight -= older.weight
+        self._awareness[parcel.subject] = parcel
+
+    def _make_way(self) -> None:
+        """A full state holds all that the events before it said, and is newer than a state before it.
+
+        Without need nothing is dropped: a receipt would come without what was ordered before it (WS15).
+        """
+        if self._phase is Phase.LAGGING or any(parcel.kind is Kind.STATE for parcel in self._waiting):
+            self._drop_events()
+        if self._phase is Phase.LAGGING:
+            self._phase = Phase.RECOVERING
+
+    def _relieve(self) -> None:
+        # A burst larger than the bound is no lag as long as the socket takes it.
+        self.flush()
+        self._drop_awareness()
+        if self._weight <= self._bound:
+            return
+        again = self._phase is not Phase.FLOWING
+        self._drop_events()
+        if again or self._weight > self._bound:
+            self._give_up()
+        else:
+            self._phase = Phase.LAGGING
+            self.on_lag()
+
+    def _give_up(self) -> None:
+        self._phase = Phase.SLOW
+        self._waiting.clear()
+        self._weight = 0
+        self.on_slow()
+
+    def _drop_events(self) -> None:
+        self._waiting = deque(parcel for parcel in self._waiting if parcel.kind is Kind.KEPT)
+        self._weight = sum(parcel.weight for parcel in self._waiting) + sum(
+            parcel.weight for parcel in self._awareness.values()
+        )
+
+    def _drop_awareness(self) -> None:
+        for parcel in self._awareness.values():
+            self._weight -= parcel.weight
+        self._awareness.clear()

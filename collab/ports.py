@@ -1,0 +1,247 @@
+"""What the house asks of the outside. Every sentence of a docstring is a rule of the port's contract suite."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from collab.core.effects import Commit
+from collab.core.events import CaughtUp, StoreOutcome, Unavailable
+from collab.core.events import Gone as Gone
+from collab.core.meeting import End as End
+from collab.core.meeting import Session as Session
+from collab.core.meeting import SessionChange
+from protocol.operations import LoggedOperation
+from protocol.values import (
+    Caller,
+    Cell,
+    DiagramId,
+    Epoch,
+    Head,
+    Instant,
+    RoleAt,
+    SessionId,
+    ThreatModelId,
+    User,
+    UserId,
+)
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be reached or failed; the caller may try again. Raised by every port but `commit`."""
+
+
+class SnapshotData(msgspec.Struct, frozen=True):
+    """A diagram at one vector: cells in order, and `touched` as `Diagram.touched()` gave it."""
+
+    epoch: Epoch
+    vector: int
+    cells: tuple[Cell, ...]
+    touched: Any
+    state_hash: int
+
+
+class StoredDiagram(msgspec.Struct, frozen=True):
+    """A snapshot and the log after it, read at one moment with the head; `collab.core.replay` makes a Diagram of it."""
+
+    diagram: DiagramId
+    threat_model_id: ThreatModelId
+    head: Head
+    snapshot: SnapshotData
+    tail: tuple[LoggedOperation, ...]
+
+
+class DiagramStore(Protocol):
+    async def load(self, diagram: DiagramId) -> StoredDiagram | Gone:
+        """The newest snapshot at or below the head, and the log after it, read at one moment. Gone: none or deleted."""
+
+    async def older(self, diagram: DiagramId) -> StoredDiagram | Gone:
+        """The same from the oldest snapshot kept: for a newest one that turns out damaged, and for `verify`."""
+
+    async def commit(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
+        """All or nothing, only if epoch, vector and acl_version of `commit.base` still stand and the diagram is not
+        deleted. n operations take exactly n vectors; every id gets its one outcome. Committed means durable. n = 0
+        confirms the head. Missed carries the head and, within the epoch, the operations after `base.vector`. Known: the
+        outcomes of those ids that had one, whatever the rest is. Never raises."""
+
+    async def since(self, diagram: DiagramId, head: Head) -> CaughtUp | Gone | Unavailable:
+        """Everything after `head.vector`, in order, without gaps, from a read that began after the call; with a head of
+        another epoch, or above it, no operations: the caller loads anew. Never raises."""
+
+    async def history(self, diagram: DiagramId, epoch: Epoch, user: UserId, rows: int) -> tuple[LoggedOperation, ...]:
+        """The newest `rows` operations of that user in that epoch, oldest first."""
+
+    async def heads(self, diagrams: Collection[DiagramId]) -> Mapping[DiagramId, Head]:
+        """Heads of those that live, in one query."""
+
+    async def snapshot(self, diagram: DiagramId, snapshot: SnapshotData) -> None:
+        """Kept if newer than the newest and not above the head; the two newest stay."""
+
+    async def prune(self, keep_operations: int, keep_ms: int) -> int:
+        """Removes log rows that are older than `keep_ms`, more than `keep_operations` below the head and at or below
+        the older kept snapshot, and outcomes past their horizon (VEC8). Returns how many rows went."""
+
+    async def diagrams(self) -> Sequence[DiagramId]:
+        """All that live."""
+
+    def log(self, diagram: DiagramId, epoch: Epoch) -> AsyncIterator[LoggedOperation]:
+        """The whole kept log of an epoch, in order."""
+
+
+class NewSession(msgspec.Struct, frozen=True):
+    id: SessionId
+    diagram_id: DiagramId
+    host: User
+
+
+class Exists(msgspec.Struct, frozen=True):
+    """A session of the diagram lives already: this one."""
+
+    session: Session
+
+
+class Stale(msgspec.Struct, frozen=True):
+    """Somebody else changed the session first; None: it is unknown."""
+
+    session: Session | None
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """Keep-alive of one session: `active_ms_ago` since its last application message; whether the host is here."""
+
+    session: SessionId
+    active_ms_ago: int
+    host: bool
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Somebody who called POST or PUT collaborate and is not connected yet (SES17)."""
+
+    user: User
+    role: str
+    at_ms: int
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What a redeemed ticket says: who, for which session and diagram."""
+
+    caller: Caller
+    session: SessionId
+    diagram: DiagramId
+
+
+class SessionStore(Protocol):
+    async def create(self, new: NewSession) -> Session | Exists | Gone:
+        """Of n at once exactly one wins (SES1). The presenter is the host (PR1), the term 1, the version 1,
+        `start_vector` the head's vector. Gone: no such diagram."""
+
+    async def live(self, diagram: DiagramId) -> Session | None:
+        """The session of the diagram that has not ended."""
+
+    async def read(self, id: SessionId) -> Session | None:
+        """Ended ones too."""
+
+    async def change(self, id: SessionId, expected: int, to: SessionChange) -> Session | Stale:
+        """Only if `expected` is its version, which the change raises, and it has not ended. `Deny` and `End` raise the
+        diagram's acl_version in the same transaction, `SetPresenter` and a presenter moved by `Deny` the term."""
+
+    async def expect(self, id: SessionId, user: User, role: str) -> None:
+        """Notes a caller of POST or PUT; `waiting` lists it for 60 s."""
+
+    async def waiting(self, id: SessionId) -> Sequence[Waiting]:
+        """Who was expected within the last 60 s, the newest call of each user, in order of arrival."""
+
+    async def touch(self, alive: Collection[Alive]) -> None:
+        """Keep-alive of sessions with sockets: stamps `seen_at`, `active_at`, in one statement."""
+
+    async def overdue(self) -> Sequence[tuple[Session, SessionChange]]:
+        """Live sessions past a deadline by the store's clock, each with the change that ends it: 60 s without a first
+        socket, 30 s without any (empty), 900 s without a message (idle), host grace over (host_lost)."""
+
+    async def sessions_of(self, diagrams: Collection[DiagramId]) -> Sequence[Session]:
+        """Live sessions of these diagrams."""
+
+    async def issue_ticket(self, ticket: str, grant: Grant, ttl_ms: int) -> None:
+        """Stored hashed."""
+
+    async def redeem(self, ticket: str) -> Grant | None:
+        """Once, however many ask at once; None: unknown, used or past its time."""
+
+
+class Authorizer(Protocol):
+    async def role(self, caller: Caller, diagram: DiagramId) -> RoleAt | Gone:
+        """The highest role by owner field, user entry, group or `everyone`, or NONE; with the acl_version it was read
+        at, and whether the caller is on the deny list of the live session."""
+
+    async def belongs(self, diagram: DiagramId) -> ThreatModelId | None:
+        """The threat model of a diagram that lives."""
+
+
+class LoginState(msgspec.Struct, frozen=True):
+    """`access_expires_at_ms`: expiry of the login's newest access token (AU11)."""
+
+    access_expires_at_ms: int
+    ended: bool
+
+
+class Logins(Protocol):
+    """Sign-ins. Every token of one sign-in carries its `sid`."""
+
+    async def standing(self, sids: Collection[str]) -> Mapping[str, LoginState]:
+        """In one query; unknown sids are left out."""
+
+
+class Subscription(Protocol):
+    def close(self) -> None: ...
+
+
+class Bus(Protocol):
+    async def publish(self, diagram: DiagramId, news: bytes) -> None:
+        """At most once; order not promised; never raises."""
+
+    async def subscribe(self, diagram: DiagramId, hear: Callable[[bytes | None], None]) -> Subscription:
+        """Returns when confirmed: later news arrives, or None (a gap) does. Own news is heard too."""
+
+    def healthy(self) -> bool: ...
+
+
+class Member(msgspec.Struct, frozen=True):
+    """One connected user of a session on one worker; times are Unix milliseconds."""
+
+    user: User
+    role: str
+    joined_at_ms: int
+    last_activity_ms: int
+    sockets: int
+
+
+class Presence(Protocol):
+    async def put(self, session: SessionId, worker: str, members: Sequence[Member], ttl_s: float) -> None:
+        """Replaces what this worker said of the session; gone after `ttl_s`."""
+
+    async def read(self, session: SessionId) -> Sequence[Member] | None:
+        """The union over workers; None: unknown, which is not empty."""
+
+
+class TimerHandle(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    def now(self) -> Instant: ...
+    def call_at(self, at: Instant, callback: Callable[[], None]) -> TimerHandle:
+        """By the monotonic reading of `at`."""
+
+
+class Counter(Protocol):
+    def __call__(self, n: float = 1) -> None: ...
+
+
+class Meter(Protocol):
+    """Counts and distributions; bound once by name and labels, then called."""
+
+    def counter(self, name: str, **labels: str) -> Counter: ...
+    def histogram(self, name: str, **labels: str) -> Counter: ...
+    def gauge(self, name: str, **labels: str) -> Counter: ...

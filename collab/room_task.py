@@ -1,0 +1,350 @@
+"""The only task that touches a room: takes events one by one and starts the effects in order, waiting for none.
+
+1. Outcomes of store calls are served before the inbox, so a full inbox cannot block the answer the room waits for.
+2. No await inside a decision nor between its effects.
+3. A store call is a task of its own: no socket's end cancels it, and every exception has become an event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any, assert_never
+
+import msgspec
+
+from collab.core.effects import (
+    Admit,
+    Announce,
+    Answer,
+    CatchUp,
+    ChangeSession,
+    Closed,
+    Commit,
+    Dismiss,
+    Effect,
+    Publish,
+    ReadHistory,
+    ReadRights,
+    ReadSession,
+    Reload,
+    Replay,
+    Send,
+    Snapshot,
+    Tell,
+    WakeAt,
+)
+from collab.core.events import (
+    Asked,
+    Closing,
+    Event,
+    Gone,
+    HistoryRead,
+    Joined,
+    RightsRead,
+    SessionChanged,
+    SessionRead,
+    SessionStale,
+    SessionUnchanged,
+    Submitted,
+    Ticket,
+    Unavailable,
+    Woke,
+)
+from collab.core.room import Room
+from collab.fanout import Fanout
+from collab.loading import load
+from collab.ports import (
+    Alive,
+    Authorizer,
+    Clock,
+    DiagramStore,
+    Member,
+    Presence,
+    SessionStore,
+    SnapshotData,
+    Stale,
+    StoreUnavailable,
+    TimerHandle,
+)
+from collab.tasks import Tasks
+from protocol.intents import Edit, Redo, Replace, Undo
+from protocol.notices import Accepted, Ended, Participant, Rejected, ServerFacts
+from protocol.refusals import Ending
+from protocol.values import Caller, DiagramId, RoleAt, SessionId, UserId
+
+INBOX = 256
+PRESENCE_TTL_S = 35.0
+HISTORY_ROWS = 600
+"""Enough for `undo_depth` entries among which undos and redos stand."""
+
+log = logging.getLogger(__name__)
+
+
+class RoomPorts(msgspec.Struct, frozen=True):
+    """What a room's effects are carried out with."""
+
+    store: DiagramStore
+    sessions: SessionStore
+    authorizer: Authorizer
+    presence: Presence
+    clock: Clock
+    tasks: Tasks
+    worker: str
+    server: ServerFacts
+
+
+class Inbox:
+    """Outcomes first, then events in order of arrival; `put` waits while too many events wait."""
+
+    def __init__(self) -> None:
+        self._outcomes: deque[Event] = deque()
+        self._events: deque[Event] = deque()
+        self._filled: asyncio.Future[None] | None = None
+        self._space: deque[asyncio.Future[None]] = deque()
+
+    def outcome(self, event: Event) -> None:
+        self._outcomes.append(event)
+        self._wake()
+
+    def put_now(self, event: Event) -> None:
+        self._events.append(event)
+        self._wake()
+
+    async def put(self, event: Event) -> None:
+        while len(self._events) >= INBOX:
+            space = asyncio.get_running_loop().create_future()
+            self._space.append(space)
+            await space
+        self.put_now(event)
+
+    async def next(self) -> Event:
+        while True:
+            if self._outcomes:
+                return self._outcomes.popleft()
+            if self._events:
+                self._make_space()
+                return self._events.popleft()
+            self._filled = asyncio.get_running_loop().create_future()
+            await self._filled
+
+    def _wake(self) -> None:
+        if self._filled is not None and not self._filled.done():
+            self._filled.set_result(None)
+
+    def _make_space(self) -> None:
+        while self._space:
+            space = self._space.popleft()
+            if not space.done():
+                space.set_result(None)
+                return
+
+
+class RoomTask:
+    def __init__(self, diagram: DiagramId, room: Room, ports: RoomPorts) -> None:
+        self.diagram = diagram
+        self.fanout = Fanout(self.post_now, ports.server)
+        self.closed = False
+        self._room = room
+        self._ports = ports
+        self._inbox = Inbox()
+        self._timer: TimerHandle | None = None
+        self._tickets: dict[Ticket, asyncio.Future[Accepted | Rejected]] = {}
+        self._next_ticket = 0
+        self._over = asyncio.Event()
+
+    # from outside -----------------------------------------------------------------------------------------------------
+
+    @property
+    def room(self) -> Room:
+        """For looking only."""
+        return self._room
+
+    def alive(self) -> Alive | None:
+        """What the keeper stamps of this worker's sockets; None: nobody is here."""
+        state = self._room.state
+        if state.session is None or not len(state.roster):
+            return None
+        active_ms = max(present.active_ms for present in state.roster)
+        host = bool(state.roster.of(state.session.host.id))
+        return Alive(state.session.id, max(0, self._ports.clock.now().wall_ms - active_ms), host)
+
+    async def post(self, event: Joined | Asked) -> None:
+        await self._inbox.put(event)
+
+    def post_now(self, event: Event) -> None:
+        self._inbox.put_now(event)
+
+    async def submit(self, caller: Caller, role: RoleAt, intent: Edit | Replace | Undo | Redo) -> Accepted | Rejected:
+        """One operation of a program; StoreUnavailable if the room closes over it."""
+        self._next_ticket += 1
+        ticket = Ticket(self._next_ticket)
+        answer: asyncio.Future[Accepted | Rejected] = asyncio.get_running_loop().create_future()
+        self._tickets[ticket] = answer
+        await self._inbox.put(Submitted(ticket, caller, role, intent))
+        return await answer
+
+    async def close(self) -> None:
+        """Every operation read so far gets its outcome first."""
+        self.post_now(Closing())
+        await self._over.wait()
+
+    # the loop ---------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        try:
+            while not self.closed:
+                event = await self._inbox.next()
+                for effect in self._room.handle(event, self._ports.clock.now()):
+                    self._perform(effect)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        """After the room has closed, or after a bug in it: nobody is left waiting for it."""
+        self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for answer in self._tickets.values():
+            if not answer.done():
+                answer.set_exception(StoreUnavailable("the room closed"))
+        self.fanout.dismiss_all(Ended(Ending.RESTART, self._ports.clock.now().wall_ms))
+        self._over.set()
+
+    def _perform(self, effect: Effect) -> None:
+        fanout = self.fanout
+        match effect:
+            case Send(socket=socket, notice=notice):
+                fanout.send(socket, notice)
+            case Tell(notice=notice, skip=skip, by=by):
+                fanout.tell(notice, skip, by)
+            case Admit(socket=socket, notices=notices):
+                fanout.admit(socket, notices)
+            case Replay(socket=socket, notices=notices):
+                fanout.replay(socket, notices)
+            case Dismiss():
+                self._dismiss(effect)
+            case Commit() | CatchUp() | Reload() | ReadHistory() | ReadRights():
+                self._start(type(effect).__name__, self._writing_call(effect))
+            case ReadSession() | ChangeSession():
+                self._start(type(effect).__name__, self._meeting_call(effect))
+            case Snapshot():
+                self._start("Snapshot", self._snapshot(effect))
+            case Announce(session=session, participants=participants):
+                self._start("Announce", self._announce(session, participants))
+            case WakeAt():
+                self._wake_at(effect)
+            case Answer(ticket=ticket, notice=notice):
+                self._answer(ticket, notice)
+            case Publish():
+                """One worker: nobody else is to hear of it."""
+            case Closed():
+                self.closed = True
+            case _:
+                assert_never(effect)
+
+    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._ports.tasks.start(f"{name} {self.diagram}", work)
+
+    def _dismiss(self, effect: Dismiss) -> None:
+        now = self._ports.clock.now()
+        self.fanout.dismiss(effect.socket, Ended(effect.ending, now.wall_ms, effect.host))
+
+    def _wake_at(self, effect: WakeAt) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if effect.at is not None:
+            self._timer = self._ports.clock.call_at(effect.at, lambda: self._inbox.outcome(Woke()))
+
+    def _answer(self, ticket: Ticket, notice: Accepted | Rejected) -> None:
+        answer = self._tickets.pop(ticket, None)
+        if answer is not None and not answer.done():
+            answer.set_result(notice)
+
+    # store calls ------------------------------------------------------------------------------------------------------
+
+    async def _writing_call(self, effect: Commit | CatchUp | Reload | ReadHistory | ReadRights) -> None:
+        try:
+            outcome = await self._written(effect)
+        except StoreUnavailable:
+            outcome = Unavailable()
+        self._inbox.outcome(outcome)
+
+    async def _written(self, effect: Commit | CatchUp | Reload | ReadHistory | ReadRights) -> Event:
+        store = self._ports.store
+        match effect:
+            case Commit():
+                return await store.commit(self.diagram, effect)
+            case CatchUp(since=since):
+                return await store.since(self.diagram, since)
+            case Reload():
+                loaded = await load(store, self.diagram)
+                return loaded if isinstance(loaded, Gone) else loaded.loaded
+            case ReadHistory(user=user):
+                epoch = self._room.state.replica.diagram.epoch
+                return HistoryRead(user, await store.history(self.diagram, epoch, user, HISTORY_ROWS))
+            case ReadRights(callers=callers):
+                return await self._rights(callers)
+
+    async def _rights(self, callers: tuple[Caller, ...]) -> RightsRead | Gone | Unavailable:
+        """All at one reading of the permission clock; if it moves meanwhile, once more."""
+        for _ in range(5):
+            roles: dict[UserId, RoleAt] = {}
+            for caller in callers:
+                role = await self._ports.authorizer.role(caller, self.diagram)
+                if isinstance(role, Gone):
+                    return role
+                roles[caller.id] = role
+            versions = {role.acl_version for role in roles.values()}
+            if len(versions) == 1:
+                return RightsRead(versions.pop(), roles)
+        return Unavailable()
+
+    async def _meeting_call(self, effect: ReadSession | ChangeSession) -> None:
+        try:
+            outcome = await self._met(effect)
+        except StoreUnavailable:
+            outcome = SessionUnchanged()
+        self._inbox.outcome(outcome)
+
+    async def _met(self, effect: ReadSession | ChangeSession) -> Event:
+        sessions = self._ports.sessions
+        match effect:
+            case ReadSession(known=known):
+                found = await sessions.live(self.diagram) if known is None else await sessions.read(known)
+                return SessionRead(found)
+            case ChangeSession(session=session, change=change):
+                changed = await sessions.change(session.id, session.version, change)
+                return SessionStale(changed.session) if isinstance(changed, Stale) else SessionChanged(changed)
+
+    async def _snapshot(self, effect: Snapshot) -> None:
+        d = effect.diagram
+        cells = tuple(d.cells_in_order())
+        try:
+            await self._ports.store.snapshot(
+                self.diagram, SnapshotData(d.epoch, d.vector, cells, d.touched(), d.state_hash)
+            )
+        except StoreUnavailable:
+            log.warning("no snapshot of %s at %d: the store is away", self.diagram, d.vector)
+
+    async def _announce(self, session: SessionId, participants: tuple[Participant, ...]) -> None:
+        members = [member(participant) for participant in participants]
+        try:
+            await self._ports.presence.put(session, self._ports.worker, members, PRESENCE_TTL_S)
+            if not participants:
+                await self._ports.sessions.touch([Alive(session, 0, host=False)])
+        except StoreUnavailable:
+            log.warning("presence of %s is late: the store is away", self.diagram)
+
+
+def member(participant: Participant) -> Member:
+    return Member(
+        user=participant.user,
+        role=participant.role.permissions,
+        joined_at_ms=min((c.joined_at_ms for c in participant.connections), default=participant.last_activity_ms),
+        last_activity_ms=participant.last_activity_ms,
+        sockets=len(participant.connections),
+    )

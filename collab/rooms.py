@@ -1,0 +1,175 @@
+"""Diagram id -> room: opened once however many ask, kept while held, closed when empty; the door for REST."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from collab.core.apply import Refused, founded
+from collab.core.diagram import Diagram
+from collab.core.events import Gone, RightsMoved, UserLeft
+from collab.core.meeting import Session
+from collab.core.room import Room
+from collab.core.state import RoomSettings
+from collab.loading import Opened, load
+from collab.ports import Member
+from collab.room_task import RoomPorts, RoomTask
+from protocol.cells import canonical_cells
+from protocol.intents import Edit, Redo, Replace, Undo
+from protocol.notices import Accepted, Rejected
+from protocol.operations import Kind
+from protocol.refusals import CellError, Reason, Refusal
+from protocol.values import Caller, Cell, DiagramId, Epoch, RoleAt, UserId
+
+LINGER_S = 10.0
+"""An empty room stays this long: a reload of a page, or the next REST call, finds it open."""
+
+
+class Viewed(msgspec.Struct, frozen=True):
+    """The live state of a diagram."""
+
+    epoch: Epoch
+    vector: int
+    cells: Sequence[Cell]
+    state_hash: int
+
+
+class _Opening:
+    """One room, or the way to it; `holders` keep it."""
+
+    def __init__(self, task: asyncio.Task[RoomTask | None], now_s: float) -> None:
+        self.task = task
+        self.holders = 0
+        self.idle_since_s = now_s
+
+    @property
+    def room(self) -> RoomTask | None:
+        if not self.task.done() or self.task.cancelled() or self.task.exception() is not None:
+            return None
+        return self.task.result()
+
+
+class Rooms:
+    def __init__(self, ports: RoomPorts, settings: RoomSettings) -> None:
+        self._ports = ports
+        self._settings = settings
+        self._open: dict[DiagramId, _Opening] = {}
+
+    def open_rooms(self) -> list[RoomTask]:
+        return [room for opening in self._open.values() if (room := opening.room) is not None]
+
+    @asynccontextmanager
+    async def hold(self, diagram: DiagramId) -> AsyncIterator[RoomTask | None]:
+        """The room, kept open inside; None: no such diagram. Raises StoreUnavailable."""
+        opening = self._opening(diagram)
+        opening.holders += 1
+        try:
+            # shielded: a caller that goes away must not take the room from the others who wait for it
+            yield await asyncio.shield(opening.task)
+        finally:
+            opening.holders -= 1
+            opening.idle_since_s = self._ports.clock.now().monotonic_s
+
+    def _opening(self, diagram: DiagramId) -> _Opening:
+        opening = self._open.get(diagram)
+        if opening is None or self._useless(opening):
+            task = self._ports.tasks.start(f"open {diagram}", self._load(diagram))
+            opening = self._open[diagram] = _Opening(task, self._ports.clock.now().monotonic_s)
+        return opening
+
+    @staticmethod
+    def _useless(opening: _Opening) -> bool:
+        """Ended, failed, or the diagram was not there: the next one looks again."""
+        return opening.task.done() and (opening.room is None or opening.room.closed)
+
+    async def _load(self, diagram: DiagramId) -> RoomTask | None:
+        opened = await load(self._ports.store, diagram)
+        if isinstance(opened, Gone):
+            return None
+        session = await self._ports.sessions.live(diagram)
+        room = RoomTask(diagram, Room(opened.threat_model, opened.loaded, session, self._settings), self._ports)
+        self._ports.tasks.start(f"room {diagram}", room.run())
+        return room
+
+    async def sweep(self) -> None:
+        """Closes what nobody has held or used for a while."""
+        now_s = self._ports.clock.now().monotonic_s
+        for diagram, opening in list(self._open.items()):
+            if opening.holders or not opening.task.done() or now_s - opening.idle_since_s < LINGER_S:
+                continue
+            room = opening.room
+            if room is not None and not room.closed and not room.room.empty:
+                continue
+            del self._open[diagram]
+            if room is not None:
+                await room.close()
+
+    async def close(self) -> None:
+        """All rooms, each after its outcomes are told."""
+        rooms = self.open_rooms()
+        self._open.clear()
+        for room in rooms:
+            await room.close()
+
+    # the door for programs --------------------------------------------------------------------------------------------
+
+    async def found(self, cells: Sequence[Any], *, free_ids: bool) -> tuple[tuple[Cell, ...], int]:
+        """Founding cells in canonical form with their state hash; raises CellError."""
+        limits = self._settings.limits
+        canonical = canonical_cells(cells, free_ids=free_ids, limits=limits)
+        diagram = founded(DiagramId(""), Epoch(""), canonical, limits)
+        if isinstance(diagram, Refused):
+            refusal = diagram.refusal
+            raise CellError(refusal.reason, refusal.message, refusal.affected[0] if refusal.affected else None)
+        return canonical, diagram.state_hash
+
+    async def view(self, diagram: DiagramId) -> Viewed | None:
+        """Never older than a receipt that somebody holds (VEC7); None: no such diagram."""
+        heads = await self._ports.store.heads((diagram,))
+        head = heads.get(diagram)
+        if head is None:
+            return None
+        opening = self._open.get(diagram)
+        room = opening.room if opening is not None else None
+        if room is not None and not room.closed:
+            live = room.room.state.replica.diagram
+            if live.epoch == head.epoch and live.vector >= head.vector:
+                return _viewed(live)
+        opened = await load(self._ports.store, diagram)
+        return _viewed(opened.loaded.diagram) if isinstance(opened, Opened) else None
+
+    async def submit(
+        self, diagram: DiagramId, caller: Caller, role: RoleAt, intent: Edit | Replace | Undo | Redo
+    ) -> Accepted | Rejected:
+        """One operation through the one door. Raises StoreUnavailable."""
+        async with self.hold(diagram) as room:
+            if room is not None:
+                return await room.submit(caller, role, intent)
+        gone = Refusal(Reason.DIAGRAM_NOT_FOUND, "the diagram is gone")
+        return Rejected("", gone, 0, Kind.REST, self._ports.clock.now().wall_ms)
+
+    async def session_changed(self, diagram: DiagramId) -> None:
+        """Session, roles or deny list changed, or the diagram went: an open room looks again."""
+        self._post(diagram, RightsMoved())
+
+    async def leave(self, diagram: DiagramId, user: UserId) -> None:
+        """That user's sockets go (SES6)."""
+        self._post(diagram, UserLeft(user))
+
+    def _post(self, diagram: DiagramId, event: RightsMoved | UserLeft) -> None:
+        opening = self._open.get(diagram)
+        room = opening.room if opening is not None else None
+        if room is not None:
+            room.post_now(event)
+
+    async def members(self, session: Session) -> Sequence[Member]:
+        """Who is connected, as presence knows it."""
+        return await self._ports.presence.read(session.id) or ()
+
+
+def _viewed(diagram: Diagram) -> Viewed:
+    return Viewed(diagram.epoch, diagram.vector, diagram.cells_in_order(), diagram.state_hash)

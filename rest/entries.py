@@ -1,0 +1,197 @@
+"""Who may do what on a threat model: authorization entries (8.2, AU17)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from starlette.responses import Response
+
+from protocol.values import Role, ThreatModelId, User
+from rest import rights
+from rest.answers import answer, created, nothing
+from rest.bodies import EntryFields, RoleFields, as_object, check, json_object
+from rest.calls import Call
+from rest.dependencies import RestDependencies
+from rest.editing import edit_model
+from rest.oauth import dev
+from rest.paging import listing, page, part
+from rest.ports import Entry, Models, ThreatModel, but
+from rest.problems import bad_field, conflict, not_found
+from rest.views import ANY_PROVIDER, entry_form
+
+MOST = 1_000
+EVERYONE = "everyone"
+Entries = tuple[Entry, ...]
+
+
+class Authorization:
+    """`TM/authorization`: addressed by position, so that If-Match may say which list the client has seen."""
+
+    def __init__(self, deps: RestDependencies) -> None:
+        self.deps = deps
+
+    async def list(self, call: Call) -> Response:
+        id = call.threat_model_id
+        await rights.on_model(self.deps, call, id, Role.READER)
+        model = await self.deps.models.read(id)
+        if model is None:
+            raise not_found()
+        asked = page(call.request)
+        forms = [entry_form(entry) for entry in model.entries]
+        return listing("authorization", part(forms, asked), len(forms), asked, ETag=etag(model.entries))
+
+    async def add(self, call: Call) -> Response:
+        id = await self._owned(call)
+        entry = await read_entry(self.deps.models, await json_object(call.request))
+        model = await self._edit(call, id, lambda entries: (*entries, entry))
+        index = len(model.entries) - 1
+        return created(_indexed(model, index), call.here(str(index)), {"ETag": etag(model.entries)})
+
+    async def change(self, call: Call) -> Response:
+        id, index = await self._owned(call), _index(call)
+        role = role_of(check(RoleFields, await json_object(call.request)).role)
+        model = await self._edit(call, id, lambda entries: _replaced(entries, index, role))
+        return answer(_indexed(model, index), headers={"ETag": etag(model.entries)})
+
+    async def remove(self, call: Call) -> Response:
+        id, index = await self._owned(call), _index(call)
+        await self._edit(call, id, lambda entries: _replaced(entries, index))
+        return nothing()
+
+    async def _owned(self, call: Call) -> ThreatModelId:
+        id = call.threat_model_id
+        await rights.on_model(self.deps, call, id, Role.OWNER)
+        return id
+
+    async def _edit(self, call: Call, id: ThreatModelId, edit: Callable[[Entries], Entries]) -> ThreatModel:
+        wanted = call.request.headers.get("if-match")
+
+        def edited(model: ThreatModel) -> ThreatModel:
+            if wanted not in (None, "*", etag(model.entries)):
+                raise conflict("The list has changed.", "version_mismatch")
+            return but(model, entries=checked(edit(model.entries)))
+
+        return await edit_model(self.deps, id, edited)
+
+
+def _index(call: Call) -> int:
+    text: str = call.request.path_params["index"]
+    if not (text.isascii() and text.isdecimal() and len(text) <= 6):
+        raise bad_field("index", "must be a position in the list", status=400, error="invalid_id")
+    return int(text)
+
+
+def _replaced(entries: Entries, index: int, role: Role | None = None) -> Entries:
+    """Another role at that position; None: nothing there."""
+    if index >= len(entries):
+        raise not_found()
+    at_index = () if role is None else (but(entries[index], role=role),)
+    return (*entries[:index], *at_index, *entries[index + 1 :])
+
+
+def _indexed(model: ThreatModel, index: int) -> dict[str, Any]:
+    return {**entry_form(model.entries[index]), "index": index}
+
+
+def checked(entries: Entries) -> Entries:
+    """Raises where the list would hold a subject twice, or no owner (AU17)."""
+    if len(entries) > MOST:
+        raise bad_field("authorization", f"more than {MOST} entries")
+    if len({subject(entry) for entry in entries}) != len(entries):
+        raise conflict("There is an entry for this subject already.")
+    if not any(entry.role is Role.OWNER for entry in entries):
+        raise conflict("The last owner stays owner.", "last_owner")
+    return entries
+
+
+def subject(entry: Entry) -> Hashable:
+    """Who is meant: no two entries of a list say it of the same."""
+    if entry.principal_type == "group":
+        return "group", entry.provider, entry.name
+    if entry.provider_id is None:
+        return "email", (entry.email or "").lower()
+    return "user", entry.provider, entry.provider_id
+
+
+def etag(entries: Entries) -> str:
+    listed = repr([(subject(entry), entry.role) for entry in entries])
+    return f'"{hashlib.sha256(listed.encode()).hexdigest()[:16]}"'
+
+
+def owner_entry(user: User) -> Entry:
+    return Entry("user", Role.OWNER, user.provider, user.provider_id, user.email, user.display_name)
+
+
+def with_owner(entries: Entries, user: User) -> Entries:
+    """The list with that user as owner, first where the user was not in it."""
+    own = owner_entry(user)
+    if any(subject(entry) == subject(own) for entry in entries):
+        return tuple(but(entry, role=Role.OWNER) if subject(entry) == subject(own) else entry for entry in entries)
+    return (own, *entries)
+
+
+def role_of(word: str) -> Role:
+    return Role[word.upper()]
+
+
+async def read_entries(models: Models, value: Any) -> Entries:
+    """The `authorization` of a body. Raises 422, 409 `ambiguous_subject`."""
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise bad_field("authorization", "must be a list of entries")
+    if len(value) > MOST:
+        raise bad_field("authorization", f"more than {MOST} entries")
+    return tuple([await read_entry(models, entry) for entry in value])
+
+
+async def read_entry(models: Models, body: dict[str, Any]) -> Entry:
+    """Either spelling. A user known by this e-mail address alone is named by identity from now on."""
+    given = check(EntryFields, body)
+    kind = given.principal_type or given.subject_type
+    role = role_of(given.role)
+    provider = None if given.provider in (None, "", ANY_PROVIDER) else dev.real_provider(given.provider)
+    if kind is None:
+        raise bad_field("subject_type", "Field required")
+    if kind == "group":
+        name = given.subject or given.provider_id or given.name or given.display_name
+        if not name:
+            raise bad_field("subject", "Field required")
+        return Entry("group", role, None if name == EVERYONE else provider, name=name)
+    if provider is not None and given.provider_id:
+        id = dev.provider_id(given.provider_id) if provider == dev.PROVIDER else given.provider_id
+        return Entry("user", role, provider, id, given.email, given.display_name)
+    email = given.email or given.subject or given.provider_id
+    if not email or "@" not in email:
+        raise bad_field("subject", "a user is named by provider and provider_id, or by an e-mail address")
+    return await _by_email(models, role, email, provider)
+
+
+async def _by_email(models: Models, role: Role, email: str, provider: str | None) -> Entry:
+    user = await known_user(models, email, provider)
+    if user is None:
+        return Entry("user", role, provider, email=email)
+    return Entry("user", role, user.provider, user.provider_id, user.email, user.display_name)
+
+
+async def known_user(models: Models, email: str, provider: str | None = None) -> User | None:
+    """The one person who signed in with this address, there if a provider is named; several: 409 (AU18)."""
+    known = [user for user in await models.known_users(email) if provider in (None, user.provider)]
+    if len(known) > 1:
+        raise conflict("Several people have this e-mail address; name one by provider.", "ambiguous_subject")
+    return known[0] if known else None
+
+
+async def read_owner(models: Models, value: Any) -> User:
+    """`owner` of a body: an e-mail address, or a User. It must be somebody who has signed in, or be named in full."""
+    if isinstance(value, str):
+        user = await known_user(models, value)
+        if user is None:
+            raise bad_field("owner", "nobody with this e-mail address has signed in")
+        return user
+    body = as_object(value)
+    texts = [body.get(name) for name in ("provider", "provider_id", "email", "display_name")]
+    provider, provider_id, email, name = [text if isinstance(text, str) else "" for text in texts]
+    if not provider or not provider_id:
+        return await read_owner(models, email)
+    return User(dev.real_provider(provider), provider_id, email, name or provider_id)

@@ -1,0 +1,1 @@
+"""Signing in: OAuth 2.0 towards our clients."""

@@ -1,0 +1,62 @@
+"""Who is signed in, and the end of it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from starlette.responses import Response
+
+from rest.answers import answer, nothing
+from rest.calls import Call
+from rest.dependencies import RestDependencies
+from rest.oauth import dev
+from rest.oauth.cookies import clear_cookies
+from rest.views import user_form
+
+GROUPS = uuid.UUID("6f1de4a5-6c0f-4a53-9e0c-5b8f3f3f1c52")
+"""Namespace of group ids: a group of a provider has the same id always and everywhere."""
+
+
+class Account:
+    def __init__(self, deps: RestDependencies) -> None:
+        self.deps = deps
+
+    async def userinfo(self, call: Call) -> Response:
+        user = call.caller.user
+        return answer(
+            {
+                "sub": user.id,
+                "email": user.email,
+                "name": user.display_name,
+                "idp": user.provider,
+                "groups": call.caller.groups,
+            }
+        )
+
+    async def me(self, call: Call) -> Response:
+        user = call.caller.user
+        return answer(
+            {
+                **user_form(user),
+                "name": user.display_name,
+                "sub": user.id,
+                "idp": user.provider,
+                "email_verified": call.caller.email_verified,
+                "is_admin": False,
+                # TMI's app leads by role; its reviewers' page is the one that every test user may see.
+                "is_security_reviewer": self.deps.development and user.provider == dev.PROVIDER,
+                "groups": [group_form(user.provider, name) for name in call.caller.groups],
+            }
+        )
+
+    async def logout(self, call: Call) -> Response:
+        """The whole login: every token of this sign-in, and its sockets (AU12)."""
+        await self.deps.accounts.end_login(call.caller.sid)
+        response = nothing()
+        clear_cookies(response, call.base.startswith("https:"))
+        return response
+
+
+def group_form(provider: str, name: str) -> dict[str, Any]:
+    return {"internal_uuid": str(uuid.uuid5(GROUPS, f"{provider}:{name}")), "group_name": name, "name": name}

@@ -1,0 +1,78 @@
+"""Lists: which part was asked for, in which order, and the form of the answer (RE2-RE4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rest.answers import answer
+from rest.ports import Page
+from rest.problems import Problem, bad_field
+
+T = TypeVar("T")
+
+DEFAULT = 20
+MOST = 1_000
+SORTABLE = ("created_at", "modified_at", "name")
+BARE = Page(limit=MOST)
+"""What a bare array holds."""
+
+
+def asked_for(request: Request) -> bool:
+    """Whether the client pages: then even the bare array of the written contract is an object (RE2)."""
+    return any(name in request.query_params for name in ("limit", "offset", "sort"))
+
+
+def page(request: Request) -> Page:
+    """Raises 400 `invalid_limit`, `invalid_offset`, `invalid_input`."""
+    query = request.query_params
+    limit = _whole(query.get("limit"), DEFAULT, 1, "limit")
+    offset = _whole(query.get("offset"), 0, 0, "offset")
+    field, descending = _sort(query.get("sort"))
+    return Page(min(limit, MOST), offset, field, descending)
+
+
+def _whole(text: str | None, default: int, least: int, name: str) -> int:
+    if text is None:
+        return default
+    # Longer than any count there is, and slow to read beyond some thousand digits.
+    if not (text.isascii() and text.isdecimal() and len(text) <= 15) or int(text) < least:
+        raise Problem(
+            400,
+            f"invalid_{name}",
+            f"{name} must be a whole number of at least {least}.",
+            details={"field": name, "reason": f"must be a whole number of at least {least}"},
+        )
+    return int(text)
+
+
+def _sort(text: str | None) -> tuple[str, bool]:
+    """`created_at`, `-created_at`, `created_at:desc`, `created_at:asc`."""
+    if not text:
+        return SORTABLE[0], False
+    field, _, direction = text.removeprefix("-").partition(":")
+    if field not in SORTABLE or direction not in ("", "asc", "desc"):
+        raise bad_field("sort", f"one of {', '.join(SORTABLE)}", status=400, error="invalid_input")
+    return field, text.startswith("-") or direction == "desc"
+
+
+def listing(resource: str, items: Sequence[Any], total: int, page: Page, **headers: str) -> Response:
+    """RE2: the same array twice, under `items` and under the name of the resource."""
+    body = {"items": items, resource: items, "total": total, "limit": page.limit, "offset": page.offset}
+    return answer(body, headers=counted(total) | headers)
+
+
+def bare(items: Sequence[Any], total: int) -> Response:
+    return answer(items, headers=counted(total))
+
+
+def counted(total: int) -> dict[str, str]:
+    return {"X-Total-Count": str(total)}
+
+
+def part(rows: Sequence[T], page: Page) -> Sequence[T]:
+    """A page of what is at hand as a whole."""
+    return rows[page.offset : page.offset + page.limit]

@@ -1,0 +1,265 @@
+"""What the HTTP edge asks of the store, beside `collab.ports`. Docstrings are the rules of the contract suites.
+
+Every method raises `collab.ports.StoreUnavailable` when the store cannot be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NewType, Protocol, TypeVar
+
+import msgspec
+
+from collab.ports import Member, Session
+from protocol.intents import Edit, Redo, Replace, Undo
+from protocol.notices import Accepted, Rejected
+from protocol.values import Caller, Cell, DiagramId, Epoch, Role, RoleAt, ThreatModelId, User, UserId
+
+ItemId = NewType("ItemId", str)
+Row = TypeVar("Row", bound=msgspec.Struct)
+
+
+def but(row: Row, **changes: Any) -> Row:
+    """The row with other values in these fields."""
+    return msgspec.structs.replace(row, **changes)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One authorization entry (8.2): a user or a group, and a role.
+
+    `provider_id` is None for a user given only by e-mail who has not signed in yet: it is bound at that person's first
+    sign-in with the address verified. A group has its name in `name`; `provider` None means any configured provider,
+    and the group `everyone` is everybody who is signed in.
+    """
+
+    principal_type: str
+    role: Role
+    provider: str | None = None
+    provider_id: str | None = None
+    email: str | None = None
+    name: str | None = None
+
+
+class ThreatModel(msgspec.Struct, frozen=True):
+    """`fields`: everything else that the client may set and gets back: name, description, framework … (RE7)."""
+
+    id: ThreatModelId
+    owner: User
+    created_by: User
+    created_at_ms: int
+    modified_at_ms: int
+    fields: Mapping[str, Any]
+    entries: tuple[Entry, ...]
+    metadata: Mapping[str, str]
+    version: int = 1
+
+
+class Counts(msgspec.Struct, frozen=True):
+    diagrams: int = 0
+    threats: int = 0
+
+
+class DiagramRow(msgspec.Struct, frozen=True):
+    """A diagram without its cells. `fields`: name, type, description, image, color_palette, assets … (RE7)."""
+
+    id: DiagramId
+    threat_model_id: ThreatModelId
+    created_at_ms: int
+    modified_at_ms: int
+    fields: Mapping[str, Any]
+    metadata: Mapping[str, str]
+    vector: int = 0
+    epoch: Epoch = Epoch("")
+
+
+class NewDiagram(msgspec.Struct, frozen=True):
+    """`state_hash` belongs to the canonical `cells`, which are the snapshot at vector 0 (VEC1)."""
+
+    id: DiagramId
+    threat_model_id: ThreatModelId
+    epoch: Epoch
+    fields: Mapping[str, Any]
+    cells: tuple[Cell, ...]
+    state_hash: int
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A member of a nested collection: a threat …"""
+
+    id: ItemId
+    threat_model_id: ThreatModelId
+    created_at_ms: int
+    modified_at_ms: int
+    fields: Mapping[str, Any]
+    metadata: Mapping[str, str]
+
+
+class ItemKind(StrEnum):
+    THREAT = "threat"
+
+
+class Page(msgspec.Struct, frozen=True):
+    """`sort` names a field of the row (created_at, modified_at, name); ties are broken by id."""
+
+    limit: int = 20
+    offset: int = 0
+    sort: str = "created_at"
+    descending: bool = False
+
+
+class Filters(msgspec.Struct, frozen=True):
+    """Of GET /threat_models: `name` contains (any case), `owner` e-mail or id, `status` one of, `security_reviewer`."""
+
+    name: str | None = None
+    owner: str | None = None
+    status: tuple[str, ...] = ()
+    security_reviewer: str | None = None
+
+
+class Changed(StrEnum):
+    """What became of a conditional write."""
+
+    DONE = "done"
+    STALE = "stale"
+    GONE = "gone"
+
+
+class Models(Protocol):
+    """Threat models, their diagrams, collections, metadata and rights."""
+
+    async def create(self, model: ThreatModel) -> ThreatModel:
+        """Times are the store's. Entries by e-mail of one known user are bound to that user at once."""
+
+    async def read(self, id: ThreatModelId) -> ThreatModel | None: ...
+
+    async def role(self, caller: Caller, id: ThreatModelId) -> Role | None:
+        """The highest by owner field, user entry, groups of the token, `everyone`; None: no such threat model."""
+
+    async def readable(
+        self, caller: Caller, filters: Filters, page: Page
+    ) -> tuple[Sequence[tuple[ThreatModel, Counts]], int]:
+        """What the caller may read, and how many there are in all."""
+
+    async def counts(self, id: ThreatModelId) -> Counts: ...
+
+    async def change(self, model: ThreatModel) -> Changed:
+        """Writes fields, owner, entries and metadata if `model.version` still stands, and raises it. Where owner or
+        entries differ, raises acl_version of every diagram in the same transaction (2.5)."""
+
+    async def delete(self, id: ThreatModelId) -> Sequence[DiagramId]:
+        """With everything below it; its diagrams count as deleted (acl_version raised), and are returned. Their live
+        sessions end."""
+
+    async def known_users(self, email: str) -> Sequence[User]:
+        """People who signed in with this address verified."""
+
+    async def create_diagram(self, new: NewDiagram) -> DiagramRow | None:
+        """Head, snapshot at vector 0 and row in one transaction; None: no such threat model."""
+
+    async def diagram(self, id: DiagramId) -> DiagramRow | None:
+        """With the head's vector and epoch; None: unknown or deleted."""
+
+    async def diagrams(self, id: ThreatModelId, page: Page) -> tuple[Sequence[DiagramRow], int]: ...
+
+    async def readable_diagrams(self, caller: Caller) -> Sequence[DiagramId]:
+        """All diagrams of all threat models that the caller may read."""
+
+    async def change_diagram(self, id: DiagramId, fields: Mapping[str, Any], metadata: Mapping[str, str]) -> Changed:
+        """Replaces fields and metadata; the vector does not move (VEC3)."""
+
+    async def delete_diagram(self, id: DiagramId) -> Changed:
+        """Marks the head deleted and raises acl_version. Its live session ends."""
+
+    async def create_item(self, kind: ItemKind, item: Item) -> Item | None: ...
+    async def item(self, kind: ItemKind, id: ItemId) -> Item | None: ...
+    async def items(self, kind: ItemKind, id: ThreatModelId, page: Page) -> tuple[Sequence[Item], int]: ...
+    async def change_item(
+        self, kind: ItemKind, id: ItemId, fields: Mapping[str, Any], metadata: Mapping[str, str]
+    ) -> Changed: ...
+    async def delete_item(self, kind: ItemKind, id: ItemId) -> Changed: ...
+
+
+class Code(msgspec.Struct, frozen=True):
+    """What an authorization code was issued for. `challenge` is None where PKCE was excused (AU5)."""
+
+    caller: Caller
+    client_id: str
+    redirect_uri: str
+    challenge: str | None
+    scope: str
+
+
+class Refresh(msgspec.Struct, frozen=True):
+    """What a refresh token stands for."""
+
+    caller: Caller
+    scope: str
+
+
+class Accounts(Protocol):
+    """People who signed in, their logins, codes and refresh tokens. Secrets are stored hashed."""
+
+    async def remember(self, caller: Caller) -> None:
+        """Notes the person; binds authorization entries that name only this e-mail address, if it is verified."""
+
+    async def start_login(self, sid: str, caller: Caller) -> None: ...
+
+    async def raise_expiry(self, sid: str, access_expires_at_ms: int) -> None:
+        """The newest access token of a login lives until then (AU11)."""
+
+    async def end_login(self, sid: str) -> None:
+        """Its refresh tokens, codes and access tokens are worth nothing from now on."""
+
+    async def ended(self, sid: str) -> bool:
+        """Unknown counts as ended."""
+
+    async def issue_code(self, code: str, what: Code, ttl_ms: int) -> None: ...
+
+    async def redeem_code(self, code: str) -> Code | None:
+        """Once; a second use returns None and ends the login it made (AU4)."""
+
+    async def issue_refresh(self, token: str, what: Refresh, ttl_ms: int) -> None: ...
+
+    async def rotate_refresh(
+        self, token: str, successor: str, ttl_ms: int, grace_ms: int
+    ) -> tuple[Refresh, str] | None:
+        """The successor that now stands: the given one, or within `grace_ms` of the first rotation the same as then
+        (AU8). Later re-use returns None and ends the login."""
+
+
+class Viewed(Protocol):
+    """A diagram as it stands; `cells` in order."""
+
+    @property
+    def epoch(self) -> Epoch: ...
+    @property
+    def vector(self) -> int: ...
+    @property
+    def cells(self) -> Sequence[Cell]: ...
+    @property
+    def state_hash(self) -> int: ...
+
+
+class LiveDiagrams(Protocol):
+    """The one door to the cells (`collab.rooms.Rooms`)."""
+
+    async def found(self, cells: Sequence[Any], *, free_ids: bool) -> tuple[tuple[Cell, ...], int]:
+        """Founding cells, judged and canonical, and their state hash. Raises CellError."""
+
+    async def view(self, diagram: DiagramId) -> Viewed | None:
+        """Never older than a receipt somebody holds (VEC7); None: no such diagram."""
+
+    async def submit(
+        self, diagram: DiagramId, caller: Caller, role: RoleAt, intent: Edit | Replace | Undo | Redo
+    ) -> Accepted | Rejected:
+        """One operation through the room."""
+
+    async def session_changed(self, diagram: DiagramId) -> None:
+        """An open room reads its session and its rights again."""
+
+    async def leave(self, diagram: DiagramId, user: UserId) -> None:
+        """Closes the sockets of that user here and on every worker, as one who left."""
+
+    async def members(self, session: Session) -> Sequence[Member]:
+        """Who is connected."""

@@ -1,0 +1,149 @@
+"""Collaboration sessions over REST: begin, join, look, end; tickets for sockets (SES1-SES6)."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Sequence
+
+from starlette.responses import Response
+
+from collab.ports import End, Exists, Gone, Grant, Member, NewSession, Session, Stale
+from protocol.codec import decode_body
+from protocol.refusals import Ending
+from protocol.values import DiagramId, Role, RoleAt, SessionId
+from rest import calls, rights, views
+from rest.answers import answer, created, nothing
+from rest.bodies import as_object, raw
+from rest.calls import Call
+from rest.dependencies import RestDependencies
+from rest.paging import bare
+from rest.problems import Problem, not_found
+
+BODY_BYTES = 65_536
+
+
+class Sessions:
+    def __init__(self, deps: RestDependencies) -> None:
+        self.deps = deps
+
+    async def begin(self, call: Call) -> Response:
+        id, role = await self._allowed(call, Role.WRITER)
+        rights.not_ejected(role)
+        await _empty_body(call)
+        new = NewSession(SessionId(str(uuid.uuid4())), id, call.caller.user)
+        match await self.deps.sessions.create(new):
+            case Gone():
+                raise not_found()
+            case Exists(session):
+                raise conflict_with(await self._form(call, session), call.base + call.request.url.path)
+            case session:
+                await self._expect(call, session, role)
+                await self.deps.rooms.session_changed(id)
+                return created(await self._form(call, session), call.request.url.path)
+
+    async def join(self, call: Call) -> Response:
+        id, role = await self._allowed(call, Role.READER)
+        rights.not_ejected(role)
+        await _empty_body(call)
+        session = await self._live(id)
+        await self._expect(call, session, role)
+        return answer(await self._form(call, session))
+
+    async def look(self, call: Call) -> Response:
+        id, _ = await self._allowed(call, Role.READER)
+        return answer(await self._form(call, await self._live(id)))
+
+    async def leave(self, call: Call) -> Response:
+        """SES6: the host ends it, an owner may, anybody else goes."""
+        id, role = await self._allowed(call, Role.READER)
+        session = await self.deps.sessions.live(id)
+        if session is None:
+            return nothing()
+        if session.host.id == call.caller.id:
+            await self._end(session, Ending.HOST_ENDED)
+        elif call.query.get("end") == "true" and role.role is Role.OWNER:
+            await self._end(session, Ending.OWNER_ENDED)
+        else:
+            await self.deps.rooms.leave(id, call.caller.id)
+        return nothing()
+
+    async def mine(self, call: Call) -> Response:
+        diagrams = await self.deps.models.readable_diagrams(call.caller)
+        sessions = await self.deps.sessions.sessions_of(diagrams)
+        return bare([await self._form(call, session) for session in sessions], len(sessions))
+
+    async def ticket(self, call: Call) -> Response:
+        """AU19: who may not read is told no more than who asks for nothing."""
+        session = await self.deps.sessions.read(SessionId(calls.uuid(call.query.get("session_id", ""), "session_id")))
+        if session is None or session.ended is not None:
+            raise not_found()
+        role = await self.deps.authorizer.role(call.caller, session.diagram_id)
+        if isinstance(role, Gone) or role.role < Role.READER:
+            raise not_found()
+        rights.not_ejected(role)
+        ticket = secrets.token_urlsafe(32)
+        grant = Grant(call.caller, session.id, session.diagram_id)
+        await self.deps.sessions.issue_ticket(ticket, grant, self.deps.ticket_s * 1_000)
+        return answer({"ticket": ticket})
+
+    async def _allowed(self, call: Call, needed: Role) -> tuple[DiagramId, RoleAt]:
+        id = call.diagram_id
+        return id, await rights.on_diagram(self.deps, call, call.threat_model_id, id, needed)
+
+    async def _live(self, id: DiagramId) -> Session:
+        session = await self.deps.sessions.live(id)
+        if session is None:
+            raise not_found("No session lives here.")
+        return session
+
+    async def _end(self, session: Session, ending: Ending) -> None:
+        """Returns when it has ended, by this or by somebody else's doing."""
+        standing: Session | None = session
+        while standing is not None and standing.ended is None:
+            changed = await self.deps.sessions.change(standing.id, standing.version, End(ending))
+            if not isinstance(changed, Stale):
+                break
+            standing = changed.session
+        await self.deps.rooms.session_changed(session.diagram_id)
+
+    async def _expect(self, call: Call, session: Session, role: RoleAt) -> None:
+        await self.deps.sessions.expect(session.id, call.caller.user, role.role.permissions)
+
+    async def _form(self, call: Call, session: Session) -> views.View:
+        model = await self.deps.models.read(session.threat_model_id)
+        row = await self.deps.models.diagram(session.diagram_id)
+        if model is None or row is None:
+            raise not_found()
+        names = (model.fields["name"], row.fields["name"])
+        return views.session(session, names, await self._members(session), socket_url(call, session), call.forms)
+
+    async def _members(self, session: Session) -> Sequence[Member]:
+        """SES17: the connected, then those who are expected."""
+        connected = await self.deps.rooms.members(session)
+        here = {member.user.id for member in connected}
+        waiting = [
+            Member(one.user, one.role, one.at_ms, one.at_ms, sockets=0)
+            for one in await self.deps.sessions.waiting(session.id)
+            if one.user.id not in here
+        ]
+        return [*connected, *waiting]
+
+
+def socket_url(call: Call, session: Session) -> str:
+    """Absolute and without a query: clients append theirs."""
+    base = "ws" + call.base.removeprefix("http")
+    return f"{base}/threat_models/{session.threat_model_id}/diagrams/{session.diagram_id}/ws"
+
+
+def conflict_with(session: views.View, url: str) -> Problem:
+    """SES1: the loser of the race is told how to join. Not only in `details`: the written contract has it on top."""
+    message = "A session for this diagram lives already."
+    return Problem(409, "collaboration_session_exists", message, more={"join_url": url, "session": session})
+
+
+async def _empty_body(call: Call) -> None:
+    """None, or an object: some clients send `{}`."""
+    body = await raw(call.request, BODY_BYTES)
+    if body.strip():
+        as_object(decode_body(body))

@@ -1,0 +1,149 @@
+"""Accounts and Logins on a database. Of every secret only a digest is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+
+import msgspec
+
+from collab.ports import LoginState
+from protocol.values import Caller
+from rest.ports import Code, Refresh
+from storage import columns
+from storage.clock import real_ms
+from storage.columns import secret_digest
+from storage.database import Database, Transaction, first
+from storage.entries import bind_by_email, email_key
+
+USED_CODES_MS = 24 * 3_600_000
+"""How long a code that was used is remembered, so that its second use is noticed (AU4)."""
+
+REMEMBER = (
+    "INSERT INTO account (provider, provider_id, email, email_key, display_name, verified, seen_at)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (provider, provider_id) DO UPDATE SET"
+    " email = excluded.email, email_key = excluded.email_key, display_name = excluded.display_name,"
+    " verified = excluded.verified, seen_at = excluded.seen_at"
+)
+END_LOGIN = (
+    "INSERT INTO login (sid, access_expires_at, ended_at) VALUES ($1, 0, $2) ON CONFLICT (sid) DO UPDATE SET"
+    " ended_at = coalesce(login.ended_at, excluded.ended_at)"
+)
+ADD_REFRESH = "INSERT INTO refresh_token (sha256, sid, refresh, expires_at) VALUES ($1, $2, $3, $4)"
+
+
+class SqlAccounts:
+    def __init__(self, database: Database, now_ms: Callable[[], int] = real_ms) -> None:
+        self._database = database
+        self._now_ms = now_ms
+
+    async def remember(self, caller: Caller) -> None:
+        await self._database.transaction(partial(_remember, caller=caller, now_ms=self._now_ms()))
+
+    async def start_login(self, sid: str, caller: Caller) -> None:
+        sql = "INSERT INTO login (sid, user_id, access_expires_at) VALUES ($1, $2, 0) ON CONFLICT (sid) DO NOTHING"
+        await self._database.transaction(lambda tx: tx.execute(sql, sid, caller.id))
+
+    async def raise_expiry(self, sid: str, access_expires_at_ms: int) -> None:
+        sql = "UPDATE login SET access_expires_at = $2 WHERE sid = $1 AND access_expires_at < $2"
+        await self._database.transaction(lambda tx: tx.execute(sql, sid, access_expires_at_ms))
+
+    async def end_login(self, sid: str) -> None:
+        now_ms = self._now_ms()
+        await self._database.transaction(lambda tx: tx.execute(END_LOGIN, sid, now_ms))
+
+    async def ended(self, sid: str) -> bool:
+        state = (await self.standing((sid,))).get(sid)
+        return state is None or state.ended
+
+    async def standing(self, sids: Collection[str]) -> Mapping[str, LoginState]:
+        sql = "SELECT sid, access_expires_at, ended_at FROM login WHERE sid = ANY($1)"
+        rows = await self._database.read(lambda tx: tx.fetch(sql, list(sids)))
+        return {sid: LoginState(expires_at, ended_at is not None) for sid, expires_at, ended_at in rows}
+
+    async def issue_code(self, code: str, what: Code, ttl_ms: int) -> None:
+        await self._database.transaction(
+            partial(_issue_code, code=code, what=what, ttl_ms=ttl_ms, now_ms=self._now_ms())
+        )
+
+    async def redeem_code(self, code: str) -> Code | None:
+        return await self._database.transaction(partial(_redeem_code, code=code, now_ms=self._now_ms()))
+
+    async def issue_refresh(self, token: str, what: Refresh, ttl_ms: int) -> None:
+        now_ms = self._now_ms()
+        await self._database.transaction(lambda tx: _issue_refresh(tx, token, what, now_ms + ttl_ms, now_ms))
+
+    async def rotate_refresh(
+        self, token: str, successor: str, ttl_ms: int, grace_ms: int
+    ) -> tuple[Refresh, str] | None:
+        now_ms = self._now_ms()
+        return await self._database.transaction(
+            lambda tx: _rotate(tx, token, successor, now_ms + ttl_ms, now_ms - grace_ms, now_ms)
+        )
+
+
+async def _remember(tx: Transaction, caller: Caller, now_ms: int) -> None:
+    user = caller.user
+    key, verified = email_key(user.email), int(caller.email_verified)
+    await tx.execute(REMEMBER, user.provider, user.provider_id, user.email, key, user.display_name, verified, now_ms)
+    if caller.email_verified:
+        await bind_by_email(tx, user)
+
+
+async def _stands(tx: Transaction, sid: str) -> bool:
+    """Not ended. A login that has not begun yet stands: its code comes first."""
+    return await first(tx, "SELECT 1 FROM login WHERE sid = $1 AND ended_at IS NOT NULL", sid) is None
+
+
+async def _issue_code(tx: Transaction, code: str, what: Code, ttl_ms: int, now_ms: int) -> None:
+    await tx.execute("DELETE FROM authorization_code WHERE expires_at < $1", now_ms - USED_CODES_MS)
+    sql = "INSERT INTO authorization_code (sha256, sid, code, expires_at) VALUES ($1, $2, $3, $4)"
+    await tx.execute(sql, secret_digest(code), what.caller.sid, columns.text(what), now_ms + ttl_ms)
+
+
+async def _redeem_code(tx: Transaction, code: str, now_ms: int) -> Code | None:
+    sql = "SELECT sid, code, expires_at, used_at FROM authorization_code WHERE sha256 = $1"
+    row = await first(tx, sql, secret_digest(code))
+    if row is None:
+        return None
+    sid, raw, expires_at, used_at = row
+    if used_at is not None:
+        await tx.execute(END_LOGIN, sid, now_ms)
+        return None
+    await tx.execute("UPDATE authorization_code SET used_at = $2 WHERE sha256 = $1", secret_digest(code), now_ms)
+    if expires_at <= now_ms or not await _stands(tx, sid):
+        return None
+    return msgspec.json.decode(raw, type=Code)
+
+
+async def _issue_refresh(tx: Transaction, token: str, what: Refresh, expires_at: int, now_ms: int) -> None:
+    await tx.execute("DELETE FROM refresh_token WHERE expires_at < $1", now_ms)
+    await tx.execute(ADD_REFRESH, secret_digest(token), what.caller.sid, columns.text(what), expires_at)
+
+
+async def _rotate(
+    tx: Transaction, token: str, successor: str, expires_at: int, grace_from: int, now_ms: int
+) -> tuple[Refresh, str] | None:
+    sql = "SELECT sid, refresh, rotated_at, sealed_successor FROM refresh_token WHERE sha256 = $1 AND expires_at > $2"
+    row = await first(tx, sql, secret_digest(token), now_ms)
+    if row is None or not await _stands(tx, row[0]):
+        return None
+    sid, raw, rotated_at, sealed = row
+    what = msgspec.json.decode(raw, type=Refresh)
+    if rotated_at is None:
+        mark = "UPDATE refresh_token SET rotated_at = $2, sealed_successor = $3 WHERE sha256 = $1"
+        await tx.execute(mark, secret_digest(token), now_ms, _sealed(successor.encode(), token))
+        await _issue_refresh(tx, successor, what, expires_at, now_ms)
+        return what, successor
+    if rotated_at < grace_from:
+        await tx.execute(END_LOGIN, sid, now_ms)
+        return None
+    return what, _sealed(sealed, token).decode()
+
+
+def _sealed(successor: bytes, token: str) -> bytes:
+    """Hides the successor under a stream that only the token gives, and with it uncovers it again: both are random and
+    each token has one successor, so the stream is used once."""
+    stream = hashlib.shake_256(b"codraw refresh successor\0" + token.encode()).digest(len(successor))
+    return bytes(a ^ b for a, b in zip(successor, stream, strict=True))

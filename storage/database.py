@@ -1,0 +1,70 @@
+"""What the SQL of this package is written against: one meaning of transaction, placeholder and error everywhere.
+
+Laws: (1) SQL is PostgreSQL's and portable: `$1` …, a list as `= ANY($1)`; (2) the work of a transaction awaits nothing
+but its transaction, so that a database without an event loop can run it in a thread of its own; (3) it may run again or
+be thrown away whole: what it returns counts, what it does beside its transaction does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from collab.ports import StoreUnavailable
+
+T = TypeVar("T")
+Value: TypeAlias = str | int | bytes | Sequence[str] | None
+Row: TypeAlias = Sequence[Any]
+
+
+class StoreRefused(Exception):
+    """The store cannot be used at all, by configuration or version; the text is a sentence for the operator."""
+
+
+class CommitUnknown(StoreUnavailable):
+    """The transaction may or may not have happened, now or later."""
+
+
+class DamagedRow(StoreUnavailable):
+    """What was written once at `vector` cannot be read any more."""
+
+    def __init__(self, vector: int, why: str) -> None:
+        super().__init__(why)
+        self.vector = vector
+
+
+class Conflict(Exception):
+    """A unique key is taken. The work that meets it lets it through: nothing of its transaction stays."""
+
+
+class Transaction(Protocol):
+    async def fetch(self, sql: str, *args: Value) -> Sequence[Row]: ...
+
+    async def execute(self, sql: str, *args: Value) -> int:
+        """How many rows were touched."""
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        """No lists among the values."""
+
+
+Work: TypeAlias = Callable[[Transaction], Coroutine[Any, Any, T]]
+
+
+class Database(Protocol):
+    async def read(self, work: Work[T]) -> T:
+        """Everything it fetches is of one moment, which comes after the call. Raises StoreUnavailable."""
+
+    async def transaction(self, work: Work[T]) -> T:
+        """All or nothing, durable on return; what the work raises rolls it back and comes through. A caller that is
+        cancelled cancels nothing. Raises StoreUnavailable: nothing was written; or CommitUnknown."""
+
+    def schema_text(self, statement: str) -> str:
+        """A statement of the migrations in the words of this database."""
+
+    async def close(self) -> None: ...
+
+
+async def first(tx: Transaction, sql: str, *args: Value) -> Row | None:
+    """The first row, if there is any."""
+    rows = await tx.fetch(sql, *args)
+    return rows[0] if rows else None

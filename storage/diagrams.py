@@ -1,0 +1,287 @@
+"""The DiagramStore on a database: heads, the log, outcomes and snapshots."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from functools import partial
+
+import msgspec
+
+from collab.core.effects import Commit
+from collab.core.events import CaughtUp, Committed, Gone, Known, Missed, StoreOutcome, Unavailable, Unresolved
+from collab.ports import SnapshotData, StoredDiagram, StoreUnavailable
+from protocol.operations import Kind, LoggedOperation, Outcome, Verdict
+from protocol.values import DiagramId, Epoch, Head, OperationId, ThreatModelId, UserId
+from storage import columns
+from storage.clock import real_ms
+from storage.columns import OPERATION
+from storage.database import CommitUnknown, Conflict, DamagedRow, Database, Row, Transaction, Value, first
+from storage.pruning import prune
+
+log = logging.getLogger("codraw.storage")
+
+PAGE = 1_000
+KEPT = 2
+"""Snapshots of a diagram."""
+
+HEAD = "number, epoch, vector, state_hash, acl_version, threat_model_id"
+LIVE = f"SELECT {HEAD} FROM diagram_head WHERE id = $1 AND deleted_at IS NULL"
+CLAIM = (
+    "UPDATE diagram_head SET vector = vector + $5, state_hash = $6"
+    " WHERE id = $1 AND epoch = $2 AND vector = $3 AND acl_version = $4 AND deleted_at IS NULL RETURNING number"
+)
+DECIDE = (
+    "INSERT INTO diagram_outcome (diagram, user_id, operation_id, payload_sha256, epoch, vector, kind, verdict, answer,"
+    " decided_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+)
+APPEND = (
+    f"INSERT INTO diagram_op ({OPERATION}, user_id, diagram, epoch, acl_version)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+)
+KNOWN = (
+    "SELECT user_id, operation_id, payload_sha256, verdict, epoch, vector, kind, answer FROM diagram_outcome"
+    " WHERE diagram = $1 AND user_id = ANY($2) AND operation_id = ANY($3)"
+)
+AFTER = f"SELECT {OPERATION} FROM diagram_op WHERE diagram = $1 AND epoch = $2 AND vector > $3 ORDER BY vector"
+HISTORY = (
+    f"SELECT {OPERATION} FROM diagram_op WHERE diagram = (SELECT number FROM diagram_head WHERE id = $1)"
+    " AND epoch = $2 AND user_id = $3 ORDER BY vector DESC LIMIT $4"
+)
+SNAPSHOTS = (
+    "SELECT vector, cells, touched, state_hash FROM diagram_snapshot"
+    " WHERE diagram = $1 AND epoch = $2 AND vector <= $3 ORDER BY vector"
+)
+SAVE = (
+    "INSERT INTO diagram_snapshot (diagram, epoch, vector, cells, touched, state_hash) VALUES ($1, $2, $3, $4, $5, $6)"
+)
+
+
+class SqlDiagrams:
+    def __init__(self, database: Database, now_ms: Callable[[], int] = real_ms) -> None:
+        self._database = database
+        self._now_ms = now_ms
+
+    async def load(self, diagram: DiagramId) -> StoredDiagram | Gone:
+        return await self._database.read(partial(_stored, diagram=diagram, newest=True))
+
+    async def older(self, diagram: DiagramId) -> StoredDiagram | Gone:
+        return await self._database.read(partial(_stored, diagram=diagram, newest=False))
+
+    async def commit(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
+        try:
+            return await self._committed(diagram, commit)
+        except CommitUnknown:
+            return Unresolved()
+        except StoreUnavailable:
+            return Unavailable()
+        except Exception:
+            # A fault of ours or of the data: nothing was written. The room must not hang on it.
+            log.exception("a commit failed in diagram %s", diagram)
+            return Unavailable()
+
+    async def _committed(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
+        rows = [columns.operation_row(operation) for operation in commit.operations]
+        decided_at = self._now_ms()
+        try:
+            if await self._database.transaction(lambda tx: _write(tx, diagram, commit, rows, decided_at)):
+                return Committed()
+        except Conflict:
+            return await self._database.read(partial(_known, diagram=diagram, commit=commit))
+        match await self.since(diagram, commit.base):
+            case CaughtUp(head=head, operations=operations):
+                return Missed(head, operations)
+            case outcome:
+                return outcome
+
+    async def since(self, diagram: DiagramId, head: Head) -> CaughtUp | Gone | Unavailable:
+        try:
+            return await self._database.read(partial(_since, diagram=diagram, head=head))
+        except StoreUnavailable:
+            return Unavailable()
+
+    async def history(self, diagram: DiagramId, epoch: Epoch, user: UserId, rows: int) -> tuple[LoggedOperation, ...]:
+        found = await self._database.read(lambda tx: tx.fetch(HISTORY, diagram, epoch, user, rows))
+        return tuple(columns.operation(row) for row in reversed(found))
+
+    async def heads(self, diagrams: Collection[DiagramId]) -> Mapping[DiagramId, Head]:
+        sql = f"SELECT {HEAD}, id FROM diagram_head WHERE id = ANY($1) AND deleted_at IS NULL"
+        rows = await self._database.read(lambda tx: tx.fetch(sql, list(diagrams)))
+        return {row[6]: _head(row) for row in rows}
+
+    async def snapshot(self, diagram: DiagramId, snapshot: SnapshotData) -> None:
+        texts = columns.text(snapshot.cells), columns.text(snapshot.touched), columns.hash_text(snapshot.state_hash)
+        await self._database.transaction(lambda tx: _save(tx, diagram, snapshot, *texts))
+
+    async def snapshots(self, diagram: DiagramId) -> Sequence[SnapshotData | DamagedRow]:
+        """Those kept of the head's epoch, oldest first: for `codraw.verify`, which passes none over."""
+        return await self._database.read(partial(_snapshots, diagram=diagram))
+
+    async def prune(self, keep_operations: int, keep_ms: int) -> int:
+        return await prune(self._database, keep_operations, keep_ms, self._now_ms())
+
+    async def diagrams(self) -> Sequence[DiagramId]:
+        sql = "SELECT id FROM diagram_head WHERE deleted_at IS NULL ORDER BY number"
+        return [id for (id,) in await self._database.read(lambda tx: tx.fetch(sql))]
+
+    async def log(self, diagram: DiagramId, epoch: Epoch) -> AsyncIterator[LoggedOperation]:
+        """Page by page: no read transaction stays open while the caller works."""
+        vector = -1
+        while rows := await self._database.read(partial(_page, diagram=diagram, epoch=epoch, vector=vector)):
+            for row in rows:
+                yield columns.operation(row)
+            vector = rows[-1][0]
+
+
+def _head(row: Row) -> Head:
+    _, epoch, vector, state_hash, acl_version, *_ = row
+    return Head(epoch=epoch, vector=vector, state_hash=columns.hash_value(state_hash), acl_version=acl_version)
+
+
+async def _write(
+    tx: Transaction, diagram: DiagramId, commit: Commit, rows: Sequence[tuple[Value, ...]], decided_at: int
+) -> bool:
+    """False: the base does not stand any more. Conflict: an id has its outcome already."""
+    base = commit.base
+    state_hash = columns.hash_text(commit.operations[-1].state_hash if commit.operations else base.state_hash)
+    claimed = await first(tx, CLAIM, diagram, base.epoch, base.vector, base.acl_version, len(rows), state_hash)
+    if claimed is None:
+        return False
+    number = claimed[0]
+    await tx.execute_many(DECIDE, (_outcome_row(number, outcome, decided_at) for outcome in commit.outcomes))
+    await tx.execute_many(APPEND, ((*row, number, base.epoch, base.acl_version) for row in rows))
+    return True
+
+
+def _outcome_row(number: int, outcome: Outcome, decided_at: int) -> tuple[Value, ...]:
+    said = outcome.refusal is not None or bool(outcome.skipped)
+    return (
+        number,
+        outcome.user,
+        outcome.operation_id,
+        outcome.payload_sha256,
+        outcome.epoch,
+        outcome.vector,
+        outcome.kind.value,
+        outcome.verdict.value,
+        columns.text(columns.Answer(outcome.refusal, outcome.skipped)) if said else None,
+        decided_at,
+    )
+
+
+async def _known(tx: Transaction, diagram: DiagramId, commit: Commit) -> Known | Unresolved:
+    row = await first(tx, "SELECT number FROM diagram_head WHERE id = $1", diagram)
+    wanted = {(outcome.user, outcome.operation_id) for outcome in commit.outcomes}
+    users, ids = sorted({user for user, _ in wanted}), sorted({id for _, id in wanted})
+    rows = await tx.fetch(KNOWN, row[0] if row else None, users, ids)
+    outcomes = {(outcome.user, outcome.operation_id): outcome for outcome in map(_outcome, rows)}
+    known = {key: outcome for key, outcome in outcomes.items() if key in wanted}
+    # Past their horizon since: the same batch again will find the ids free.
+    return Known(known) if known else Unresolved()
+
+
+def _outcome(row: Row) -> Outcome:
+    user, operation_id, payload_sha256, verdict, epoch, vector, kind, raw = row
+    answer = columns.answer(raw)
+    return Outcome(
+        user=UserId(user),
+        operation_id=OperationId(operation_id),
+        payload_sha256=payload_sha256,
+        verdict=Verdict(verdict),
+        epoch=epoch,
+        vector=vector,
+        kind=Kind(kind),
+        refusal=answer.refusal,
+        skipped=answer.skipped,
+    )
+
+
+async def _since(tx: Transaction, diagram: DiagramId, head: Head) -> CaughtUp | Gone:
+    row = await first(tx, LIVE, diagram)
+    if row is None:
+        return Gone()
+    now = _head(row)
+    if now.epoch != head.epoch or now.vector <= head.vector:
+        return CaughtUp(now)
+    operations = await _after(tx, row[0], now, head.vector)
+    # A caller from below the log's floor loads anew: part of the way is no way.
+    return CaughtUp(now, operations if len(operations) == now.vector - head.vector else ())
+
+
+async def _page(tx: Transaction, diagram: DiagramId, epoch: Epoch, vector: int) -> Sequence[Row]:
+    row = await first(tx, "SELECT number FROM diagram_head WHERE id = $1", diagram)
+    return await tx.fetch(f"{AFTER} LIMIT $4", row[0] if row else None, epoch, vector, PAGE)
+
+
+async def _after(tx: Transaction, number: int, head: Head, vector: int) -> tuple[LoggedOperation, ...]:
+    return tuple(columns.operation(row) for row in await tx.fetch(AFTER, number, head.epoch, vector))
+
+
+async def _stored(tx: Transaction, diagram: DiagramId, newest: bool) -> StoredDiagram | Gone:
+    row = await first(tx, LIVE, diagram)
+    if row is None:
+        return Gone()
+    head = _head(row)
+    snapshot = await _snapshot(tx, row[0], head, newest)
+    tail = await _after(tx, row[0], head, snapshot.vector)
+    return StoredDiagram(diagram, ThreatModelId(row[5]), head, snapshot, tail)
+
+
+async def _snapshot(tx: Transaction, number: int, head: Head, newest: bool) -> SnapshotData:
+    """The newest that can be read, or the oldest. Raises DamagedRow."""
+    sql = SNAPSHOTS + (" DESC" if newest else "") + " LIMIT 1 OFFSET $4"
+    why = DamagedRow(head.vector, f"there is no snapshot at or below {head.vector}")
+    for offset in range(KEPT):
+        found = await first(tx, sql, number, head.epoch, head.vector, offset)
+        if found is None:
+            break
+        try:
+            return _snapshot_data(head.epoch, found)
+        except DamagedRow as damaged:
+            why = damaged
+    raise why
+
+
+async def _snapshots(tx: Transaction, diagram: DiagramId) -> list[SnapshotData | DamagedRow]:
+    row = await first(tx, LIVE, diagram)
+    if row is None:
+        return []
+    found: list[SnapshotData | DamagedRow] = []
+    for snapshot in await tx.fetch(SNAPSHOTS, row[0], row[1], row[2]):
+        try:
+            found.append(_snapshot_data(row[1], snapshot))
+        except DamagedRow as damaged:
+            found.append(damaged)
+    return found
+
+
+def _snapshot_data(epoch: Epoch, row: Row) -> SnapshotData:
+    vector, cells, touched, state_hash = row
+    try:
+        return SnapshotData(
+            epoch=epoch,
+            vector=vector,
+            cells=columns.cells(cells),
+            touched=columns.anything(touched),
+            state_hash=columns.hash_value(state_hash),
+        )
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise DamagedRow(vector, f"the snapshot at {vector} cannot be read ({error})") from None
+
+
+async def _save(
+    tx: Transaction, diagram: DiagramId, snapshot: SnapshotData, cells: str, touched: str, state_hash: str
+) -> None:
+    row = await first(tx, LIVE, diagram)
+    if row is None or row[1] != snapshot.epoch or row[2] < snapshot.vector:
+        return
+    number, epoch = row[0], snapshot.epoch
+    newest = "SELECT vector FROM diagram_snapshot WHERE diagram = $1 AND epoch = $2 ORDER BY vector DESC LIMIT 2"
+    kept = [vector for (vector,) in await tx.fetch(newest, number, epoch)]
+    if kept and kept[0] >= snapshot.vector:
+        return
+    await tx.execute(SAVE, number, epoch, snapshot.vector, cells, touched, state_hash)
+    if kept:
+        await tx.execute(
+            "DELETE FROM diagram_snapshot WHERE diagram = $1 AND (epoch <> $2 OR vector < $3)", number, epoch, kept[0]
+        )

@@ -1,0 +1,1 @@
+"""The schema as numbered steps, and what applies them."""

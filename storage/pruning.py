@@ -1,0 +1,73 @@
+"""What the log and the memory of ids let go of, a little at a time: commits wait behind every piece."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import takewhile
+
+from storage.database import Database, Row, Transaction
+
+DAY_MS = 24 * 3_600_000
+ACCEPTED_MS = 30 * DAY_MS
+OTHERS_MS = DAY_MS
+"""How long an id's outcome is remembered (VEC8)."""
+PIECE = 1_000
+
+PRUNABLE = (
+    "SELECT h.number, h.epoch, h.vector - $1, min(s.vector) FROM diagram_head h"
+    " JOIN diagram_snapshot s ON s.diagram = h.number AND s.epoch = h.epoch"
+    " WHERE h.deleted_at IS NULL AND h.vector > $1 GROUP BY h.number, h.epoch, h.vector"
+)
+DELETED = (
+    "SELECT number FROM diagram_head h WHERE deleted_at < $1"
+    " AND EXISTS (SELECT 1 FROM diagram_snapshot s WHERE s.diagram = h.number)"
+)
+OUTCOMES = (
+    "DELETE FROM diagram_outcome WHERE (diagram, user_id, operation_id) IN"
+    " (SELECT diagram, user_id, operation_id FROM diagram_outcome WHERE decided_at < $1{} LIMIT $2)"
+)
+
+
+async def prune(database: Database, keep_operations: int, keep_ms: int, now_ms: int) -> int:
+    """How many rows went. A deleted diagram leaves only its head behind, `keep_ms` after its end."""
+    horizon = now_ms - keep_ms
+    gone = 0
+    for row in await database.read(lambda tx: tx.fetch(PRUNABLE, keep_operations)):
+        while removed := await database.transaction(partial(_prune_log, row=row, horizon=horizon)):
+            gone += removed
+    for (number,) in await database.read(lambda tx: tx.fetch(DELETED, horizon)):
+        gone += await database.transaction(partial(_empty, number=number))
+    for what, before in (("", now_ms - ACCEPTED_MS), (" AND verdict <> 'accepted'", now_ms - OTHERS_MS)):
+        sql = OUTCOMES.format(what)
+        while removed := await database.transaction(partial(_forget, sql=sql, before=before)):
+            gone += removed
+    return gone
+
+
+async def _prune_log(tx: Transaction, row: Row, horizon: int) -> int:
+    """Only from below: a row that is young by its stamp keeps all rows above it, so that the log has no holes (I3)."""
+    number, epoch, behind, snapshot = row
+    floor = min(behind, snapshot)
+    page = "SELECT vector, committed_at FROM diagram_op WHERE diagram = $1 AND epoch = $2 AND vector <= $3 ORDER BY 1"
+    rows = await tx.fetch(page + " LIMIT $4", number, epoch, floor, PIECE)
+    old = [vector for vector, _ in takewhile(lambda found: found[1] < horizon, rows)]
+    former = "DELETE FROM diagram_op WHERE diagram = $1 AND epoch <> $2 AND vector <= $3 AND committed_at < $4"
+    removed = await tx.execute(former, number, epoch, floor, horizon)
+    if old:
+        sql = "DELETE FROM diagram_op WHERE diagram = $1 AND epoch = $2 AND vector <= $3"
+        removed += await tx.execute(sql, number, epoch, old[-1])
+    return removed
+
+
+async def _empty(tx: Transaction, number: int) -> int:
+    return sum(
+        [
+            await tx.execute("DELETE FROM diagram_op WHERE diagram = $1", number),
+            await tx.execute("DELETE FROM diagram_outcome WHERE diagram = $1", number),
+            await tx.execute("DELETE FROM diagram_snapshot WHERE diagram = $1", number),
+        ]
+    )
+
+
+async def _forget(tx: Transaction, sql: str, before: int) -> int:
+    return await tx.execute(sql, before, PIECE)

@@ -1,0 +1,219 @@
+"""The SessionStore on a database: sessions, who is expected or denied, and tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+
+from collab.core.events import Gone
+from collab.core.meeting import Deny, Session, SessionChange
+from collab.ports import Alive, Exists, Grant, NewSession, Stale, Waiting
+from protocol.refusals import Ending
+from protocol.values import DiagramId, SessionId, ThreatModelId, User, UserId
+from storage import columns
+from storage.clock import real_ms
+from storage.columns import secret_digest, text
+from storage.database import Conflict, Database, Row, Transaction, Value, first
+from storage.rights import RAISE_ONE
+from storage.session_rules import AGES, EXPECTED_MS, Ages, changed, overdue, raises_acl, shows_host
+
+COLUMNS = (
+    "id, diagram_id, threat_model_id, host, presenter, presenter_term, version, start_vector, created_at, seen_at,"
+    " active_at, host_grace_until, end_reason"
+)
+LIVE = "ended_at IS NULL"
+ADD = (
+    "INSERT INTO session (id, diagram_id, threat_model_id, host, presenter, presenter_term, version, start_vector,"
+    " created_at, active_at) VALUES ($1, $2, $3, $4, $4, 1, 1, $5, $6, $6)"
+)
+CHANGE = (
+    "UPDATE session SET host = $3, presenter = $4, presenter_term = $5, version = $6, host_grace_until = $7,"
+    " host_seen_at = coalesce($8, host_seen_at), ended_at = $9, end_reason = $10 WHERE id = $1 AND version = $2"
+)
+MEMBER = (
+    "INSERT INTO session_member (session_id, user_id, member, role, status, at) VALUES ($1, $2, $3, $4, $5, $6)"
+    " ON CONFLICT (session_id, user_id) DO UPDATE SET member = excluded.member, role = excluded.role,"
+    " status = excluded.status, at = excluded.at"
+)
+TOUCH = (
+    "UPDATE session SET seen_at = $2, active_at = CASE WHEN active_at < $3 THEN $3 ELSE active_at END,"
+    f" host_seen_at = coalesce($4, host_seen_at) WHERE id = $1 AND {LIVE}"
+)
+END_ALL = (
+    f"UPDATE session SET version = version + 1, ended_at = $2, end_reason = $3 WHERE diagram_id = ANY($1) AND {LIVE}"
+)
+
+
+class SqlSessions:
+    def __init__(self, database: Database, now_ms: Callable[[], int] = real_ms, ages: Ages = AGES) -> None:
+        self._database = database
+        self._now_ms = now_ms
+        self._ages = ages
+
+    async def create(self, new: NewSession) -> Session | Exists | Gone:
+        create = partial(_create, new=new, now_ms=self._now_ms())
+        try:
+            return await self._database.transaction(create)
+        except Conflict:
+            # Another worker's insert came between our look and ours; now it can be seen.
+            return await self._database.transaction(create)
+
+    async def live(self, diagram: DiagramId) -> Session | None:
+        return await self._database.read(partial(_live, diagram=diagram))
+
+    async def read(self, id: SessionId) -> Session | None:
+        return await self._database.read(partial(_read, id=id))
+
+    async def change(self, id: SessionId, expected: int, to: SessionChange) -> Session | Stale:
+        return await self._database.transaction(
+            partial(_change, id=id, expected=expected, to=to, now_ms=self._now_ms())
+        )
+
+    async def expect(self, id: SessionId, user: User, role: str) -> None:
+        # An ejected user stays ejected.
+        sql = MEMBER + " WHERE session_member.status <> 'denied'"
+        now_ms = self._now_ms()
+        await self._database.transaction(lambda tx: tx.execute(sql, id, user.id, text(user), role, "joined", now_ms))
+
+    async def waiting(self, id: SessionId) -> Sequence[Waiting]:
+        sql = (
+            "SELECT member, role, at FROM session_member"
+            " WHERE session_id = $1 AND status = 'joined' AND at > $2 ORDER BY at, user_id"
+        )
+        since = self._now_ms() - EXPECTED_MS
+        rows = await self._database.read(lambda tx: tx.fetch(sql, id, since))
+        return [Waiting(columns.user(member), role, at) for member, role, at in rows]
+
+    async def touch(self, alive: Collection[Alive]) -> None:
+        now_ms = self._now_ms()
+        rows = [(a.session, now_ms, now_ms - a.active_ms_ago, now_ms if a.host else None) for a in alive]
+        await self._database.transaction(lambda tx: tx.execute_many(TOUCH, rows))
+
+    async def overdue(self) -> Sequence[tuple[Session, SessionChange]]:
+        return await self._database.read(partial(_overdue, ages=self._ages, now_ms=self._now_ms()))
+
+    async def sessions_of(self, diagrams: Collection[DiagramId]) -> Sequence[Session]:
+        return await self._database.read(
+            lambda tx: _sessions(tx, f"diagram_id = ANY($1) AND {LIVE} ORDER BY created_at, id", list(diagrams))
+        )
+
+    async def issue_ticket(self, ticket: str, grant: Grant, ttl_ms: int) -> None:
+        now_ms = self._now_ms()
+        await self._database.transaction(
+            partial(_issue_ticket, ticket=ticket, grant=grant, ttl_ms=ttl_ms, now_ms=now_ms)
+        )
+
+    async def redeem(self, ticket: str) -> Grant | None:
+        sql = "DELETE FROM ticket WHERE sha256 = $1 RETURNING caller, session_id, diagram_id, expires_at"
+        row = await self._database.transaction(lambda tx: first(tx, sql, secret_digest(ticket)))
+        if row is None or row[3] <= self._now_ms():
+            return None
+        return Grant(columns.caller(row[0]), SessionId(row[1]), DiagramId(row[2]))
+
+
+async def end_sessions(tx: Transaction, diagrams: Sequence[DiagramId], ending: Ending, now_ms: int) -> None:
+    """In the transaction that deletes their diagrams and raises acl_version (SES21)."""
+    await tx.execute(END_ALL, diagrams, now_ms, ending.value)
+
+
+async def _create(tx: Transaction, new: NewSession, now_ms: int) -> Session | Exists | Gone:
+    sql = "SELECT threat_model_id, vector FROM diagram_head WHERE id = $1 AND deleted_at IS NULL"
+    head = await first(tx, sql, new.diagram_id)
+    if head is None:
+        return Gone()
+    threat_model_id, vector = head
+    if (live := await _live(tx, new.diagram_id)) is not None:
+        return Exists(live)
+    await tx.execute(ADD, new.id, new.diagram_id, threat_model_id, text(new.host), vector, now_ms)
+    return Session(
+        id=new.id,
+        diagram_id=new.diagram_id,
+        threat_model_id=ThreatModelId(threat_model_id),
+        host=new.host,
+        presenter=new.host,
+        presenter_term=1,
+        version=1,
+        start_vector=vector,
+        created_at_ms=now_ms,
+        active_at_ms=now_ms,
+    )
+
+
+async def _change(tx: Transaction, id: SessionId, expected: int, to: SessionChange, now_ms: int) -> Session | Stale:
+    before = await _read(tx, id)
+    if before is None or before.version != expected or before.ended is not None:
+        return Stale(before)
+    after = changed(before, to, now_ms)
+    host_seen_at = now_ms if shows_host(to) else None
+    end = (None, None) if after.ended is None else (now_ms, after.ended.value)
+    presenter, grace = columns.text_or_none(after.presenter), after.host_grace_until_ms
+    values = (text(after.host), presenter, after.presenter_term, after.version, grace, host_seen_at, *end)
+    if not await tx.execute(CHANGE, id, expected, *values):
+        return Stale(await _read(tx, id))
+    if isinstance(to, Deny):
+        await tx.execute(MEMBER, id, to.user.id, text(to.user), "", "denied", now_ms)
+    if raises_acl(to):
+        await tx.execute(RAISE_ONE, before.diagram_id)
+    return after
+
+
+async def _overdue(tx: Transaction, ages: Ages, now_ms: int) -> list[tuple[Session, SessionChange]]:
+    sessions = await _sessions(tx, f"{LIVE} ORDER BY created_at, id")
+    seen = {id: at for id, at in await tx.fetch(f"SELECT id, host_seen_at FROM session WHERE {LIVE}")}
+    ends = ((session, overdue(session, seen[session.id], ages, now_ms)) for session in sessions)
+    return [(session, end) for session, end in ends if end is not None]
+
+
+async def _issue_ticket(tx: Transaction, ticket: str, grant: Grant, ttl_ms: int, now_ms: int) -> None:
+    await tx.execute("DELETE FROM ticket WHERE expires_at < $1", now_ms)
+    sql = "INSERT INTO ticket (sha256, caller, session_id, diagram_id, expires_at) VALUES ($1, $2, $3, $4, $5)"
+    await tx.execute(sql, secret_digest(ticket), text(grant.caller), grant.session, grant.diagram, now_ms + ttl_ms)
+
+
+async def _live(tx: Transaction, diagram: DiagramId) -> Session | None:
+    return next(iter(await _sessions(tx, f"diagram_id = $1 AND {LIVE}", diagram)), None)
+
+
+async def _read(tx: Transaction, id: SessionId) -> Session | None:
+    return next(iter(await _sessions(tx, "id = $1", id)), None)
+
+
+async def _sessions(tx: Transaction, where: str, *args: Value) -> list[Session]:
+    rows = await tx.fetch(f"SELECT {COLUMNS} FROM session WHERE {where}", *args)
+    sql = "SELECT session_id, user_id FROM session_member WHERE session_id = ANY($1) AND status = 'denied'"
+    denied = await tx.fetch(sql, [row[0] for row in rows]) if rows else ()
+    return [_session(row, [user_id for id, user_id in denied if id == row[0]]) for row in rows]
+
+
+def _session(row: Row, denied: Collection[str]) -> Session:
+    (
+        id,
+        diagram_id,
+        threat_model_id,
+        host,
+        presenter,
+        presenter_term,
+        version,
+        start_vector,
+        created_at,
+        seen_at,
+        active_at,
+        host_grace_until,
+        end_reason,
+    ) = row
+    return Session(
+        id=SessionId(id),
+        diagram_id=DiagramId(diagram_id),
+        threat_model_id=ThreatModelId(threat_model_id),
+        host=columns.user(host),
+        presenter=columns.user_or_none(presenter),
+        presenter_term=presenter_term,
+        version=version,
+        start_vector=start_vector,
+        created_at_ms=created_at,
+        seen_at_ms=seen_at,
+        active_at_ms=active_at,
+        host_grace_until_ms=host_grace_until,
+        denied=frozenset(map(UserId, denied)),
+        ended=None if end_reason is None else Ending(end_reason),
+    )

@@ -1,0 +1,251 @@
+"""The threads of a SQLite store: one that writes in groups, and readers.
+
+Laws: (1) all waiting writes share one transaction and one fsync, each behind a savepoint of its own; (2) nobody hears
+of a write before the commit of its group; (3) only the writer writes, so that its transactions never wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import msgspec
+
+from collab.ports import StoreUnavailable
+from storage.database import CommitUnknown, Conflict, Row, Value, Work
+
+T = TypeVar("T")
+log = logging.getLogger("codraw.storage")
+
+_LIST = re.compile(r"= ANY\((\$\d+)\)")
+_LISTS = (list, tuple)
+_VALUE = re.compile(r"\$(\d+)")
+_TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
+_BUGS = {
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_MISUSE,
+    sqlite3.SQLITE_RANGE,
+    sqlite3.SQLITE_TOOBIG,
+}
+"""Primary result codes that say something of our statement, and nothing of the disk."""
+
+
+class SqliteTransaction:
+    """Answers at once, so that work written for an event loop runs to its end in a plain thread."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    async def fetch(self, sql: str, *args: Value) -> Sequence[Row]:
+        return self.connection.execute(_spelled(sql), _bound(args)).fetchall()
+
+    async def execute(self, sql: str, *args: Value) -> int:
+        return self.connection.execute(_spelled(sql), _bound(args)).rowcount
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        self.connection.executemany(_spelled(sql), rows)
+
+
+class Job:
+    """One piece of work and where its outcome is waited for."""
+
+    __slots__ = ("error", "future", "loop", "result", "work")
+
+    def __init__(self, work: Work[Any], loop: asyncio.AbstractEventLoop) -> None:
+        self.work = work
+        self.loop = loop
+        self.future: asyncio.Future[Any] = loop.create_future()
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def run(self, tx: SqliteTransaction) -> None:
+        self.result = self.error = None
+        try:
+            self.result = _driven(self.work, tx)
+        except Exception as error:
+            self.error = _translated(error)
+
+    def settle(self) -> None:
+        if self.future.done():
+            return
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+    def expire(self) -> None:
+        if not self.future.done():
+            self.future.set_exception(CommitUnknown("the disk did not answer in time"))
+
+
+class Worker(threading.Thread):
+    """Performs jobs off a queue until it finds None there."""
+
+    def __init__(self, jobs: queue.SimpleQueue[Job | None], connect: Callable[[], sqlite3.Connection]) -> None:
+        super().__init__(name="codraw-sqlite", daemon=True)
+        self._jobs = jobs
+        self._connect = connect
+        self._connection: sqlite3.Connection | None = None
+
+    def run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            self.perform(job)
+        self._disconnect()
+
+    def perform(self, job: Job) -> None:
+        raise NotImplementedError
+
+    def _transaction(self) -> SqliteTransaction:
+        if self._connection is None:
+            self._connection = self._connect()
+        return SqliteTransaction(self._connection)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+
+class Reader(Worker):
+    def perform(self, job: Job) -> None:
+        try:
+            tx = self._transaction()
+            tx.connection.execute("BEGIN")
+            job.run(tx)
+            tx.connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            job.error = _translated(error)
+            self._disconnect()
+        _settle([job])
+
+
+class Writer(Worker):
+    def perform(self, job: Job) -> None:
+        jobs = [job, *self._waiting()]
+        try:
+            self._group(jobs)
+        except _GroupLost as lost:
+            _fail(jobs, StoreUnavailable(str(lost)))
+        except sqlite3.Error as error:
+            # Nothing was committed; the connection may be in any state.
+            _fail(jobs, StoreUnavailable(_reason(error)))
+            self._disconnect()
+        _settle(jobs)
+
+    def _waiting(self) -> Iterable[Job]:
+        with suppress(queue.Empty):
+            while True:
+                job = self._jobs.get_nowait()
+                if job is None:
+                    self._jobs.put(None)
+                    return
+                yield job
+
+    def _group(self, jobs: Sequence[Job]) -> None:
+        tx = self._transaction()
+        tx.connection.execute("BEGIN IMMEDIATE")
+        if len(jobs) == 1:
+            # nobody to protect from it
+            jobs[0].run(tx)
+            _check(tx, jobs[0])
+            if jobs[0].error is not None:
+                tx.connection.execute("ROLLBACK")
+                return
+        else:
+            for job in jobs:
+                _behind_savepoint(job, tx)
+        try:
+            tx.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            # The log may hold the group on disk although its commit failed, and a later start may find it there.
+            _fail(jobs, CommitUnknown(_reason(error)))
+            self._disconnect()
+
+
+class _GroupLost(Exception):
+    """SQLite itself rolled the whole transaction back, as it does for a full disk or an I/O error."""
+
+
+def _check(tx: SqliteTransaction, job: Job) -> None:
+    if not tx.connection.in_transaction:
+        raise _GroupLost(str(job.error))
+
+
+def _behind_savepoint(job: Job, tx: SqliteTransaction) -> None:
+    tx.connection.execute("SAVEPOINT job")
+    job.run(tx)
+    _check(tx, job)
+    if job.error is not None:
+        tx.connection.execute("ROLLBACK TO job")
+    tx.connection.execute("RELEASE job")
+
+
+def _fail(jobs: Iterable[Job], error: StoreUnavailable) -> None:
+    log.error("the store failed: %s", error)
+    for job in jobs:
+        job.error = error
+
+
+def _settle(jobs: Sequence[Job]) -> None:
+    """Wakes each event loop once for all of its jobs."""
+    for loop in {job.loop for job in jobs}:
+        mine = [job for job in jobs if job.loop is loop]
+        # A loop that was closed meanwhile has nobody waiting.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_settle_here, mine)
+
+
+def _settle_here(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        job.settle()
+
+
+def _driven(work: Work[T], tx: SqliteTransaction) -> T:
+    coroutine = work(tx)
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    coroutine.close()
+    raise RuntimeError("the work of a transaction awaits something else than its transaction")
+
+
+@lru_cache(maxsize=512)
+def _spelled(sql: str) -> str:
+    """Numbered placeholders take their values by position, which costs half of what names do."""
+    return _VALUE.sub(r"?\1", _LIST.sub(r"IN (SELECT value FROM json_each(\1))", sql))
+
+
+def _bound(args: Sequence[Value]) -> Sequence[Value]:
+    """Lists travel as JSON."""
+    for value in args:
+        if isinstance(value, _LISTS):
+            return [msgspec.json.encode(each).decode() if isinstance(each, _LISTS) else each for each in args]
+    return args
+
+
+def _translated(error: Exception) -> Exception:
+    if not isinstance(error, sqlite3.Error):
+        return error
+    code = getattr(error, "sqlite_errorcode", None)
+    if code in _TAKEN:
+        return Conflict(str(error))
+    if code is None or code & 0xFF in _BUGS:
+        return error
+    return StoreUnavailable(_reason(error))
+
+
+def _reason(error: sqlite3.Error) -> str:
+    return f"{getattr(error, 'sqlite_errorname', type(error).__name__)}: {error}"

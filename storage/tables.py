@@ -1,0 +1,30 @@
+"""What rows with free fields have in common: fields and metadata as JSON, a name to search by, pages of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rest.ports import Page
+from storage.clock import real_ms
+from storage.database import Database
+
+
+class Tables:
+    """A part of the models: its database and the store's clock."""
+
+    def __init__(self, database: Database, now_ms: Callable[[], int] = real_ms) -> None:
+        self._database = database
+        self._now_ms = now_ms
+
+
+def name_key(fields: Mapping[str, Any]) -> str:
+    """By this rows are sorted and found: any case."""
+    name = fields.get("name")
+    return name.casefold() if isinstance(name, str) else ""
+
+
+def window(page: Page) -> str:
+    """Every row type has these three, under these names; ties are broken by id."""
+    column = {"created_at": "created_at", "modified_at": "modified_at", "name": "name"}[page.sort]
+    return f" ORDER BY {column}{' DESC' if page.descending else ''}, id LIMIT {page.limit:d} OFFSET {page.offset:d}"

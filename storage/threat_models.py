@@ -1,0 +1,184 @@
+"""Threat models, who may read them, and what is counted below them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from protocol.refusals import Ending
+from protocol.values import Caller, DiagramId, Role, ThreatModelId, User
+from rest.ports import Changed, Counts, Entry, Filters, Page, ThreatModel
+from storage import columns, entries
+from storage.columns import text
+from storage.database import Row, Transaction, Value, first
+from storage.entries import email_key
+from storage.rights import RAISE, READABLE, ROLE, asking
+from storage.sessions import end_sessions
+from storage.tables import Tables, name_key, window
+
+LONGEST_NAME = 1_000
+"""A longer filter finds nothing either way, and SQLite refuses patterns of any length."""
+
+COLUMNS = "id, owner, created_by, created_at, modified_at, fields, metadata, version"
+ADD = (
+    "INSERT INTO threat_model (id, owner, owner_provider, owner_provider_id, owner_email, created_by, fields, metadata,"
+    " name, status, security_reviewer, created_at, modified_at, version)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)"
+)
+CHANGE = (
+    "UPDATE threat_model SET owner = $3, owner_provider = $4, owner_provider_id = $5, owner_email = $6, fields = $7,"
+    " metadata = $8, name = $9, status = $10, security_reviewer = $11, modified_at = $12, version = version + 1"
+    " WHERE id = $1 AND version = $2"
+)
+COUNTS = (
+    "(SELECT count(*) FROM diagram d WHERE d.threat_model_id = t.id) AS diagrams,"
+    " (SELECT count(*) FROM item i WHERE i.threat_model_id = t.id AND i.kind = 'threat') AS threats"
+)
+
+
+class ThreatModels(Tables):
+    async def create(self, model: ThreatModel) -> ThreatModel:
+        return await self._database.transaction(partial(_create, model=model, now_ms=self._now_ms()))
+
+    async def read(self, id: ThreatModelId) -> ThreatModel | None:
+        return await self._database.read(partial(_read, id=id))
+
+    async def role(self, caller: Caller, id: ThreatModelId) -> Role | None:
+        sql = f"SELECT {ROLE} FROM threat_model t WHERE t.id = $4"
+        row = await self._database.read(lambda tx: first(tx, sql, *asking(caller), id))
+        return None if row is None else Role(row[0])
+
+    async def readable(
+        self, caller: Caller, filters: Filters, page: Page
+    ) -> tuple[Sequence[tuple[ThreatModel, Counts]], int]:
+        return await self._database.read(partial(_readable, caller=caller, filters=filters, page=page))
+
+    async def counts(self, id: ThreatModelId) -> Counts:
+        row = await self._database.read(lambda tx: first(tx, f"SELECT {COUNTS} FROM threat_model t WHERE id = $1", id))
+        return Counts() if row is None else Counts(*row)
+
+    async def change(self, model: ThreatModel) -> Changed:
+        return await self._database.transaction(partial(_change, model=model, now_ms=self._now_ms()))
+
+    async def delete(self, id: ThreatModelId) -> Sequence[DiagramId]:
+        return await self._database.transaction(partial(_delete, id=id, now_ms=self._now_ms()))
+
+    async def known_users(self, email: str) -> Sequence[User]:
+        return await self._database.read(partial(entries.known_users, email=email))
+
+
+async def _create(tx: Transaction, model: ThreatModel, now_ms: int) -> ThreatModel:
+    settled = await entries.settled(tx, model.entries)
+    model = msgspec.structs.replace(model, entries=settled, created_at_ms=now_ms, modified_at_ms=now_ms)
+    owner, *described = _described(model)
+    values = (*owner, text(model.created_by), *described, now_ms, model.version)
+    await tx.execute(ADD, model.id, *values)
+    await entries.write(tx, model.id, settled)
+    return model
+
+
+def _described(model: ThreatModel) -> tuple[tuple[Value, ...], Value, Value, Value, Value, Value]:
+    """The owner's columns; fields, metadata, and what of the fields is searched."""
+    owner, fields = model.owner, model.fields
+    status = fields.get("status")
+    return (
+        (text(owner), owner.provider, owner.provider_id, email_key(owner.email)),
+        text(fields),
+        text(model.metadata),
+        name_key(fields),
+        status if isinstance(status, str) else None,
+        _person_key(fields.get("security_reviewer")),
+    )
+
+
+def _person_key(person: Any) -> str | None:
+    """A field that names somebody holds an address or a User object."""
+    if isinstance(person, Mapping):
+        person = person.get("email") or person.get("provider_id")
+    return email_key(person) if isinstance(person, str) else None
+
+
+async def _read(tx: Transaction, id: ThreatModelId) -> ThreatModel | None:
+    row = await first(tx, f"SELECT {COLUMNS} FROM threat_model WHERE id = $1", id)
+    return None if row is None else _model(row, (await entries.read(tx, [id]))[id])
+
+
+def _model(row: Row, its_entries: tuple[Entry, ...]) -> ThreatModel:
+    id, owner, created_by, created_at, modified_at, fields, metadata, version = row
+    return ThreatModel(
+        id=ThreatModelId(id),
+        owner=columns.user(owner),
+        created_by=columns.user(created_by),
+        created_at_ms=created_at,
+        modified_at_ms=modified_at,
+        fields=columns.fields(fields),
+        entries=its_entries,
+        metadata=columns.fields(metadata),
+        version=version,
+    )
+
+
+async def _readable(
+    tx: Transaction, caller: Caller, filters: Filters, page: Page
+) -> tuple[list[tuple[ThreatModel, Counts]], int]:
+    where, args = _conditions(caller, filters)
+    total = await tx.fetch(f"SELECT count(*) FROM threat_model t WHERE {where}", *args)
+    rows = await tx.fetch(f"SELECT {COLUMNS}, {COUNTS} FROM threat_model t WHERE {where}{window(page)}", *args)
+    found = await entries.read(tx, [row[0] for row in rows])
+    return [(_model(row[:-2], found[row[0]]), Counts(*row[-2:])) for row in rows], total[0][0]
+
+
+def _conditions(caller: Caller, filters: Filters) -> tuple[str, list[Value]]:
+    conditions, args = [READABLE], list(asking(caller))
+
+    def also(condition: str, *values: Value) -> None:
+        conditions.append(condition.format(*(f"${len(args) + n}" for n in range(1, len(values) + 1))))
+        args.extend(values)
+
+    if filters.name is not None:
+        also("t.name LIKE {} ESCAPE '\\'", f"%{_literal(filters.name.casefold()[:LONGEST_NAME])}%")
+    if filters.owner is not None:
+        condition = (
+            "(t.owner_email = {} OR {} IN (t.owner_provider_id, t.owner_provider || ':' || t.owner_provider_id))"
+        )
+        also(condition, email_key(filters.owner), filters.owner)
+    if filters.status:
+        also("t.status = ANY({})", filters.status)
+    if filters.security_reviewer is not None:
+        also("t.security_reviewer = {}", email_key(filters.security_reviewer))
+    return " AND ".join(conditions), args
+
+
+def _literal(part: str) -> str:
+    """For LIKE: without its wildcards."""
+    return part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+async def _change(tx: Transaction, model: ThreatModel, now_ms: int) -> Changed:
+    before = await _read(tx, model.id)
+    if before is None:
+        return Changed.GONE
+    owner, *described = _described(model)
+    if not await tx.execute(CHANGE, model.id, model.version, *owner, *described, now_ms):
+        return Changed.STALE
+    settled = await entries.settled(tx, model.entries)
+    if settled != before.entries:
+        await entries.write(tx, model.id, settled)
+    if settled != before.entries or model.owner != before.owner:
+        await tx.execute(RAISE, model.id)
+    return Changed.DONE
+
+
+async def _delete(tx: Transaction, id: ThreatModelId, now_ms: int) -> list[DiagramId]:
+    sql = "SELECT id FROM diagram_head WHERE threat_model_id = $1 AND deleted_at IS NULL ORDER BY id"
+    diagrams = [DiagramId(row[0]) for row in await tx.fetch(sql, id)]
+    await end_sessions(tx, diagrams, Ending.THREAT_MODEL_DELETED, now_ms)
+    await tx.execute(RAISE, id)
+    await tx.execute(
+        "UPDATE diagram_head SET deleted_at = $2 WHERE threat_model_id = $1 AND deleted_at IS NULL", id, now_ms
+    )
+    await tx.execute("DELETE FROM threat_model WHERE id = $1", id)
+    return diagrams

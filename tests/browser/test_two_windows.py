@@ -1,0 +1,137 @@
+"""Two people in two windows of the page, on one diagram."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.window import Window
+
+pytestmark = pytest.mark.needs_chromium
+
+Open = Callable[..., Window]
+
+
+@pytest.fixture
+def two(window: Open) -> tuple[Window, Window]:
+    """Alice has made a diagram; Bob has come by her link."""
+    alice = window("alice")
+    alice.create("Online shop")
+    alice.place("actor", 200, 300, "Customer")
+    alice.place("process", 500, 300, "Shop")
+    bob = window("bob", at=alice.page.url)
+    bob.await_state("live")
+    bob.node("Shop").wait_for()
+    return alice, bob
+
+
+def assert_equal(alice: Window, bob: Window) -> None:
+    """Both copies are whole and the same."""
+    bob.await_fact("vector", alice.fact("vector"))
+    alice.await_state("live")
+    assert alice.fact("hash") == bob.fact("hash")
+    assert alice.cells() == bob.cells()
+    bob.page.click("text=Compare now")
+    bob.await_fact("server-hash", "the same")
+
+
+def test_two_people_draw_at_once_and_end_equal(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    bob.place("store", 700, 480, "Orders")
+    alice.connect("Customer", "Shop", "order")
+    alice.node("Orders").wait_for()
+    alice.drag("Orders", 40, -80)
+    bob.drag("Customer", -40, 96)
+    bob.connect("Shop", "Orders", "save")
+    alice.page.locator("g.edge", has_text="save").wait_for()
+    bob.page.locator("g.edge", has_text="order").wait_for()
+    assert_equal(alice, bob)
+
+
+def test_each_sees_the_other(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    bob.page.mouse.move(*bob.middle("Shop"))
+    alice.page.wait_for_selector(".cursor[data-name=Bob]")
+    bob.page.mouse.click(*bob.middle("Shop"))
+    alice.page.locator(".others .frame", has_text="Bob").wait_for()
+    assert bob.page.locator(".faces .avatar").count() == 2
+
+
+def test_undo_takes_back_the_whole_of_ones_own_last_gesture(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    before = alice.node("Shop").get_attribute("transform")
+    alice.drag("Shop", 160, 160)
+    bob.page.wait_for_function("(was) => [...document.querySelectorAll('g.process')][0].getAttribute('transform') !== was", arg=before)
+    bob.drag("Customer", 0, 80)
+    alice.page.keyboard.press("Control+z")
+    alice.page.wait_for_function("(was) => document.querySelector('g.process').getAttribute('transform') === was", arg=before)
+    assert_equal(alice, bob)
+
+
+def test_what_is_drawn_while_the_wire_is_cut_is_kept_and_sent(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    bob.page.context.set_offline(True)
+    bob.fact("vector")
+    bob.page.click("#cut")
+    bob.place("text-box", 400, 520, "Written offline")
+    bob.page.wait_for_selector("#status[data-state=offline]")
+    assert "not saved" in bob.page.locator("#status").inner_text()
+    alice.drag("Customer", 0, 80)
+    bob.page.context.set_offline(False)
+    bob.await_state("live")
+    alice.node("Written offline").wait_for()
+    assert_equal(alice, bob)
+
+
+def test_a_node_that_goes_takes_its_flows_from_both_windows(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    alice.connect("Customer", "Shop")
+    bob.page.locator("g.edge").wait_for()
+    bob.page.mouse.click(*bob.middle("Shop"))
+    bob.page.keyboard.press("Delete")
+    alice.page.locator("g.edge").wait_for(state="detached")
+    assert_equal(alice, bob)
+
+
+def test_the_host_who_leaves_ends_the_session_and_another_may_open_it_again(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    alice.page.click("[aria-label='All diagrams']")
+    alice.page.click("dialog .primary")
+    bob.await_state("refused")
+    assert "host has left" in bob.page.locator("#status").inner_text()
+    bob.page.click("text=Open again")
+    bob.await_state("live")
+    bob.drag("Customer", 0, 80)
+    bob.await_state("live")
+
+
+MARKUP = """<img src=x onerror="document.title='ran'"><script>document.title='ran'</script>"""
+
+
+def test_S55_markup_in_names_and_labels_stays_text(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    alice.place("process", 500, 520, MARKUP)
+    bob.page.locator("g.node title", has_text="onerror").wait_for(state="attached")
+    bob.page.locator("[aria-label='All diagrams']").click()
+    bob.page.fill(".new input", MARKUP)
+    bob.page.click("#create")
+    bob.await_state("live")
+    bob.page.locator("[aria-label='All diagrams']").click()
+    bob.page.locator("h2", has_text="onerror").wait_for()
+    assert [one.page.title() for one in two] == ["codraw", "codraw"]
+    assert [one.page.locator("img, main script").count() for one in two] == [0, 0]
+
+
+def test_the_page_can_be_used_without_a_pointer(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    alice.page.locator(".tools [data-tool=store]").press("Enter")
+    field = alice.page.locator("input.rename:focus")
+    field.fill("By keys")
+    field.press("Enter")
+    bob.node("By keys").wait_for()
+    before = bob.node("By keys").get_attribute("transform")
+    alice.page.keyboard.press("ArrowRight")
+    bob.page.wait_for_function("(was) => document.querySelector('g.store').getAttribute('transform') !== was", arg=before)
+    alice.page.keyboard.press("Delete")
+    bob.node("By keys").wait_for(state="detached")

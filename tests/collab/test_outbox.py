@@ -1,0 +1,244 @@
+"""The bounded queue of one socket."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Hashable, Sequence
+
+from collab.outbox import HANDOVER, Kind, Outbox, Parcel
+from collab.sockets import Frame
+
+BOUND = 1_000
+
+
+class Wire:
+    """A socket whose peer reads when the test says so."""
+
+    def __init__(self) -> None:
+        self.drained: Callable[[], None] = lambda: None
+        self.reading = True
+        self.written: list[bytes] = []
+        self.writes = 0
+        self.closed: tuple[int, str] | None = None
+        self._buffered = 0
+
+    def write(self, frames: Sequence[Frame]) -> None:
+        self.writes += 1
+        self.written += [frame.payload for frame in frames]
+        if not self.reading:
+            self._buffered += sum(len(frame.payload) for frame in frames)
+
+    def buffered(self) -> int:
+        return self._buffered
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
+    def stall(self) -> None:
+        self.reading = False
+        self._buffered = HANDOVER
+
+    def read(self) -> None:
+        self.reading = True
+        self._buffered = 0
+        self.drained()
+
+
+class Asked:
+    """One outbox with everything around it."""
+
+    def __init__(self) -> None:
+        self.wire = Wire()
+        self.asked: list[str] = []
+        self.outbox = Outbox(self.wire, BOUND)
+        self.outbox.on_lag = lambda: self.asked.append("state")
+        self.outbox.on_slow = lambda: self.asked.append("end")
+
+    def put(self, kind: Kind, payload: bytes, subject: Hashable = None) -> None:
+        self.outbox.put(parcel(kind, payload, subject))
+
+    def read(self) -> list[bytes]:
+        self.wire.read()
+        return self.wire.written
+
+
+def parcel(kind: Kind, payload: bytes, subject: Hashable = None) -> Parcel:
+    return Parcel([Frame(payload, text=True)], kind, subject)
+
+
+def stalled() -> Asked:
+    asked = Asked()
+    asked.wire.stall()
+    return asked
+
+
+def test_nothing_goes_out_before_the_flush_and_then_all_in_one_write() -> None:
+    asked = Asked()
+    for payload in (b"1", b"2", b"3"):
+        asked.put(Kind.EVENT, payload)
+    assert asked.wire.written == []
+    asked.outbox.flush()
+    assert asked.wire.written == [b"1", b"2", b"3"]
+    assert asked.wire.writes == 1
+
+
+def test_a_socket_is_given_only_what_it_can_pass_on() -> None:
+    asked = Asked()
+    asked.wire.reading = False
+    asked.outbox = Outbox(asked.wire)
+    for _ in range(5):
+        asked.put(Kind.EVENT, b"x" * (HANDOVER // 2))
+    asked.outbox.flush()
+    assert len(asked.wire.written) == 2
+    assert len(asked.read()) == 5
+
+
+def test_WS12_cursors_go_first() -> None:
+    asked = stalled()
+    asked.put(Kind.EVENT, b"e" * 600)
+    asked.put(Kind.AWARENESS, b"c" * 300, "bo")
+    asked.put(Kind.EVENT, b"f" * 200)
+    assert asked.read() == [b"e" * 600, b"f" * 200]
+    assert asked.asked == []
+
+
+def test_WS12_waiting_events_give_way_to_one_fresh_state_and_receipts_stay() -> None:
+    asked = stalled()
+    asked.put(Kind.EVENT, b"e" * 900)
+    asked.put(Kind.KEPT, b"receipt")
+    asked.put(Kind.EVENT, b"f" * 200)
+    assert asked.asked == ["state"]
+    asked.put(Kind.EVENT, b"missed by the state? no: it is older")
+    asked.put(Kind.STATE, b"state")
+    asked.put(Kind.EVENT, b"next")
+    assert asked.read() == [b"receipt", b"state", b"next"]
+
+
+def test_WS12_while_the_state_is_awaited_events_do_not_pile_up() -> None:
+    asked = stalled()
+    for _ in range(5):
+        asked.put(Kind.EVENT, b"e" * 600)
+    assert asked.asked == ["state"]
+    assert asked.outbox.weight == 0
+
+
+def test_WS12_a_second_overflow_before_all_is_drained_ends_the_socket() -> None:
+    asked = stalled()
+    asked.put(Kind.EVENT, b"e" * 1_001)
+    asked.put(Kind.STATE, b"state")
+    asked.put(Kind.EVENT, b"f" * 1_001)
+    assert asked.asked == ["state", "end"]
+    assert asked.outbox.closing
+
+
+def test_WS12_after_everything_is_drained_the_count_begins_anew() -> None:
+    asked = stalled()
+    asked.put(Kind.EVENT, b"e" * 1_001)
+    asked.put(Kind.STATE, b"state")
+    asked.read()
+    asked.wire.stall()
+    asked.put(Kind.EVENT, b"f" * 1_001)
+    assert asked.asked == ["state", "state"]
+
+
+def test_WS12_a_full_state_is_not_counted() -> None:
+    asked = stalled()
+    asked.put(Kind.STATE, b"s" * 100 * BOUND)
+    asked.put(Kind.EVENT, b"e" * BOUND)
+    assert asked.asked == []
+    assert asked.outbox.weight == BOUND
+
+
+def test_WS12_receipts_alone_may_overflow_too() -> None:
+    asked = stalled()
+    for _ in range(3):
+        asked.put(Kind.KEPT, b"r" * 400)
+    assert asked.asked == ["end"]
+
+
+def test_a_burst_that_the_socket_takes_is_no_lag() -> None:
+    asked = Asked()
+    for n in range(50):
+        asked.put(Kind.EVENT, b"%03d" % n * 10)
+    asked.outbox.flush()
+    assert asked.asked == []
+    assert len(asked.wire.written) == 50
+
+
+def test_a_newer_state_takes_the_place_of_what_waits() -> None:
+    asked = stalled()
+    for kind, payload in ((Kind.EVENT, b"1"), (Kind.STATE, b"old"), (Kind.EVENT, b"2"), (Kind.STATE, b"new")):
+        asked.put(kind, payload)
+    asked.put(Kind.EVENT, b"3")
+    assert asked.read() == [b"new", b"3"]
+
+
+def test_of_awareness_about_the_same_the_latest_goes_out() -> None:
+    asked = stalled()
+    asked.put(Kind.AWARENESS, b"bo 1", "bo")
+    asked.put(Kind.AWARENESS, b"cy 1", "cy")
+    asked.put(Kind.AWARENESS, b"bo 2", "bo")
+    assert asked.read() == [b"cy 1", b"bo 2"]
+    assert asked.outbox.weight == 0
+
+
+def test_the_end_comes_after_all_that_waits_and_then_nothing() -> None:
+    asked = stalled()
+    asked.put(Kind.EVENT, b"event")
+    asked.outbox.end(parcel(Kind.KEPT, b"goodbye"), 1000, "over")
+    asked.put(Kind.KEPT, b"too late")
+    asked.outbox.end(parcel(Kind.KEPT, b"again"), 1012, "restart")
+    assert asked.wire.closed is None
+    assert asked.read() == [b"event", b"goodbye"]
+    assert asked.wire.closed == (1000, "over")
+
+
+def test_one_who_is_too_slow_gets_only_the_end() -> None:
+    asked = stalled()
+    asked.put(Kind.KEPT, b"r" * 1_001)
+    asked.put(Kind.EVENT, b"more")
+    asked.outbox.end(parcel(Kind.KEPT, b"goodbye"), 4408, "slow")
+    assert asked.read() == [b"goodbye"]
+    assert asked.wire.closed == (4408, "slow")
+
+
+def test_I28_whatever_comes_the_bound_holds() -> None:
+    chance = random.Random(7)
+    for _ in range(300):
+        asked = Asked()
+        for n in range(60):
+            kind = chance.choice(list(Kind))
+            asked.put(kind, bytes(chance.randrange(1, 400)), n % 3)
+            assert asked.outbox.weight <= BOUND
+            match chance.randrange(6):
+                case 0:
+                    asked.wire.stall()
+                case 1:
+                    asked.wire.read()
+                case 2:
+                    asked.outbox.flush()
+
+
+def test_I8_events_reach_a_slow_reader_without_a_hole_until_the_next_state() -> None:
+    chance = random.Random(11)
+    states = 0
+    for _ in range(300):
+        asked = Asked()
+        for vector in range(1, 80):
+            asked.put(Kind.EVENT, b"%d " % vector + bytes(chance.randrange(200)))
+            while asked.asked and asked.asked.pop() == "state" and not asked.outbox.closing:
+                asked.put(Kind.STATE, b"%d state" % vector)
+                states += 1
+            match chance.randrange(8):
+                case 0 | 1:
+                    asked.wire.stall()
+                case 2 | 3:
+                    asked.wire.read()
+                case 4:
+                    asked.outbox.flush()
+        seen = 0
+        for payload in asked.read():
+            vector = int(payload.split(b" ")[0])
+            assert vector == seen + 1 or payload.endswith(b"state")
+            seen = vector
+    assert states > 100

@@ -1,0 +1,478 @@
+"""What Models and the Authorizer owe, `rest.ports.Models` sentence by sentence."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+import pytest
+
+from collab.core.events import Gone, Missed
+from collab.core.meeting import Session
+from collab.ports import Authorizer, DiagramStore, NewSession, SessionStore, StoredDiagram
+from protocol.refusals import Ending
+from protocol.values import Caller, DiagramId, Epoch, Role, RoleAt, SessionId, ThreatModelId, User
+from rest.ports import (
+    Accounts,
+    Changed,
+    Counts,
+    Entry,
+    Filters,
+    Item,
+    ItemId,
+    ItemKind,
+    Models,
+    NewDiagram,
+    Page,
+    ThreatModel,
+)
+from tests.contracts.worlds import ANA, BO, CELLS, CY, EPOCH, D, Hands, batch, caller, grow, new_diagram, operation
+
+M = ThreatModelId("m")
+EVERYONE = "everyone"
+ALL = Filters()
+FIRST = Page()
+
+
+class ModelWorld(Protocol):
+    clock: Hands
+    models: Models
+    accounts: Accounts
+    diagrams: DiagramStore
+    sessions: SessionStore
+    authorizer: Authorizer
+
+
+def model(id: str = "m", owner: User = ANA, *entries: Entry, **more: Any) -> ThreatModel:
+    values = {
+        "id": ThreatModelId(id),
+        "owner": owner,
+        "created_by": owner,
+        "created_at_ms": 0,
+        "modified_at_ms": 0,
+        "fields": {"name": f"Model {id}"},
+        "entries": entries,
+        "metadata": {},
+    }
+    return ThreatModel(**(values | more))
+
+
+def user_entry(user: User, role: Role) -> Entry:
+    return Entry("user", role, user.provider, user.provider_id, user.email)
+
+
+def group_entry(name: str, role: Role, provider: str | None = None) -> Entry:
+    return Entry("group", role, provider=provider, name=name)
+
+
+def item(id: str, **more: Any) -> Item:
+    values = {"id": ItemId(id), "threat_model_id": M, "fields": {}, "metadata": {}}
+    return Item(**(values | {"created_at_ms": 0, "modified_at_ms": 0} | more))
+
+
+async def diagram_in(world: ModelWorld, model_id: str, id: str) -> None:
+    new = msgspec.structs.replace(new_diagram(DiagramId(id), CELLS), threat_model_id=ThreatModelId(model_id))
+    assert await world.models.create_diagram(new) is not None
+
+
+async def acl_version(world: ModelWorld, id: DiagramId = D) -> int:
+    return (await world.diagrams.heads([id]))[id].acl_version
+
+
+async def names(world: ModelWorld, who: Caller, filters: Filters = ALL, page: Page = FIRST) -> list[str]:
+    found, total = await world.models.readable(who, filters, page)
+    if (page.limit, page.offset) == (20, 0):
+        assert total == len(found)
+    return [found.id for found, _ in found]
+
+
+class ModelsContract:
+    """A subclass gives the fixture `world`."""
+
+    # threat models
+
+    async def test_RE7_a_threat_model_is_read_back_whole(self, world: ModelWorld) -> None:
+        given = model(
+            "m",
+            ANA,
+            user_entry(BO, Role.WRITER),
+            group_entry("staff", Role.READER, "test"),
+            Entry("user", Role.READER, email="Nobody@Example.com"),
+            fields={"name": "é", "unknown": [1, None, {"deep": 1.5}], "status": "open"},
+            metadata={"b": "1", "a": "2"},
+            created_by=BO,
+        )
+        created = await world.models.create(given)
+        now_ms = world.clock.ms
+        assert created == msgspec.structs.replace(given, created_at_ms=now_ms, modified_at_ms=now_ms)
+        found = await world.models.read(M)
+        assert found == created
+        assert found is not None
+        assert list(found.metadata) == ["b", "a"]
+        assert await world.models.read(ThreatModelId("never")) is None
+
+    async def test_a_change_replaces_what_it_writes_and_raises_the_version(self, world: ModelWorld) -> None:
+        created = await world.models.create(model("m", ANA, user_entry(BO, Role.READER)))
+        world.clock.turn(1)
+        wanted = msgspec.structs.replace(
+            created,
+            owner=BO,
+            fields={"name": "Other"},
+            entries=(user_entry(ANA, Role.OWNER), user_entry(CY, Role.READER)),
+            metadata={"k": "v"},
+        )
+        assert await world.models.change(wanted) is Changed.DONE
+        expected = msgspec.structs.replace(wanted, modified_at_ms=world.clock.ms, version=2)
+        assert await world.models.read(M) == expected
+
+    async def test_a_change_of_a_model_that_moved_on_is_stale(self, world: ModelWorld) -> None:
+        created = await world.models.create(model())
+        assert await world.models.change(created) is Changed.DONE
+        stale = msgspec.structs.replace(created, owner=BO)
+        assert await world.models.change(stale) is Changed.STALE
+        found = await world.models.read(M)
+        assert found is not None
+        assert found.owner == ANA
+        assert await world.models.change(model("never")) is Changed.GONE
+
+    @pytest.mark.parametrize(
+        ("to", "raised"),
+        [
+            ({"fields": {"name": "Other"}}, 0),
+            ({"metadata": {"k": "v"}}, 0),
+            ({"owner": BO}, 1),
+            ({"entries": (user_entry(BO, Role.READER),)}, 1),
+            ({"entries": ()}, 1),
+        ],
+    )
+    async def test_AU15_I25_a_change_of_rights_raises_the_permission_clock(
+        self, world: ModelWorld, to: dict[str, Any], raised: int
+    ) -> None:
+        created = await world.models.create(model("m", ANA, user_entry(BO, Role.WRITER)))
+        await diagram_in(world, "m", "d")
+        await diagram_in(world, "m", "d2")
+        await world.models.create(model("other"))
+        await diagram_in(world, "other", "elsewhere")
+        base = (await world.diagrams.heads([D]))[D]
+        await world.models.change(msgspec.structs.replace(created, **to))
+        assert await acl_version(world) == await acl_version(world, DiagramId("d2")) == base.acl_version + raised
+        assert await acl_version(world, DiagramId("elsewhere")) == 1
+        missed = await world.diagrams.commit(D, batch(base, operation(1, BO)))
+        assert isinstance(missed, Missed) == bool(raised)
+
+    async def test_SES21_a_deleted_model_takes_everything_below_it(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        await diagram_in(world, "m", "d")
+        await diagram_in(world, "m", "d2")
+        await world.models.create_item(ItemKind.THREAT, item("t"))
+        base = (await world.diagrams.heads([D]))[D]
+        session = await world.sessions.create(NewSession(SessionId("s"), D, ANA))
+        assert isinstance(session, Session)
+        assert await world.models.delete(M) == [D, "d2"]
+        assert await world.models.read(M) is None
+        assert await world.models.diagram(D) is None
+        assert await world.models.item(ItemKind.THREAT, ItemId("t")) is None
+        assert await world.diagrams.load(D) == Gone()
+        assert await world.diagrams.commit(D, batch(base, operation(1))) == Gone()
+        assert await world.authorizer.role(caller(ANA), D) == Gone()
+        ended = await world.sessions.read(SessionId("s"))
+        assert ended == msgspec.structs.replace(session, version=2, ended=Ending.THREAT_MODEL_DELETED)
+        assert await world.models.delete(M) == []
+
+    # roles
+
+    @pytest.mark.parametrize(
+        ("entries", "who", "role"),
+        [
+            ((), caller(ANA), Role.OWNER),
+            ((), caller(BO), Role.NONE),
+            ((user_entry(BO, Role.READER),), caller(BO), Role.READER),
+            ((user_entry(BO, Role.WRITER),), caller(CY), Role.NONE),
+            ((user_entry(ANA, Role.READER),), caller(ANA), Role.OWNER),
+            ((user_entry(BO, Role.READER), group_entry("staff", Role.WRITER)), caller(BO, "staff"), Role.WRITER),
+            ((user_entry(BO, Role.OWNER), group_entry("staff", Role.READER)), caller(BO, "staff"), Role.OWNER),
+            ((group_entry("staff", Role.WRITER, "test"),), caller(BO, "other", "staff"), Role.WRITER),
+            ((group_entry("staff", Role.WRITER, "test"),), caller(CY, "staff"), Role.NONE),
+            ((group_entry("staff", Role.WRITER),), caller(CY, "staff"), Role.WRITER),
+            ((group_entry("staff", Role.WRITER),), caller(CY, "Staff", "staf", "staff%"), Role.NONE),
+            ((group_entry(EVERYONE, Role.READER),), caller(CY), Role.READER),
+            ((group_entry(EVERYONE, Role.READER, "test"),), caller(CY), Role.READER),
+            ((Entry("user", Role.WRITER, "test", None, BO.email),), caller(BO), Role.NONE),
+            ((Entry("user", Role.WRITER, "other", "bo", BO.email),), caller(BO), Role.NONE),
+            ((Entry("user", Role.WRITER, "tmi", "bo"),), caller(BO), Role.WRITER),
+            ((group_entry("staff", Role.WRITER, "tmi"),), caller(BO, "staff"), Role.WRITER),
+        ],
+    )
+    async def test_AU16_AU18_the_highest_role_counts(
+        self, world: ModelWorld, entries: tuple[Entry, ...], who: Caller, role: Role
+    ) -> None:
+        await world.models.create(model("m", ANA, *entries))
+        await diagram_in(world, "m", "d")
+        assert await world.models.role(who, M) is role
+        assert await world.authorizer.role(who, D) == RoleAt(role, 1)
+        readable = role >= Role.READER
+        assert await names(world, who) == (["m"] if readable else [])
+        assert await world.models.readable_diagrams(who) == ([D] if readable else [])
+
+    async def test_AU19_the_role_on_an_unknown_model_is_none_at_all(self, world: ModelWorld) -> None:
+        assert await world.models.role(caller(ANA), M) is None
+        assert await world.authorizer.role(caller(ANA), D) == Gone()
+
+    async def test_an_alias_of_a_provider_is_kept_under_its_own_name(self, world: ModelWorld) -> None:
+        await world.models.create(model("m", ANA, Entry("user", Role.WRITER, "tmi", "bo")))
+        found = await world.models.read(M)
+        assert found is not None
+        assert found.entries == (Entry("user", Role.WRITER, "test", "bo"),)
+
+    # entries by address
+
+    async def test_AU18_an_address_is_bound_at_the_first_verified_sign_in(self, world: ModelWorld) -> None:
+        created = await world.models.create(model("m", ANA, Entry("user", Role.WRITER, email="BO@example.com")))
+        await diagram_in(world, "m", "d")
+        await world.accounts.remember(caller(BO, email_verified=False))
+        assert await world.models.role(caller(BO), M) is Role.NONE
+        assert await acl_version(world) == 1
+        await world.accounts.remember(caller(BO))
+        assert await world.authorizer.role(caller(BO), D) == RoleAt(Role.WRITER, 2)
+        twin = User("other", "bo", BO.email, "Another")
+        await world.accounts.remember(caller(twin))
+        assert await world.models.role(caller(twin), M) is Role.NONE
+        assert await acl_version(world) == 2
+        found = await world.models.read(M)
+        assert found is not None
+        assert found.entries == (Entry("user", Role.WRITER, "test", "bo", "BO@example.com"),)
+        assert found.version == created.version + 1
+
+    async def test_an_address_at_a_provider_waits_for_that_provider(self, world: ModelWorld) -> None:
+        await world.models.create(model("m", ANA, Entry("user", Role.WRITER, "other", email=BO.email)))
+        await world.accounts.remember(caller(BO))
+        assert await world.models.role(caller(BO), M) is Role.NONE
+        theirs = User("other", "x", BO.email, "Bo at other")
+        await world.accounts.remember(caller(theirs))
+        assert await world.models.role(caller(theirs), M) is Role.WRITER
+
+    async def test_the_address_of_one_known_person_is_bound_at_once(self, world: ModelWorld) -> None:
+        await world.accounts.remember(caller(BO))
+        created = await world.models.create(model("m", ANA, Entry("user", Role.READER, email="bo@EXAMPLE.com")))
+        assert created.entries == (Entry("user", Role.READER, "test", "bo", "bo@EXAMPLE.com"),)
+        assert await world.models.role(caller(BO), M) is Role.READER
+
+    async def test_a_change_binds_too_and_does_not_count_as_one_where_it_comes_to_the_same(
+        self, world: ModelWorld
+    ) -> None:
+        await world.accounts.remember(caller(BO))
+        by_address = Entry("user", Role.READER, email=BO.email)
+        created = await world.models.create(model("m", ANA, by_address))
+        await diagram_in(world, "m", "d")
+        await world.models.change(msgspec.structs.replace(created, entries=(by_address,)))
+        assert await acl_version(world) == 1
+        found = await world.models.read(M)
+        assert found is not None
+        assert found.entries == created.entries
+
+    async def test_an_address_of_several_people_is_bound_to_none(self, world: ModelWorld) -> None:
+        twin = User("other", "bo", BO.email, "Another")
+        await world.accounts.remember(caller(BO))
+        await world.accounts.remember(caller(twin))
+        await world.models.create(model("m", ANA, Entry("user", Role.READER, email=BO.email)))
+        assert await world.models.role(caller(BO), M) is Role.NONE
+        assert await world.models.known_users(BO.email) == [twin, BO]
+        await world.models.create(model("m2", ANA, Entry("user", Role.READER, "test", email=BO.email)))
+        assert await world.models.role(caller(BO), ThreatModelId("m2")) is Role.READER
+
+    # lists
+
+    async def listed(self, world: ModelWorld) -> None:
+        """Three of ANA's, created c, b, a; changed b last."""
+        for id, name, more in (
+            ("c", "Beta", {"status": "open"}),
+            ("b", "alpha 100%_\\", {"status": "closed", "security_reviewer": {"email": "Rev@Example.com"}}),
+            ("a", "ALPHA two", {"status": 7, "security_reviewer": "rev@example.com"}),
+        ):
+            await world.models.create(model(id, ANA, fields={"name": name, **more}))
+            world.clock.turn(1)
+        found = await world.models.read(ThreatModelId("b"))
+        assert found is not None
+        await world.models.change(found)
+
+    @pytest.mark.parametrize(
+        ("page", "expected"),
+        [
+            (Page(), ["c", "b", "a"]),
+            (Page(descending=True), ["a", "b", "c"]),
+            (Page(sort="name"), ["b", "a", "c"]),
+            (Page(sort="name", descending=True), ["c", "a", "b"]),
+            (Page(sort="modified_at"), ["c", "a", "b"]),
+            (Page(limit=2), ["c", "b"]),
+            (Page(limit=2, offset=2), ["a"]),
+            (Page(offset=9), []),
+        ],
+    )
+    async def test_RE4_lists_are_sorted_and_paged(self, world: ModelWorld, page: Page, expected: list[str]) -> None:
+        await self.listed(world)
+        assert await names(world, caller(ANA), page=page) == expected
+        _, total = await world.models.readable(caller(ANA), Filters(), page)
+        assert total == 3
+
+    async def test_ties_are_broken_by_id(self, world: ModelWorld) -> None:
+        for id in ("b", "c", "a"):
+            await world.models.create(model(id))
+        assert await names(world, caller(ANA)) == ["a", "b", "c"]
+        assert await names(world, caller(ANA), page=Page(descending=True)) == ["a", "b", "c"]
+
+    @pytest.mark.parametrize(
+        ("filters", "expected"),
+        [
+            (Filters(name="ALPHA"), ["b", "a"]),
+            (Filters(name="100%_\\"), ["b"]),
+            (Filters(name="%"), ["b"]),
+            (Filters(name="x" * 60_000), []),
+            (Filters(owner="ANA@example.com"), ["c", "b", "a"]),
+            (Filters(owner="ana"), ["c", "b", "a"]),
+            (Filters(owner="test:ana"), ["c", "b", "a"]),
+            (Filters(owner="bo"), []),
+            (Filters(status=("open", "closed")), ["c", "b"]),
+            (Filters(status=("none",)), []),
+            (Filters(security_reviewer="REV@example.com"), ["b", "a"]),
+            (Filters(security_reviewer="nobody"), []),
+            (Filters(name="alpha", status=("closed",)), ["b"]),
+        ],
+    )
+    async def test_lists_are_filtered(self, world: ModelWorld, filters: Filters, expected: list[str]) -> None:
+        await self.listed(world)
+        assert await names(world, caller(ANA), filters) == expected
+
+    async def test_S58_a_sort_that_is_no_field_reaches_no_statement(self, world: ModelWorld) -> None:
+        await self.listed(world)
+        with pytest.raises(KeyError):
+            await names(world, caller(ANA), page=Page(sort="id; DROP TABLE threat_model"))
+
+    async def test_S58_values_are_never_part_of_a_statement(self, world: ModelWorld) -> None:
+        hostile = "x'; DROP TABLE threat_model; --"
+        await world.models.create(model(hostile, ANA, group_entry(hostile, Role.READER), fields={"name": hostile}))
+        assert await names(world, caller(BO, hostile), Filters(name=hostile)) == [hostile]
+        assert await names(world, caller(ANA), Filters(owner=hostile, status=(hostile,))) == []
+        assert await world.models.known_users(hostile) == []
+
+    async def test_a_list_counts_what_is_below(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        await world.models.create(model("m2"))
+        for n in range(3):
+            await diagram_in(world, "m", f"d{n}")
+        await world.models.delete_diagram(DiagramId("d0"))
+        await world.models.create_item(ItemKind.THREAT, item("t"))
+        found, _ = await world.models.readable(caller(ANA), Filters(), Page())
+        assert [counts for _, counts in found] == [Counts(diagrams=2, threats=1), Counts()]
+        assert await world.models.counts(M) == Counts(diagrams=2, threats=1)
+        assert await world.models.counts(ThreatModelId("never")) == Counts()
+
+    async def test_readable_diagrams_are_those_of_readable_models(self, world: ModelWorld) -> None:
+        await world.models.create(model("m", ANA, user_entry(BO, Role.READER)))
+        await world.models.create(model("m2", BO))
+        await world.models.create(model("m3", CY))
+        for id in ("m", "m2", "m3"):
+            await diagram_in(world, id, f"d-{id}")
+        assert await world.models.readable_diagrams(caller(BO)) == ["d-m", "d-m2"]
+        await world.models.delete_diagram(DiagramId("d-m"))
+        assert await world.models.readable_diagrams(caller(BO)) == ["d-m2"]
+
+    # diagrams
+
+    async def test_VEC1_a_diagram_begins_with_head_and_snapshot(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        new = NewDiagram(D, M, Epoch("ee"), {"name": "D", "type": "DFD-1.0.0"}, CELLS, 2**128 - 1)
+        row = await world.models.create_diagram(new)
+        assert row is not None
+        assert (row.id, row.threat_model_id, row.fields, row.metadata) == (D, M, new.fields, {})
+        assert (row.created_at_ms, row.modified_at_ms) == (world.clock.ms, world.clock.ms)
+        assert (row.vector, row.epoch) == (0, "ee")
+        assert await world.models.diagram(D) == row
+        stored = await world.diagrams.load(D)
+        assert isinstance(stored, StoredDiagram)
+        assert (stored.snapshot.cells, stored.head.state_hash, stored.threat_model_id) == (CELLS, 2**128 - 1, M)
+
+    async def test_a_diagram_of_an_unknown_model_is_not_made(self, world: ModelWorld) -> None:
+        assert await world.models.create_diagram(new_diagram(D, CELLS)) is None
+        assert await world.diagrams.load(D) == Gone()
+
+    async def test_VEC3_a_change_of_fields_moves_no_vector(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        await diagram_in(world, "m", "d")
+        await grow(world, 2)  # type: ignore[arg-type]
+        head = (await world.diagrams.heads([D]))[D]
+        world.clock.turn(60)
+        assert await world.models.change_diagram(D, {"name": "New"}, {"k": "v"}) is Changed.DONE
+        row = await world.models.diagram(D)
+        assert row is not None
+        assert (row.fields, row.metadata, row.vector) == ({"name": "New"}, {"k": "v"}, 2)
+        assert row.modified_at_ms == world.clock.ms
+        assert (await world.diagrams.heads([D]))[D] == head
+        assert await world.models.change_diagram(DiagramId("never"), {}, {}) is Changed.GONE
+
+    async def test_an_operation_counts_as_modification(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        await diagram_in(world, "m", "d")
+        await diagram_in(world, "m", "d2")
+        at_ms = world.clock.ms + 5_000
+        await grow(world, 1, at_ms=at_ms)  # type: ignore[arg-type]
+        row = await world.models.diagram(D)
+        assert row is not None
+        assert (row.modified_at_ms, row.vector, row.epoch) == (at_ms, 1, EPOCH)
+        rows, _ = await world.models.diagrams(M, Page(sort="modified_at"))
+        assert [found.id for found in rows] == ["d2", "d"]
+
+    async def test_diagrams_are_paged_within_their_model(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        await world.models.create(model("m2"))
+        await diagram_in(world, "m2", "elsewhere")
+        for id in ("d1", "d2", "d3"):
+            await diagram_in(world, "m", id)
+            world.clock.turn(1)
+        rows, total = await world.models.diagrams(M, Page(limit=2, descending=True))
+        assert ([row.id for row in rows], total) == (["d3", "d2"], 3)
+        assert await world.models.diagrams(ThreatModelId("never"), Page()) == ([], 0)
+
+    async def test_a_deleted_diagram_is_away_and_the_clock_of_rights_raised(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        await diagram_in(world, "m", "d")
+        base = (await world.diagrams.heads([D]))[D]
+        assert await world.models.delete_diagram(D) is Changed.DONE
+        assert await world.models.diagram(D) is None
+        assert await world.models.diagrams(M, Page()) == ([], 0)
+        assert await world.diagrams.commit(D, batch(base, operation(1))) == Gone()
+        assert await world.models.change_diagram(D, {}, {}) is Changed.GONE
+        assert await world.models.delete_diagram(D) is Changed.GONE
+
+    # items
+
+    async def test_RE7_an_item_is_read_back_whole(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        given = item("t", fields={"name": "T", "stride": ["S"], "score": 7.5}, metadata={"k": "v"})
+        created = await world.models.create_item(ItemKind.THREAT, given)
+        now_ms = world.clock.ms
+        assert created == msgspec.structs.replace(given, created_at_ms=now_ms, modified_at_ms=now_ms)
+        assert await world.models.item(ItemKind.THREAT, ItemId("t")) == created
+        unknown = item("t2", threat_model_id=ThreatModelId("never"))
+        assert await world.models.create_item(ItemKind.THREAT, unknown) is None
+
+    async def test_an_item_is_changed_and_deleted(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        await world.models.create_item(ItemKind.THREAT, item("t"))
+        world.clock.turn(1)
+        assert await world.models.change_item(ItemKind.THREAT, ItemId("t"), {"name": "New"}, {"k": "v"}) is Changed.DONE
+        found = await world.models.item(ItemKind.THREAT, ItemId("t"))
+        assert found is not None
+        assert (found.fields, found.metadata) == ({"name": "New"}, {"k": "v"})
+        assert found.modified_at_ms == found.created_at_ms + 1_000
+        assert await world.models.delete_item(ItemKind.THREAT, ItemId("t")) is Changed.DONE
+        assert await world.models.item(ItemKind.THREAT, ItemId("t")) is None
+        assert await world.models.delete_item(ItemKind.THREAT, ItemId("t")) is Changed.GONE
+        assert await world.models.change_item(ItemKind.THREAT, ItemId("t"), {}, {}) is Changed.GONE
+
+    async def test_items_are_paged_within_their_model(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        for id, name in (("t1", "b"), ("t2", "A"), ("t3", "c")):
+            await world.models.create_item(ItemKind.THREAT, item(id, fields={"name": name}))
+        found, total = await world.models.items(ItemKind.THREAT, M, Page(limit=2, sort="name"))
+        assert ([one.id for one in found], total) == (["t2", "t1"], 3)
+        assert await world.models.items(ItemKind.THREAT, ThreatModelId("never"), Page()) == ([], 0)

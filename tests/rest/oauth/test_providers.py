@@ -1,0 +1,16 @@
+"""Providers as clients see them."""
+
+from __future__ import annotations
+
+from rest.oauth.providers import Provider, for_development
+
+
+def test_an_address_for_signing_in_can_be_continued() -> None:
+    form = Provider("corp", "Corp").form("https://draw.example.org")
+    assert form["auth_url"] == "https://draw.example.org/oauth2/authorize?idp=corp"
+    assert form["redirect_uri"] == "https://draw.example.org/oauth2/callback"
+
+
+def test_S35_only_the_test_provider_signs_in_anybody() -> None:
+    assert all(provider.for_tests for provider in for_development())
+    assert not Provider("corp", "Corp").for_tests

@@ -1,0 +1,116 @@
+"""Threats, at their nested and at their flat addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.edges import NOWHERE, Edge, Somebody
+
+
+@pytest.fixture(params=["nested", "flat"])
+async def place(request: pytest.FixtureRequest, alice: Somebody) -> tuple[str, dict[str, str]]:
+    """Where threats are made, and what the body needs there."""
+    model = await alice.threat_model()
+    if request.param == "nested":
+        return f"{model}/threats", {}
+    return "/threats", {"threat_model_id": model.removeprefix("/threat_models/")}
+
+
+Place = tuple[str, dict[str, str]]
+
+
+async def test_a_threat_lives(alice: Somebody, place: Place) -> None:
+    base, needed = place
+    answer = await alice.ask("POST", base, {"name": "SQL Injection", "severity": "high", **needed})
+    threat = answer.json()
+    path = f"{base}/{threat['id']}"
+    assert (answer.status_code, answer.headers["location"]) == (201, path)
+    assert (threat["name"], threat["title"], threat["status"]) == ("SQL Injection", "SQL Injection", "open")
+    assert await alice.get(path) == threat
+    assert (await alice.put(path, {"name": "XSS", "score": 7.5}))["score"] == 7.5
+    assert (await alice.patch(path, {"status": "mitigated", "severity": None}))["status"] == "mitigated"
+    patch = [{"op": "replace", "path": "/title", "value": "Renamed"}]
+    after = await alice.patch(path, patch, "application/json-patch+json")
+    assert (after["name"], after["title"], after["severity"]) == ("Renamed", "Renamed", None)
+    await alice.delete(path)
+    await alice.refused(404, "not_found", "GET", path)
+
+
+async def test_title_is_name(alice: Somebody, place: Place) -> None:
+    base, needed = place
+    threat = await alice.post(base, {"title": "Threat 1", **needed})
+    assert (threat["name"], threat["title"]) == ("Threat 1", "Threat 1")
+
+
+async def test_RE7_unknown_fields_of_a_threat_are_kept(alice: Somebody, place: Place) -> None:
+    base, needed = place
+    assert (await alice.post(base, {"name": "T", "x-ref": [1], **needed}))["x-ref"] == [1]
+
+
+@pytest.mark.parametrize("name", ["id", "created_at", "modified_at", "created_by"])
+async def test_RE6_server_owned_fields_of_a_threat_are_refused(alice: Somebody, place: Place, name: str) -> None:
+    base, needed = place
+    await alice.refused(400, "read_only_field", "POST", base, {"name": "T", name: "x", **needed})
+    threat = await alice.post(base, {"name": "T", **needed})
+    await alice.refused(400, "read_only_field", "PATCH", f"{base}/{threat['id']}", {name: "x"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [({}, "name"), ({"name": "T", "score": "7"}, "score"), ({"name": "T", "mitigated": 1}, "mitigated")],
+)
+async def test_an_invalid_threat_is_422(alice: Somebody, place: Place, fields: Any, field: str) -> None:
+    base, needed = place
+    body = await alice.refused(422, "validation_error", "POST", base, {**fields, **needed})
+    assert body["details"]["field"] == field
+
+
+async def test_a_flat_threat_names_its_model(alice: Somebody) -> None:
+    await alice.refused(422, "validation_error", "POST", "/threats", {"name": "T"})
+    await alice.refused(400, "invalid_id", "POST", "/threats", {"name": "T", "threat_model_id": "x"})
+    await alice.refused(404, "not_found", "POST", "/threats", {"name": "T", "threat_model_id": NOWHERE})
+
+
+async def test_S42_a_threat_stays_in_its_model(alice: Somebody) -> None:
+    one, other = await alice.threat_model(), await alice.threat_model()
+    threat = await alice.post(f"{one}/threats", {"name": "T"})
+    other_id = other.removeprefix("/threat_models/")
+    for method in ("GET", "DELETE"):
+        await alice.refused(404, "not_found", method, f"{other}/threats/{threat['id']}")
+    await alice.refused(400, "read_only_field", "PATCH", f"/threats/{threat['id']}", {"threat_model_id": other_id})
+    body = {"name": "T", "threat_model_id": other_id}
+    await alice.refused(400, "invalid_input", "POST", f"{one}/threats", body)
+
+
+async def test_RE18_a_flat_address_gives_no_more_than_the_nested_one(
+    alice: Somebody, bob: Somebody, eve: Somebody
+) -> None:
+    model = await alice.shared_model(("bob", "reader"))
+    model_id = model.removeprefix("/threat_models/")
+    threat = await alice.post(f"{model}/threats", {"name": "T"})
+    for base in (f"{model}/threats", "/threats"):
+        path, body = f"{base}/{threat['id']}", {"name": "U", "threat_model_id": model_id}
+        assert (await bob.get(path))["name"] == "T"
+        await bob.refused(403, "forbidden", "POST", base, body)
+        for method in ("PUT", "PATCH"):
+            await bob.refused(403, "forbidden", method, path, {"name": "U"})
+            await eve.refused(403, "forbidden", method, path, {"name": "U"})
+        await bob.refused(403, "forbidden", "DELETE", path)
+        await eve.refused(403, "forbidden", "GET", path)
+        await eve.refused(403, "forbidden", "POST", base, body)
+        await eve.refused(404, "not_found", "GET", f"{base.replace(model, '')}/{NOWHERE}")
+
+
+async def test_the_flat_list_holds_what_the_caller_may_read(here: Edge, alice: Somebody, bob: Somebody) -> None:
+    shared, own = await alice.shared_model(("bob", "reader")), await alice.threat_model()
+    for model, name in ((shared, "b"), (own, "C"), (shared, "A")):
+        await alice.post(f"{model}/threats", {"name": name})
+        here.clock.advance(1)
+    assert [threat["name"] for threat in (await alice.get("/threats"))["items"]] == ["b", "C", "A"]
+    assert [threat["name"] for threat in (await alice.get("/threats?sort=name&limit=2"))["threats"]] == ["A", "b"]
+    assert [threat["name"] for threat in (await bob.get("/threats?sort=-created_at"))["items"]] == ["A", "b"]
+    filtered = await alice.get("/threats", params={"threat_model_id": own.removeprefix("/threat_models/")})
+    assert [threat["name"] for threat in filtered["items"]] == ["C"]
+    await bob.refused(403, "forbidden", "GET", f"/threats?threat_model_id={own.removeprefix('/threat_models/')}")

@@ -1,0 +1,159 @@
+"""Authorization entries: either spelling in, both out; the last owner stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.edges import Edge, Somebody
+
+BOB = {"subject": "bob@tmi.local", "subject_type": "user", "role": "writer"}
+EVERYONE = {"subject": "everyone", "subject_type": "group", "role": "reader"}
+
+
+async def test_AU17_the_creator_is_owner(alice: Somebody) -> None:
+    model = await alice.threat_model()
+    listed = await alice.get(f"{model}/authorization")
+    assert listed["total"] == 1
+    assert listed["items"] == listed["authorization"]
+    assert listed["items"][0] == {
+        "principal_type": "user",
+        "subject_type": "user",
+        "provider": "test",
+        "provider_id": "alice",
+        "display_name": "Alice",
+        "email": "alice@tmi.local",
+        "subject": "alice@tmi.local",
+        "role": "owner",
+    }
+
+
+async def test_AU17_a_body_cannot_make_the_creator_less(alice: Somebody) -> None:
+    own = {"subject": "alice@tmi.local", "subject_type": "user", "role": "reader"}
+    model = await alice.threat_model(authorization=[own])
+    assert [entry["role"] for entry in (await alice.get(model))["authorization"]] == ["owner"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        BOB,
+        {"principal_type": "user", "provider": "test", "provider_id": "bob", "role": "writer"},
+        {"principal_type": "user", "provider": "tmi", "provider_id": "bob", "role": "writer"},
+        {"principal_type": "user", "provider": "tmi", "provider_id": "bob@tmi.local", "role": "writer"},
+        {"principal_type": "user", "provider": "*", "email": "bob@tmi.local", "role": "writer"},
+    ],
+)
+async def test_every_spelling_names_the_same_person(alice: Somebody, bob: Somebody, given: dict[str, Any]) -> None:
+    model = await alice.threat_model()
+    entry = await alice.post(f"{model}/authorization", given)
+    assert (entry["provider"], entry["provider_id"], entry["index"]) == ("test", "bob", 1)
+    assert (await bob.put(model, {"name": "Bob's"}))["name"] == "Bob's"
+    await alice.refused(409, "conflict", "POST", f"{model}/authorization", BOB)
+
+
+async def test_an_address_waits_for_its_person(here: Edge, alice: Somebody) -> None:
+    model = await alice.threat_model(authorization=[{**BOB, "subject": "late@tmi.local"}])
+    entry = (await alice.get(model))["authorization"][1]
+    assert (entry["provider"], entry["provider_id"], entry["subject"]) == ("*", "late@tmi.local", "late@tmi.local")
+    late = await here.as_("late")
+    assert (await late.put(model, {"name": "Late's"}))["name"] == "Late's"
+    assert (await alice.get(model))["authorization"][1]["provider_id"] == "late"
+
+
+async def test_AU18_one_address_at_two_providers_is_two_people(here: Edge, alice: Somebody) -> None:
+    await here.as_("sam")
+    other = await here.as_("sam", provider="other")
+    model = await alice.threat_model()
+    entry = {"subject": "sam@tmi.local", "subject_type": "user", "role": "writer"}
+    await alice.refused(409, "ambiguous_subject", "POST", f"{model}/authorization", entry)
+    await alice.refused(409, "ambiguous_subject", "PATCH", model, {"owner": "sam@tmi.local"})
+    named = await alice.post(f"{model}/authorization", {**entry, "provider": "test", "provider_id": "sam"})
+    assert named["provider"] == "test"
+    await other.refused(403, "forbidden", "GET", model)
+
+
+async def test_AU16_everyone_is_everybody_who_is_signed_in(alice: Somebody, eve: Somebody) -> None:
+    model = await alice.threat_model()
+    await eve.refused(403, "forbidden", "GET", model)
+    await alice.post(f"{model}/authorization", EVERYONE)
+    await eve.get(model)
+    await eve.refused(403, "forbidden", "PUT", model, {"name": "N"})
+
+
+async def test_a_role_is_changed_and_taken_away(alice: Somebody, bob: Somebody) -> None:
+    model = await alice.shared_model(("bob", "reader"))
+    changed = await alice.put(f"{model}/authorization/1", {"role": "writer"})
+    assert (changed["role"], changed["index"]) == ("writer", 1)
+    await bob.put(model, {"name": "Bob's"})
+    await alice.delete(f"{model}/authorization/1")
+    await bob.refused(403, "forbidden", "GET", model)
+
+
+async def test_AU17_the_last_owner_stays(alice: Somebody, bob: Somebody) -> None:
+    model = await alice.shared_model(("bob", "writer"))
+    own = f"{model}/authorization/0"
+    await alice.refused(409, "last_owner", "PUT", own, {"role": "writer"})
+    await alice.refused(409, "last_owner", "DELETE", own)
+    await alice.refused(409, "last_owner", "PATCH", model, {"authorization": [BOB]})
+    await alice.put(f"{model}/authorization/1", {"role": "owner"})
+    await alice.delete(own)
+
+
+async def test_a_list_holds_nobody_twice(alice: Somebody, bob: Somebody) -> None:
+    twice = [BOB, {"principal_type": "user", "provider": "test", "provider_id": "bob", "role": "reader"}]
+    await alice.refused(409, "conflict", "POST", "/threat_models", {"name": "M", "authorization": twice})
+
+
+@pytest.mark.parametrize(
+    ("entry", "field"),
+    [
+        ({"subject": "x@y.z", "subject_type": "user"}, "role"),
+        ({"subject": "x@y.z", "subject_type": "user", "role": "admin"}, "role"),
+        ({"subject": "x@y.z", "role": "reader"}, "subject_type"),
+        ({"subject": "x@y.z", "subject_type": "robot", "role": "reader"}, "subject_type"),
+        ({"subject_type": "group", "role": "reader"}, "subject"),
+        ({"subject": "no address", "subject_type": "user", "role": "reader"}, "subject"),
+        ({"subject_type": "user", "provider": "test", "role": "reader"}, "subject"),
+        ({"subject": 5, "subject_type": "user", "role": "reader"}, "subject"),
+    ],
+)
+async def test_an_entry_that_names_nobody_is_422(alice: Somebody, entry: dict[str, Any], field: str) -> None:
+    model = await alice.threat_model()
+    body = await alice.refused(422, "validation_error", "POST", f"{model}/authorization", entry)
+    assert body["details"]["field"] == field
+
+
+async def test_only_an_owner_changes_the_list(alice: Somebody, bob: Somebody) -> None:
+    model = await alice.shared_model(("bob", "writer"))
+    assert len((await bob.get(f"{model}/authorization"))["items"]) == 2
+    await bob.refused(403, "forbidden", "POST", f"{model}/authorization", EVERYONE)
+    await bob.refused(403, "forbidden", "PUT", f"{model}/authorization/1", {"role": "owner"})
+    await bob.refused(403, "forbidden", "DELETE", f"{model}/authorization/0")
+
+
+@pytest.mark.parametrize(
+    ("index", "status", "error"), [("9", 404, "not_found"), ("-1", 400, "invalid_id"), ("x", 400, "invalid_id")]
+)
+async def test_a_position_that_is_not_there(alice: Somebody, index: str, status: int, error: str) -> None:
+    model = await alice.threat_model()
+    await alice.refused(status, error, "DELETE", f"{model}/authorization/{index}")
+    await alice.refused(status, error, "PUT", f"{model}/authorization/{index}", {"role": "reader"})
+
+
+async def test_if_match_says_which_list_was_seen(alice: Somebody, bob: Somebody) -> None:
+    model = await alice.shared_model(("bob", "reader"))
+    seen = (await alice.ask("GET", f"{model}/authorization")).headers["etag"]
+    await alice.put(model, {"name": "Another name"})
+    await alice.post(f"{model}/authorization", EVERYONE, headers={"If-Match": seen})
+    stale = {"If-Match": seen}
+    await alice.refused(409, "version_mismatch", "DELETE", f"{model}/authorization/1", headers=stale)
+    await alice.refused(409, "version_mismatch", "PUT", f"{model}/authorization/1", {"role": "writer"}, headers=stale)
+
+
+async def test_the_list_is_paged(alice: Somebody) -> None:
+    model = await alice.threat_model(authorization=[EVERYONE])
+    page = await alice.get(f"{model}/authorization?limit=1&offset=1")
+    assert [entry["subject"] for entry in page["items"]] == ["everyone"]
+    assert (page["total"], page["limit"], page["offset"]) == (2, 1, 1)

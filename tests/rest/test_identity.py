@@ -1,0 +1,145 @@
+"""Who asks: bearer or cookie, before anything else is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rest.identity import ACCESS_COOKIE, REFRESH_COOKIE, is_public
+from tests.support.edges import BASE, LISTED, NOWHERE, Edge, Somebody, refusal
+
+PROTECTED = ["/threat_models", "/me", f"/threat_models/{NOWHERE}", "/nowhere", "/oauth2/userinfo", "/oauth2", "/WEB/x"]
+
+
+def cookie(somebody: Somebody) -> dict[str, str]:
+    return {"Cookie": f"{ACCESS_COOKIE}={somebody.token}"}
+
+
+@pytest.mark.parametrize("path", PROTECTED)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "FROB"])
+async def test_AU14_without_a_credential_every_path_is_401(here: Edge, path: str, method: str) -> None:
+    answer = await here.http.request(method, path)
+    refusal(answer, 401, "unauthorized")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Bearer x.y.z", "Basic YTpi", "bearer", "Token x", "Bearer a b"]
+)
+async def test_AU14_a_forged_credential_is_401(here: Edge, header: str) -> None:
+    refusal(await here.http.get("/me", headers={"Authorization": header}), 401, "unauthorized")
+
+
+async def test_AU14_an_expired_token_is_401(here: Edge, alice: Somebody) -> None:
+    here.clock.advance(3_599)
+    await alice.get("/me")
+    here.clock.advance(2)
+    await alice.refused(401, "unauthorized", "GET", "/me")
+
+
+async def test_AU14_with_a_credential_the_unknown_is_404_and_405(alice: Somebody) -> None:
+    await alice.refused(404, "not_found", "GET", "/nowhere")
+    answer = await alice.ask("DELETE", "/threat_models")
+    refusal(answer, 405, "method_not_allowed")
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/config",
+        "/saml/providers",
+        "/.well-known/jwks.json",
+        "/oauth2/providers",
+        "/oauth2/authorize",
+        "/oauth2/callback",
+        "/oauth2/token",
+        "/oauth2/refresh",
+        "/oauth2/revoke",
+        "/healthz",
+        "/readyz",
+        "/docs",
+        "/docs/ws",
+        "/playground",
+        "/openapi.yml",
+        "/asyncapi.yml",
+        "/web/page.js",
+        "/metrics",
+    ],
+)
+async def test_AU14_public_paths_need_no_credential(here: Edge, path: str) -> None:
+    assert is_public(path)
+    assert (await here.http.get(path)).status_code != 401
+
+
+async def test_the_configuration_of_another_server_is_404(here: Edge) -> None:
+    refusal(await here.http.get("/config"), 404, "not_found")
+
+
+async def test_AU2_a_cookie_is_as_good_as_a_header(here: Edge, alice: Somebody) -> None:
+    assert (await here.http.get("/me", headers=cookie(alice))).json()["provider_id"] == "alice"
+
+
+async def test_AU2_with_both_the_header_counts(here: Edge, alice: Somebody, bob: Somebody) -> None:
+    headers = {**cookie(alice), "Authorization": f"Bearer {bob.token}"}
+    assert (await here.http.get("/me", headers=headers)).json()["provider_id"] == "bob"
+    refusal(await here.http.get("/me", headers={**cookie(alice), "Authorization": "Bearer x"}), 401, "unauthorized")
+
+
+async def test_a_cookie_speaks_in_the_tmi_profile(here: Edge, alice: Somebody) -> None:
+    await alice.threat_model()
+    listed = (await here.http.get("/threat_models", headers=cookie(alice))).json()
+    assert listed["items"][0]["owner"]["provider_id"] == "alice"
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.test", "null", f"{LISTED}.evil.test", "http://here:8081", "http://here"]
+)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_AU3_S98_a_foreign_page_changes_nothing_by_cookie(
+    here: Edge, alice: Somebody, origin: str, method: str
+) -> None:
+    model = await alice.threat_model()
+    path = "/threat_models" if method == "POST" else model
+    headers = {**cookie(alice), "Origin": origin}
+    body: Any = None if method == "DELETE" else {"name": "N"}
+    refusal(await here.http.request(method, path, json=body, headers=headers), 403, "origin_not_allowed")
+    assert [model["name"] for model in await alice.get("/threat_models")] == ["Model"]
+
+
+@pytest.mark.parametrize("origin", [LISTED, BASE])
+async def test_AU3_a_listed_page_and_our_own_may(here: Edge, alice: Somebody, origin: str) -> None:
+    headers = {**cookie(alice), "Origin": origin}
+    assert (await here.http.post("/threat_models", json={"name": "N"}, headers=headers)).status_code == 201
+
+
+async def test_AU3_a_bearer_header_is_no_cookie(alice: Somebody) -> None:
+    headers = {"Origin": "https://evil.test"}
+    assert (await alice.ask("POST", "/threat_models", {"name": "N"}, headers=headers)).status_code == 201
+
+
+async def test_AU3_a_foreign_page_cannot_refresh(here: Edge) -> None:
+    headers = {"Cookie": f"{REFRESH_COOKIE}=x", "Origin": "https://evil.test"}
+    refusal(await here.http.post("/oauth2/refresh", json={}, headers=headers), 403, "origin_not_allowed")
+
+
+async def test_AU12_a_token_of_an_ended_login_is_401(here: Edge, alice: Somebody) -> None:
+    await alice.get("/me")
+    await here.accounts.end_login(alice.caller.sid)
+    await alice.refused(401, "unauthorized", "GET", "/me")
+
+
+async def test_a_token_of_an_unknown_login_is_401(here: Edge, alice: Somebody) -> None:
+    caller = type(alice.caller)(alice.caller.user, sid="never begun")
+    token, _ = here.tokens.issue(caller)
+    answer = await here.http.get("/me", headers={"Authorization": f"Bearer {token}"})
+    refusal(answer, 401, "unauthorized")
+
+
+async def test_S92_without_the_store_nobody_is_let_in(here: Edge, alice: Somebody) -> None:
+    await here.database.close()
+    answer = await alice.ask("GET", "/me")
+    refusal(answer, 503, "unavailable")
+    assert answer.headers["retry-after"] == "1"

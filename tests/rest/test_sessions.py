@@ -1,0 +1,209 @@
+"""Sessions over REST: one lives at most; who may begin, join, end it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from collab.ports import Member
+from tests.support.edges import BASE, NOWHERE, Edge, Somebody
+
+
+@pytest.fixture
+async def diagram(alice: Somebody) -> str:
+    model = await alice.shared_model(("bob", "writer"), ("ron", "reader"), ("oz", "owner"))
+    return await alice.diagram(model)
+
+
+@pytest.fixture
+def path(diagram: str) -> str:
+    return f"{diagram}/collaborate"
+
+
+async def test_SES1_the_first_call_creates_the_session(alice: Somebody, diagram: str, path: str) -> None:
+    answer = await alice.ask("POST", path)
+    session = answer.json()
+    assert (answer.status_code, answer.headers["location"]) == (201, path)
+    assert session == {
+        "session_id": session["session_id"],
+        "host": "alice@tmi.local",
+        "presenter": {
+            "principal_type": "user",
+            "provider": "test",
+            "provider_id": "alice",
+            "email": "alice@tmi.local",
+            "display_name": "Alice",
+        },
+        "threat_model_id": diagram.split("/")[2],
+        "threat_model_name": "Model",
+        "diagram_id": diagram.split("/")[4],
+        "diagram_name": "Diagram",
+        "participants": [{"user_id": "alice@tmi.local", "joined_at": "2027-01-15T08:00:00Z", "permissions": "writer"}],
+        "websocket_url": f"ws://here:8080{diagram}/ws",
+    }
+
+
+async def test_SES1_the_second_call_is_told_how_to_join(alice: Somebody, bob: Somebody, path: str) -> None:
+    first = await alice.post(path)
+    body = await bob.refused(409, "collaboration_session_exists", "POST", path)
+    assert body["join_url"] == BASE + path
+    assert body["session"]["session_id"] == first["session_id"]
+    assert body["session"]["websocket_url"] == first["websocket_url"]
+
+
+async def test_SES1_of_many_calls_at_once_one_creates(alice: Somebody, bob: Somebody, path: str) -> None:
+    answers = await asyncio.gather(*((alice, bob)[n % 2].ask("POST", path) for n in range(10)))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 9
+    bodies = [answer.json().get("session", answer.json()) for answer in answers]
+    assert len({body["session_id"] for body in bodies}) == 1
+
+
+async def test_SES2_creating_takes_a_writer(here: Edge, alice: Somebody, eve: Somebody, path: str) -> None:
+    await (await here.as_("ron")).refused(403, "forbidden", "POST", path)
+    await eve.refused(403, "forbidden", "POST", path)
+    await (await here.as_("bob")).post(path, {})
+
+
+async def test_SES4_whoever_reads_may_join(here: Edge, alice: Somebody, eve: Somebody, path: str) -> None:
+    ron = await here.as_("ron")
+    await ron.refused(404, "not_found", "PUT", path)
+    await alice.post(path)
+    joined = await ron.put(path)
+    people = {one["user_id"]: one["permissions"] for one in joined["participants"]}
+    assert people == {"alice@tmi.local": "writer", "ron@tmi.local": "reader"}
+    await eve.refused(403, "forbidden", "PUT", path)
+
+
+async def test_SES5_looking_joins_nobody(bob: Somebody, alice: Somebody, path: str) -> None:
+    await bob.refused(404, "not_found", "GET", path)
+    await alice.post(path)
+    assert [one["user_id"] for one in (await bob.get(path))["participants"]] == ["alice@tmi.local"]
+
+
+async def test_SES6_the_host_ends_it_for_all(alice: Somebody, path: str) -> None:
+    await alice.post(path)
+    await alice.delete(path)
+    await alice.refused(404, "not_found", "GET", path)
+    await alice.delete(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "ends"),
+    [("bob", "", False), ("bob", "?end=true", False), ("ron", "", False), ("oz", "", False), ("oz", "?end=true", True)],
+)
+async def test_SES6_a_guest_only_leaves_and_an_owner_may_end(
+    here: Edge, alice: Somebody, path: str, name: str, query: str, ends: bool
+) -> None:
+    await alice.post(path)
+    guest = await here.as_(name)
+    await guest.put(path)
+    await guest.delete(path + query)
+    assert (await alice.ask("GET", path)).status_code == (404 if ends else 200)
+
+
+async def test_SES6_without_a_session_delete_does_nothing(here: Edge, eve: Somebody, path: str) -> None:
+    await (await here.as_("ron")).delete(path)
+    await eve.refused(403, "forbidden", "DELETE", path)
+
+
+async def test_SES16_a_later_session_has_another_id(alice: Somebody, bob: Somebody, path: str) -> None:
+    first = await alice.post(path)
+    await alice.delete(path)
+    second = await bob.post(path)
+    assert first["session_id"] != second["session_id"]
+    assert second["host"] == "bob@tmi.local"
+
+
+async def test_SES17_who_was_expected_is_listed_for_a_minute(
+    here: Edge, alice: Somebody, bob: Somebody, path: str
+) -> None:
+    session = await alice.post(path)
+    await bob.put(path)
+    here.clock.advance(59)
+    assert len((await bob.get(path))["participants"]) == 2
+    await _connected(here, session["session_id"], alice)
+    here.clock.advance(2)
+    assert [one["user_id"] for one in (await bob.get(path))["participants"]] == ["alice@tmi.local"]
+
+
+async def test_SES17_who_is_connected_is_listed_once(here: Edge, alice: Somebody, path: str) -> None:
+    session = await alice.post(path)
+    await _connected(here, session["session_id"], alice)
+    (one,) = (await alice.get(path))["participants"]
+    assert one == {"user_id": "alice@tmi.local", "joined_at": "2027-01-15T08:00:05Z", "permissions": "writer"}
+
+
+async def _connected(here: Edge, session: Any, somebody: Somebody) -> None:
+    joined_ms = 1_800_000_005_000
+    member = Member(somebody.caller.user, "owner", joined_ms, joined_ms + 1_000, 1)
+    await here.presence.put(session, "w1", [member], 600.0)
+
+
+async def test_SES18_an_ejected_user_does_not_come_back(here: Edge, alice: Somebody, bob: Somebody, path: str) -> None:
+    session = await alice.post(path)
+    await here.eject(session["session_id"], bob)
+    await bob.refused(403, "forbidden", "PUT", path)
+    await bob.refused(403, "forbidden", "POST", path)
+    await bob.refused(403, "forbidden", "GET", f"/ws/ticket?session_id={session['session_id']}")
+    await bob.get(path)
+    await bob.delete(path)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"5", b"{", b'{"a":1,"a":2}'])
+async def test_a_body_is_none_or_an_object(alice: Somebody, path: str, body: bytes) -> None:
+    for method in ("POST", "PUT"):
+        await alice.refused(400, "invalid_input", method, path, content=body)
+    await alice.post(path, content=b"")
+    await alice.put(path, {"anything": 1})
+
+
+async def test_my_sessions_are_those_i_may_read(here: Edge, alice: Somebody, bob: Somebody, path: str) -> None:
+    hidden = await alice.diagram(await alice.threat_model())
+    session = await alice.post(path)
+    await alice.post(f"{hidden}/collaborate")
+    answer = await bob.ask("GET", "/me/sessions")
+    assert [one["session_id"] for one in answer.json()] == [session["session_id"]]
+    assert answer.headers["x-total-count"] == "1"
+    assert len(await alice.get("/me/sessions")) == 2
+
+
+async def test_the_tmi_profile_names_people(tmi: Edge) -> None:
+    alice = await tmi.as_("alice")
+    diagram = await alice.diagram(await alice.threat_model())
+    session = await alice.post(f"{diagram}/collaborate")
+    assert session["host"]["email"] == "alice@tmi.local"
+    (one,) = session["participants"]
+    assert one["user"]["provider_id"] == "alice"
+    assert one.keys() == {"user", "last_activity", "permissions"}
+    assert (await alice.get("/me/sessions"))[0]["host"]["provider"] == "test"
+
+
+async def test_AU9_a_ticket_works_once_for_its_user_and_session(here: Edge, alice: Somebody, path: str) -> None:
+    session = await alice.post(path)
+    answer = await alice.ask("GET", f"/ws/ticket?session_id={session['session_id']}")
+    assert answer.headers["cache-control"] == "no-store"
+    ticket = answer.json()["ticket"]
+    assert len(ticket) >= 40
+    grant = await here.sessions.redeem(ticket)
+    assert grant is not None
+    assert (grant.caller.id, grant.session, grant.diagram) == ("test:alice", session["session_id"], path.split("/")[4])
+    assert await here.sessions.redeem(ticket) is None
+
+
+async def test_AU9_a_ticket_lives_30_seconds(here: Edge, alice: Somebody, path: str) -> None:
+    session = await alice.post(path)
+    ticket = (await alice.get(f"/ws/ticket?session_id={session['session_id']}"))["ticket"]
+    here.clock.advance(31)
+    assert await here.sessions.redeem(ticket) is None
+
+
+async def test_AU19_a_ticket_tells_a_stranger_nothing(alice: Somebody, eve: Somebody, path: str) -> None:
+    session = await alice.post(path)
+    await eve.refused(404, "not_found", "GET", f"/ws/ticket?session_id={session['session_id']}")
+    await eve.refused(404, "not_found", "GET", f"/ws/ticket?session_id={NOWHERE}")
+    await alice.refused(400, "invalid_id", "GET", "/ws/ticket")
+    await alice.refused(400, "invalid_id", "GET", "/ws/ticket?session_id=x")
+    await alice.delete(path)
+    await alice.refused(404, "not_found", "GET", f"/ws/ticket?session_id={session['session_id']}")

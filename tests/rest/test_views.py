@@ -1,0 +1,58 @@
+"""Rows in the form of the wiki page and of TMI's clients."""
+
+from __future__ import annotations
+
+import pytest
+
+from collab.ports import Member, Session
+from protocol.values import DiagramId, Role, SessionId, ThreatModelId, User
+from rest import views
+from rest.ports import Entry
+from rest.views import TMI, WIKI
+
+ALICE = User("test", "alice", "alice@tmi.local", "Alice")
+
+
+@pytest.mark.parametrize(
+    ("entry", "subject", "provider", "provider_id"),
+    [
+        (Entry("user", Role.WRITER, "test", "bob", "bob@x.y", "Bob"), "bob@x.y", "test", "bob"),
+        (Entry("user", Role.WRITER, "test", "bob"), "bob", "test", "bob"),
+        (Entry("user", Role.WRITER, email="late@x.y"), "late@x.y", "*", "late@x.y"),
+        (Entry("group", Role.WRITER, "corp", name="staff"), "staff", "corp", "staff"),
+        (Entry("group", Role.WRITER, name="everyone"), "everyone", "*", "everyone"),
+    ],
+)
+def test_an_entry_shows_both_spellings(entry: Entry, subject: str, provider: str, provider_id: str) -> None:
+    form = views.entry_form(entry)
+    assert (form["subject"], form["provider"], form["provider_id"]) == (subject, provider, provider_id)
+    assert form["principal_type"] == form["subject_type"] == entry.principal_type
+    assert form["role"] == "writer"
+    assert form["display_name"]
+
+
+@pytest.mark.parametrize(("role", "permissions"), [("reader", "reader"), ("writer", "writer"), ("owner", "writer")])
+def test_SES17_an_owner_counts_as_writer(role: str, permissions: str) -> None:
+    assert views.permissions(role) == permissions
+
+
+def test_nobody_presents_as_null() -> None:
+    session = Session(
+        id=SessionId("s"),
+        diagram_id=DiagramId("d"),
+        threat_model_id=ThreatModelId("t"),
+        host=ALICE,
+        presenter=None,
+        presenter_term=1,
+        version=1,
+        start_vector=0,
+        created_at_ms=0,
+    )
+    member = Member(ALICE, "owner", 1_800_000_000_000, 1_800_000_001_000, 1)
+    wiki = views.session(session, ("T", "D"), [member], "ws://h/ws", WIKI)
+    tmi = views.session(session, ("T", "D"), [member], "ws://h/ws", TMI)
+    assert wiki["presenter"] is None and tmi["presenter"] is None
+    assert wiki["host"] == "alice@tmi.local"
+    assert tmi["host"] == views.user_form(ALICE)
+    assert tmi["participants"][0]["last_activity"] == "2027-01-15T08:00:01Z"
+    assert {name for name in wiki if wiki[name] != tmi[name]} == {"host", "participants"}

@@ -1,0 +1,30 @@
+"""Presence in memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.presence_memory import MemoryPresence
+from tests.contracts.presence import PresenceContract, S, member
+from tests.contracts.worlds import ANA, Hands
+
+
+class MemoryPresenceWorld:
+    def __init__(self) -> None:
+        self.clock = Hands()
+        self.presence = MemoryPresence(self.clock)
+
+
+class TestMemoryPresence(PresenceContract):
+    @pytest.fixture
+    def world(self) -> MemoryPresenceWorld:
+        return MemoryPresenceWorld()
+
+
+async def test_nothing_is_kept_of_what_is_past() -> None:
+    clock = Hands()
+    presence = MemoryPresence(clock)
+    await presence.put(S, "w1", [member(ANA)], 35)
+    clock.turn(35)
+    await presence.read(S)
+    assert not presence._said

@@ -1,0 +1,21 @@
+"""Turns of the event loop: what is to happen by itself has happened after a few of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+TURNS = 20
+PATIENCE_S = 20.0
+
+
+async def turns(n: int = TURNS) -> None:
+    for _ in range(n):
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Yields until it holds; a condition that never does fails the test at a hang guard."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - what is looked at belongs to nobody who could set an event
+            await asyncio.sleep(0.001)

@@ -1,0 +1,37 @@
+"""One server in a process of its own for all tests of the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.servers import Meeting, Person, Server, meet, sign_in
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+async def ana(server: Server) -> Person:
+    return await sign_in(server, "ana")
+
+
+@pytest.fixture
+async def bo(server: Server) -> Person:
+    return await sign_in(server, "bo")
+
+
+@pytest.fixture
+async def meeting(ana: Person) -> Meeting:
+    """Ana's; everybody may write."""
+    return await meet(ana)
+
+
+@pytest.fixture
+async def lecture(ana: Person) -> Meeting:
+    """Ana's; everybody may read."""
+    return await meet(ana, "reader")

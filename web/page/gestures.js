@@ -1,0 +1,231 @@
+/** Pointer and keys on the drawing, turned into edits: one gesture is one group, undone as one. */
+
+import { uuid } from "../sdk/codraw.js";
+import * as commands from "./commands.js";
+import { s } from "./dom.js";
+import { GRID, snapped } from "./geometry.js";
+
+const SEND_EVERY_MS = 50;
+const THRESHOLD = 4;
+const NUDGE_PAUSE_MS = 1000;
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+export class Gestures {
+  #editor;
+  #canvas;
+  #look;
+  #gesture = null; // {move(event), end(event), cancel()}
+  #nudging = { at: 0, groupId: null };
+
+  /** @param editor see Editor in workspace.js: `canvas`, `look`, `tool`, `canWrite`, `edit`, `select`, `rename` … */
+  constructor(editor) {
+    this.#editor = editor;
+    this.#canvas = editor.canvas;
+    this.#look = editor.look;
+    const { root } = this.#canvas;
+    root.addEventListener("pointerdown", (event) => this.#down(event));
+    root.addEventListener("pointermove", (event) => this.#gesture?.move(event));
+    root.addEventListener("pointerup", (event) => this.#up(event));
+    root.addEventListener("pointercancel", () => this.#cancel());
+    root.addEventListener("dblclick", (event) => this.#rename(this.#canvas.idAt(event)));
+    root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    root.addEventListener("keydown", (event) => this.#key(event));
+    root.addEventListener("focusin", (event) => this.#focused(event));
+  }
+
+  #down(event) {
+    if (this.#gesture || event.button > 1) return;
+    const { tool, canWrite } = this.#editor;
+    const id = this.#canvas.idAt(event);
+    const { corner } = event.target.dataset;
+    this.#canvas.root.setPointerCapture(event.pointerId);
+    if (event.button === 1) this.#gesture = this.#panning(event);
+    else if (canWrite && tool in commands.SHAPES) this.#editor.place(tool, this.#canvas.toWorld(event));
+    else if (canWrite && corner) this.#gesture = this.#resizing(event, [...this.#canvas.selection][0], corner);
+    else if (canWrite && event.target.closest("[data-start]")) this.#gesture = this.#connecting(event, [...this.#canvas.selection][0]);
+    else if (canWrite && tool === "flow" && this.#canvas.nodeAt(event)) this.#gesture = this.#connecting(event, this.#canvas.nodeAt(event));
+    else if (id) this.#grab(event, id);
+    else this.#gesture = event.shiftKey ? this.#framing(event) : this.#panning(event);
+  }
+
+  #up(event) {
+    const gesture = this.#gesture;
+    this.#gesture = null;
+    gesture?.end(event);
+  }
+
+  #cancel() {
+    const gesture = this.#gesture;
+    this.#gesture = null;
+    gesture?.cancel?.();
+  }
+
+  #grab(event, id) {
+    const { selection } = this.#canvas;
+    if (event.shiftKey) {
+      this.#editor.select(selection.has(id) ? [...selection].filter((other) => other !== id) : [...selection, id]);
+      return;
+    }
+    if (!selection.has(id)) this.#editor.select([id]);
+    if (this.#editor.canWrite) this.#gesture = this.#moving(event);
+  }
+
+  // -- gestures ------------------------------------------------------------------------------------------------------
+
+  #moving(event) {
+    const start = this.#canvas.toWorld(event);
+    const ids = commands.withChildren(this.#look, [...this.#canvas.selection]);
+    const from = new Map(ids.map((id) => [id, this.#look.get(id)]).map(([id, { x, y }]) => [id, { x, y }]));
+    const anchor = from.get(ids[0]);
+    return this.#stepwise(event, from, (now) => {
+      const dx = snapped(anchor.x + now.x - start.x) - anchor.x;
+      const dy = snapped(anchor.y + now.y - start.y) - anchor.y;
+      return new Map([...from].map(([id, { x, y }]) => [id, { x: x + dx, y: y + dy }]));
+    });
+  }
+
+  #resizing(event, id, corner) {
+    const { x, y, width, height } = this.#look.get(id);
+    const start = this.#canvas.toWorld(event);
+    const { width: leastWidth, height: leastHeight } = commands.SMALLEST;
+    return this.#stepwise(event, new Map([[id, { x, y, width, height }]]), (now) => {
+      const box = { x, y, width, height };
+      if (corner.includes("e")) box.width = Math.max(leastWidth, snapped(width + now.x - start.x));
+      if (corner.includes("s")) box.height = Math.max(leastHeight, snapped(height + now.y - start.y));
+      if (corner.includes("w")) box.x = x + width - (box.width = Math.max(leastWidth, snapped(width - now.x + start.x)));
+      if (corner.includes("n")) box.y = y + height - (box.height = Math.max(leastHeight, snapped(height - now.y + start.y)));
+      return new Map([[id, box]]);
+    });
+  }
+
+  /** Boxes that follow the pointer: drawn with every move, sent every 50 ms, all in one group. */
+  #stepwise(event, from, boxesAt) {
+    const groupId = uuid();
+    const origin = { x: event.clientX, y: event.clientY };
+    let sent = null; // time of the last step, null until the threshold is crossed
+    const hold = (boxes) => {
+      this.#canvas.held = boxes;
+      this.#canvas.render(from.keys());
+    };
+    const send = (changes) => {
+      if (changes.length > 0) this.#editor.edit(changes, { groupId });
+      sent = Date.now();
+    };
+    const finish = (changes) => {
+      this.#canvas.held = new Map();
+      if (sent !== null) send(changes);
+      this.#canvas.render(from.keys());
+    };
+    return {
+      move: (now) => {
+        if (from.size === 0) return;
+        if (sent === null && Math.hypot(now.clientX - origin.x, now.clientY - origin.y) < THRESHOLD) return;
+        const boxes = boxesAt(this.#canvas.toWorld(now));
+        hold(boxes);
+        if (Date.now() - (sent ?? 0) >= SEND_EVERY_MS) send(commands.placed(this.#look, boxes));
+      },
+      end: (now) => finish(sent === null ? [] : commands.dropped(this.#look, boxesAt(this.#canvas.toWorld(now)))),
+      cancel: () => finish(commands.placed(this.#look, from)),
+    };
+  }
+
+  #connecting(event, source) {
+    const draw = (now) => {
+      const { x, y, width, height } = this.#canvas.boxOf(source);
+      const to = this.#canvas.toWorld(now);
+      this.#canvas.sketch(s("path", { class: "flow", d: `M${x + width / 2} ${y + height / 2}L${to.x} ${to.y}` }));
+    };
+    draw(event);
+    return {
+      move: draw,
+      end: (now) => {
+        this.#canvas.sketch(null);
+        const target = this.#canvas.nodeAt(now);
+        const moved = Math.hypot(now.clientX - event.clientX, now.clientY - event.clientY) >= THRESHOLD;
+        if (target && moved) this.#editor.connect(source, target);
+      },
+      cancel: () => this.#canvas.sketch(null),
+    };
+  }
+
+  #framing(event) {
+    const a = this.#canvas.toWorld(event);
+    const frame = (now) => {
+      const b = this.#canvas.toWorld(now);
+      return { x: Math.min(a.x, b.x), y: Math.min(a.y, b.y), width: Math.abs(a.x - b.x), height: Math.abs(a.y - b.y) };
+    };
+    return {
+      move: (now) => this.#canvas.sketch(s("rect", { class: "pull", ...frame(now) })),
+      end: (now) => {
+        this.#canvas.sketch(null);
+        this.#editor.select(this.#canvas.within(frame(now)));
+      },
+      cancel: () => this.#canvas.sketch(null),
+    };
+  }
+
+  #panning(event) {
+    let { clientX, clientY } = event;
+    this.#canvas.root.classList.add("panning");
+    const stop = () => this.#canvas.root.classList.remove("panning");
+    return {
+      move: (now) => {
+        this.#canvas.pan(now.clientX - clientX, now.clientY - clientY);
+        ({ clientX, clientY } = now);
+      },
+      end: (now) => {
+        stop();
+        if (Math.hypot(now.clientX - event.clientX, now.clientY - event.clientY) < THRESHOLD) this.#editor.select([]);
+      },
+      cancel: stop,
+    };
+  }
+
+  #wheel(event) {
+    event.preventDefault();
+    if (event.ctrlKey || event.metaKey) this.#canvas.zoom(Math.exp(-event.deltaY / 300), event);
+    else if (event.shiftKey) this.#canvas.pan(-event.deltaY, 0);
+    else this.#canvas.pan(-event.deltaX, -event.deltaY);
+  }
+
+  // -- keys ----------------------------------------------------------------------------------------------------------
+
+  #focused(event) {
+    const id = this.#canvas.idAt(event);
+    if (id && event.target.matches(":focus-visible") && !this.#canvas.selection.has(id)) this.#editor.select([id]);
+  }
+
+  #key(event) {
+    const command = event.ctrlKey || event.metaKey;
+    if (event.key in ARROWS && !command) this.#nudge(event);
+    else if (event.key === "Escape") this.#escape();
+    else if (command && event.key === "a") this.#editor.select([...this.#look.cells()].map(({ id }) => id));
+    else if (event.key === "Delete" || event.key === "Backspace") this.#editor.remove();
+    else if (event.key === "Enter" || event.key === "F2") this.#rename([...this.#canvas.selection].at(-1));
+    else return;
+    event.preventDefault();
+  }
+
+  #escape() {
+    if (this.#gesture) this.#cancel();
+    else {
+      this.#editor.select([]);
+      this.#editor.use("select");
+    }
+  }
+
+  #rename(id) {
+    if (id && this.#editor.canWrite) this.#editor.rename(id);
+  }
+
+  /** Steps that follow each other quickly are one group. */
+  #nudge(event) {
+    const ids = commands.withChildren(this.#look, [...this.#canvas.selection]);
+    if (ids.length === 0 || !this.#editor.canWrite) return;
+    if (Date.now() - this.#nudging.at > NUDGE_PAUSE_MS) this.#nudging.groupId = uuid();
+    this.#nudging.at = Date.now();
+    const [dx, dy] = ARROWS[event.key].map((step) => step * (event.shiftKey ? 1 : GRID));
+    const boxes = new Map(ids.map((id) => [id, this.#look.get(id)]).map(([id, { x, y }]) => [id, { x: x + dx, y: y + dy }]));
+    this.#editor.edit(commands.placed(this.#look, boxes), { groupId: this.#nudging.groupId });
+  }
+}

@@ -1,0 +1,103 @@
+/** One cell as SVG. */
+
+import { isEdge } from "../sdk/codraw.js";
+import { colourOf, labelOf, SHAPES } from "./commands.js";
+import { assign, s } from "./dom.js";
+
+const LINE = 17;
+const ruler = document.createElement("canvas").getContext("2d");
+
+export const isRound = ({ shape }) => shape === "process";
+
+/** An empty group for a cell; `drawNode` and `drawEdge` fill it as often as the cell changes. */
+export function groupFor(cell) {
+  const edge = isEdge(cell);
+  const parts = edge
+    ? [s("path", { class: "grip" }), s("path", { class: "line" }), s("path", { class: "arrow" }), s("text", { class: "label" })]
+    : [s("title"), ...outline(cell), s("text", { class: "label" })];
+  return s("g", { class: `cell ${edge ? "edge" : "node"} ${known(cell.shape)}`, "data-id": cell.id, tabindex: 0 }, parts);
+}
+
+const known = (shape) => (shape in SHAPES ? shape : "other");
+
+function outline({ shape }) {
+  if (isRound({ shape })) return [s("ellipse", { class: "body" })];
+  if (shape === "store") return [s("rect", { class: "area" }), s("path", { class: "body" })];
+  return [s("rect", { class: "body", rx: { "security-boundary": 14, actor: 3, "text-box": 4 }[shape] ?? 8 })];
+}
+
+export function drawNode(group, cell, box) {
+  const body = group.querySelector(".body");
+  const { width, height } = box;
+  assign(group, { transform: `translate(${box.x} ${box.y})`, "aria-label": `${SHAPES[cell.shape]?.name ?? cell.shape} ${labelOf(cell)}` });
+  if (body.tagName === "ellipse") assign(body, { cx: width / 2, cy: height / 2, rx: width / 2, ry: height / 2 });
+  else if (body.tagName === "path") assign(body, { d: `M0 0H${width}M0 ${height}H${width}` });
+  for (const rect of group.querySelectorAll("rect")) assign(rect, { width, height });
+  paint(group, cell);
+  group.querySelector("title").textContent = labelOf(cell);
+  drawLabel(group.querySelector(".label"), cell, box);
+}
+
+function paint(group, cell) {
+  const colour = colourOf(cell);
+  group.classList.toggle("painted", colour !== null);
+  group.classList.toggle("painted-dark", colour !== null && !isEdge(cell) && isDark(colour));
+  if (colour) group.style.setProperty("--paint", colour);
+  else group.style.removeProperty("--paint");
+}
+
+function isDark(colour) {
+  const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+  return r * 0.299 + g * 0.587 + b * 0.114 < 140;
+}
+
+function drawLabel(text, cell, { width, height }) {
+  const isBoundary = cell.shape === "security-boundary";
+  const room = isRound(cell) ? width * 0.78 : width - 16;
+  const most = isBoundary ? 1 : Math.max(1, Math.floor((height - 8) / LINE));
+  const lines = wrapped(labelOf(cell), room, most);
+  const x = isBoundary ? 14 : width / 2;
+  const first = isBoundary ? 24 : height / 2 - ((lines.length - 1) * LINE) / 2 + 5;
+  text.replaceChildren(...lines.map((line, index) => s("tspan", { x, y: first + index * LINE }, line)));
+}
+
+/** Lines that fit, the last one cut short if there is more. */
+function wrapped(label, width, most) {
+  ruler.font = "500 14px system-ui, sans-serif";
+  const fits = (line) => ruler.measureText(line).width <= width;
+  const lines = [];
+  for (const word of label.slice(0, 400).split(/\s+/).filter(Boolean)) {
+    const longer = lines.length > 0 ? `${lines.at(-1)} ${word}` : word;
+    if (lines.length > 0 && fits(longer)) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  const shown = lines.slice(0, most);
+  if (lines.length > most) shown[most - 1] += " …";
+  return shown.map((line) => shortened(line, fits));
+}
+
+function shortened(line, fits) {
+  if (fits(line)) return line;
+  let end = line.length - 1;
+  while (end > 1 && !fits(`${line.slice(0, end)}…`)) end--;
+  return `${line.slice(0, end)}…`;
+}
+
+export function drawEdge(group, cell, { line, arrow, middle }, ends) {
+  const [grip, drawn, head] = group.children;
+  assign(grip, { d: line });
+  assign(drawn, { d: line });
+  assign(head, { d: arrow });
+  assign(group, { "aria-label": `Flow ${labelOf(cell)} from ${labelOf(ends.source)} to ${labelOf(ends.target)}` });
+  paint(group, cell);
+  const text = group.querySelector(".label");
+  text.replaceChildren(s("tspan", { x: middle.x, y: middle.y - 6 }, labelOf(cell).slice(0, 80)));
+}
+
+/** A dashed frame with somebody's name. */
+export function frameOf(box, name) {
+  const pad = 6;
+  return s("g", { class: "frame" },
+    s("rect", { x: box.x - pad, y: box.y - pad, width: box.width + 2 * pad, height: box.height + 2 * pad, rx: 6 }),
+    name && s("text", { x: box.x - pad, y: box.y - pad - 4 }, name));
+}

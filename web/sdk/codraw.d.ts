@@ -1,0 +1,283 @@
+/** Types of codraw.js. Names on the wire are those of `codraw.v1` (SPEC.md, asyncapi.yml). */
+
+export interface User {
+  provider: string;
+  provider_id: string;
+  email: string;
+  display_name: string;
+}
+
+export interface UserRef {
+  /** `<provider>:<provider_id>` */
+  id: string;
+  name: string;
+}
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+/** A canonical cell: geometry flat, unknown keys kept. */
+export interface Cell {
+  id: string;
+  shape: string;
+  x?: number;
+  y?: number;
+  width?: number;
+  height?: number;
+  source?: { cell: string; port?: string };
+  target?: { cell: string; port?: string };
+  parent?: string;
+  children?: string[];
+  vertices?: Point[];
+  label?: string;
+  attrs?: Record<string, unknown>;
+  data?: Record<string, unknown>;
+  zIndex?: number;
+  [key: string]: unknown;
+}
+
+/** `add`: the whole cell. `update`: the keys to change; null deletes, `attrs/body/fill` is a path. `remove`: without data. */
+export interface CellChange {
+  id: string;
+  operation: "add" | "update" | "remove";
+  data?: Record<string, unknown>;
+}
+
+export type Kind = "edit" | "undo" | "redo" | "rest" | "restore";
+
+export interface History {
+  undo: number;
+  redo: number;
+}
+
+export interface Skipped {
+  id: string;
+  keys: string[];
+  why: "changed" | "gone" | "exists" | "in_use";
+}
+
+export type Outcome =
+  | { accepted: true; changed: boolean; vector: number; skipped: Skipped[] }
+  | { accepted: false; reason: string; message: string };
+
+/** What was asked. `saved` resolves once the server has decided, however long that takes, and never rejects. */
+export interface Asked {
+  id: string;
+  saved: Promise<Outcome>;
+}
+
+export interface Awareness {
+  cursor?: Point | null;
+  selection?: string[] | null;
+  viewport?: { x: number; y: number; width: number; height: number; zoom: number } | null;
+}
+
+/**
+ * `live`: edits reach the server. `offline`: it comes back by itself at `retryAt`. `refused`: it does not, `reason` and
+ * `message` say why; `open()` tries anew.
+ */
+export interface Status {
+  state: "closed" | "connecting" | "live" | "offline" | "refused";
+  /** Operations that are not saved yet. */
+  pending: number;
+  code?: number;
+  reason?: string;
+  message?: string;
+  /** Milliseconds since 1970. */
+  retryAt?: number;
+}
+
+export interface Session {
+  session_id: string;
+  threat_model_id: string;
+  diagram_id: string;
+  host: User;
+  presenter: User | null;
+  presenter_term: number;
+  durability: "disk" | "replica" | "relaxed";
+  server: { name: string; version: string };
+}
+
+export interface You {
+  /** `<provider>:<provider_id>` */
+  id: string;
+  user: User;
+  connection_id: string;
+  role: "reader" | "writer" | "owner";
+  permissions: "reader" | "writer";
+  is_host: boolean;
+  token_expires_at: string;
+}
+
+export interface Participant {
+  user: User;
+  role: "reader" | "writer" | "owner";
+  permissions: "reader" | "writer";
+  is_host: boolean;
+  is_presenter: boolean;
+  connections: { connection_id: string; dialect: string; joined_at: string }[];
+}
+
+export interface Roster {
+  participants: Participant[];
+  host: User | null;
+  host_state: "here" | "away" | "absent";
+  presenter: User | null;
+}
+
+export interface EventMessage {
+  epoch: string;
+  update_vector: number;
+  operation_id: string;
+  by: UserRef;
+  kind: Kind;
+  operation: { type: "patch"; cells: CellChange[]; order?: string[] };
+  at: string;
+}
+
+export interface Accepted {
+  operation_id: string;
+  epoch: string;
+  update_vector: number;
+  changed: boolean;
+  duplicate: boolean;
+  kind: Kind;
+  cells?: CellChange[];
+  skipped?: Skipped[];
+  history: History;
+}
+
+export interface Rejected {
+  operation_id: string;
+  reason: string;
+  message: string;
+  affected_cells?: string[];
+  current_cells?: Cell[];
+  details?: Record<string, unknown>;
+}
+
+export interface Events {
+  /** These cells may look different; `reset`: all of them, order included. `event`: the message that did it. */
+  change: { ids: Set<string>; reset: boolean; event?: EventMessage | Accepted };
+  status: Status;
+  welcome: Session;
+  /** Somebody else's operation, or after a resume one of our own. */
+  event: EventMessage;
+  accepted: Accepted;
+  rejected: Rejected;
+  /** Pending operations too old to be sent again; make new edits of them if they are still wanted. */
+  held: { operations: { kind: Kind; cells: CellChange[] }[] };
+  history: History;
+  participants: Roster & { joined: UserRef[]; left: UserRef[] };
+  presenter: { action: "changed" | "requested" | "denied"; presenter: User | null; term: number; user?: User };
+  /** `peers` changed. */
+  awareness: { updates: ({ connection_id: string } & Awareness)[] };
+  heartbeat: { epoch: string; update_vector: number; state_hash: string };
+  /** The copy was wrong; it is being repaired. */
+  mismatch: { clientHash: string; serverHash: string; update_vector: number };
+  /** An `error` frame, or a token that could not be refreshed. */
+  trouble: { error: string; message: string; details: Record<string, unknown> };
+  frame: { direction: "in" | "out"; text: string; at: number };
+}
+
+export interface Options {
+  /** `ws(s)://…/threat_models/{tm}/diagrams/{d}/ws`, or how to find it; asked before every connection. */
+  url: string | (() => string | Promise<string>);
+  /**
+   * A fresh single-use ticket. `wants`: `connect`; `reauthenticate` after the login ended; `refresh` to prolong it. An
+   * error with `status` 401, 403 or 404 ends the attempts, after any other they go on.
+   */
+  ticket(asked: { wants: "connect" | "reauthenticate" | "refresh" }): Promise<string>;
+  /** Where there is no global one. */
+  WebSocket?: new (url: string, protocols: string[]) => unknown;
+}
+
+export function connect(options: Options): LiveDiagram;
+export function uuid(): string;
+
+export class LiveDiagram extends EventTarget {
+  constructor(options: Options);
+  readonly replica: Replica;
+  readonly status: Status;
+  readonly isLive: boolean;
+  readonly canWrite: boolean;
+  readonly session: Session | null;
+  readonly you: You | null;
+  readonly limits: Record<string, number>;
+  readonly history: History;
+  readonly roster: Roster;
+  /** connection_id -> what it shows of itself. */
+  readonly peers: Map<string, Awareness>;
+
+  /** `addEventListener` that calls back with the detail and returns how to stop. */
+  on<Type extends keyof Events>(type: Type, listener: (detail: Events[Type]) => void): () => void;
+
+  open(): void;
+  /** Leaves. From the host's last window this ends the session for everybody. */
+  close(): void;
+  /** Loses the connection on purpose; it comes back by itself. */
+  cut(): void;
+
+  /**
+   * Shows the changes at once and sends them; operations that follow each other with one `groupId` are undone as one.
+   * `strict`: refused where somebody else has changed one of the cells since. Throws RangeError if too large for a frame.
+   */
+  edit(changes: CellChange[], options?: { groupId?: string; strict?: boolean }): Asked;
+  undo(): Asked;
+  redo(): Asked;
+  aware(change: Awareness): void;
+
+  /** Asks for what the confirmed copy lacks. */
+  resume(options?: { withHashes?: boolean }): void;
+  /** Asks the server where it stands; what differs is repaired. */
+  check(): void;
+  /** Sends one message as it is. False: there is no connection. */
+  send(message: object | string): boolean;
+}
+
+export interface PendingOperation {
+  operationId: string;
+  kind?: Kind;
+  cells: CellChange[];
+}
+
+/** A confirmed copy with pending operations on top; usable without a connection. */
+export class Replica {
+  epoch: string | null;
+  vector: number;
+  pending: PendingOperation[];
+  /** Of the confirmed copy at `vector`: 32 hex digits. */
+  readonly stateHash: string;
+  readonly cellHashes: [string, string][];
+  /** As it looks now, pending operations included. */
+  get(id: string): Cell | undefined;
+  cells(): Iterable<Cell>;
+  confirmedCells(): Iterable<Cell>;
+
+  ask(operation: PendingOperation): Set<string>;
+  drop(operationId: string): Set<string>;
+  postpone(operation: PendingOperation): Set<string>;
+  restack(): Set<string>;
+  show(state: { epoch: string; update_vector: number; cells: Cell[] }): Set<string>;
+  repair(repair: { epoch: string; update_vector: number; cells: Cell[]; removed: string[]; order?: string[] }): Set<string>;
+  /** Null: something that came before is missing. */
+  happened(event: Omit<EventMessage, "kind" | "at">, me: string): Set<string> | null;
+  accepted(receipt: Pick<Accepted, "operation_id" | "epoch" | "update_vector" | "changed" | "cells">): Set<string> | null;
+}
+
+/** A Map of cells with changes laid over it. */
+export class Overlay {
+  constructor(base: Map<string, Cell>);
+  readonly ids: string[];
+  get(id: string): Cell | undefined;
+  values(): Iterable<Cell>;
+  lay(changes: CellChange[]): boolean;
+  settle(): string[];
+}
+
+export function isEdge(cell: Cell): boolean;
+export function canonicalChanges(changes: CellChange[]): CellChange[];
+export function mergeCell(cell: Cell, patch: Record<string, unknown>): Cell;
+export function applyEffect(cells: Map<string, Cell>, effect: { cells: CellChange[]; order?: string[] }): string[];

@@ -1,0 +1,142 @@
+/** A diagram as one client holds it: a confirmed copy of the log's state, and its own pending operations on top. */
+
+import { applyEffect, Overlay } from "./cells.js";
+import { cellHash, hex32 } from "./statehash.js";
+
+/**
+ * A foreign event goes under the pending operations, a receipt confirms one, a rejection drops one. What is looked at
+ * (`get`, `cells`) is the top; what is compared with the server (`vector`, `stateHash`) is the confirmed copy below.
+ *
+ * Methods that take something of the server return the ids whose looks may have changed, as a Set, or null where the
+ * copy lacks something that came before: then only a `resume` helps.
+ */
+export class Replica {
+  /** @type {string | null} null until the first full state */
+  epoch = null;
+  vector = 0;
+  /** Operations without an outcome, oldest first: `{operationId, kind, cells}` and whatever their owner adds. */
+  pending = [];
+
+  #confirmed = new Map();
+  #top = new Overlay(this.#confirmed);
+  #sum = 0n;
+  #hashes = new Map();
+  #unhashed = new Set();
+
+  get(id) {
+    return this.#top.get(id);
+  }
+
+  /** The cells in their order, pending operations included. */
+  cells() {
+    return this.#top.values();
+  }
+
+  confirmedCells() {
+    return this.#confirmed.values();
+  }
+
+  /** Hash of the confirmed copy at `vector`, 32 hex digits. Only cells that changed since the last call are hashed. */
+  get stateHash() {
+    for (const id of this.#unhashed) {
+      const cell = this.#confirmed.get(id);
+      const hash = cell ? cellHash(cell) : 0n;
+      this.#sum = BigInt.asUintN(128, this.#sum - (this.#hashes.get(id) ?? 0n) + hash);
+      if (cell) this.#hashes.set(id, hash);
+      else this.#hashes.delete(id);
+    }
+    this.#unhashed.clear();
+    return hex32(this.#sum);
+  }
+
+  /** `[id, first 16 digits of its hash]` of every confirmed cell, in order: with it a `resume` can be answered by a `repair`. */
+  get cellHashes() {
+    void this.stateHash;
+    return Array.from(this.#confirmed.keys(), (id) => [id, hex32(this.#hashes.get(id)).slice(0, 16)]);
+  }
+
+  // -- what the client asks ------------------------------------------------------------------------------------------
+
+  /** Puts an operation on top. */
+  ask(operation) {
+    this.pending.push(operation);
+    return this.restack();
+  }
+
+  /** Takes an operation off, wherever it stands: it was refused, or its outcome arrived another way. */
+  drop(operationId) {
+    this.pending = this.pending.filter((operation) => operation.operationId !== operationId);
+    return this.restack();
+  }
+
+  /** Puts an operation behind all others. */
+  postpone(operation) {
+    this.pending = [...this.pending.filter((other) => other !== operation), operation];
+    return this.restack();
+  }
+
+  // -- what the server says ------------------------------------------------------------------------------------------
+
+  /** A full state replaces the confirmed copy; pending operations stay on top. */
+  show({ epoch, update_vector, cells }) {
+    const touched = [...this.#confirmed.keys(), ...cells.map(({ id }) => id)];
+    this.#confirmed.clear();
+    for (const cell of cells) this.#confirmed.set(cell.id, cell);
+    return this.#moveTo(epoch, update_vector, touched);
+  }
+
+  /** The difference to a full state. */
+  repair({ epoch, update_vector, cells, removed, order }) {
+    for (const id of removed) this.#confirmed.delete(id);
+    for (const cell of cells) this.#confirmed.set(cell.id, cell);
+    applyEffect(this.#confirmed, { cells: [], order });
+    return this.#moveTo(epoch, update_vector, [...removed, ...cells.map(({ id }) => id)]);
+  }
+
+  /** An operation of the log. One of our own comes back this way after a lost connection: that is its receipt. */
+  happened({ epoch, update_vector, operation_id, by, operation }, me) {
+    const place = this.#place(epoch, update_vector);
+    if (place === "gap") return null;
+    if (by.id === me) this.pending = this.pending.filter((own) => own.operationId !== operation_id);
+    if (place === "known") return this.restack();
+    return this.#moveTo(epoch, update_vector, applyEffect(this.#confirmed, operation));
+  }
+
+  /** The receipt of an own operation: it takes its place in the confirmed copy, in the effective form if one is given. */
+  accepted({ operation_id, epoch, update_vector, changed, cells }) {
+    const operation = this.pending.find((own) => own.operationId === operation_id);
+    const place = changed ? this.#place(epoch, update_vector) : "known";
+    if (place === "gap") return null;
+    if (place === "known") return this.drop(operation_id);
+    const touched = cells ? applyEffect(this.#confirmed, { cells }) : this.#settle(operation);
+    if (!touched) return null;
+    this.pending = this.pending.filter((own) => own !== operation);
+    return this.#moveTo(epoch, update_vector, touched);
+  }
+
+  #place(epoch, vector) {
+    if (epoch !== this.epoch || vector > this.vector + 1) return "gap";
+    return vector === this.vector + 1 ? "next" : "known";
+  }
+
+  /** Without an effective form what was asked is what happened. */
+  #settle(operation) {
+    const overlay = new Overlay(this.#confirmed);
+    return operation && overlay.lay(operation.cells) ? overlay.settle() : null;
+  }
+
+  #moveTo(epoch, vector, touched) {
+    this.epoch = epoch;
+    this.vector = vector;
+    for (const id of touched) this.#unhashed.add(id);
+    return this.restack(touched);
+  }
+
+  /** Lays the pending operations anew over the confirmed copy. */
+  restack(touched = []) {
+    const before = this.#top;
+    this.#top = new Overlay(this.#confirmed);
+    for (const { cells } of this.pending) this.#top.lay(cells);
+    return new Set([...touched, ...before.ids, ...this.#top.ids]);
+  }
+}

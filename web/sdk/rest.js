@@ -1,0 +1,163 @@
+/** The few REST calls that a page needs before it can open a diagram. */
+
+const TIMEOUT_MS = 10_000;
+const REFRESH_AHEAD_MS = 300_000;
+
+/** A refusal as the server words it: `status` of HTTP, `reason` = its `error`, `body` whole. */
+export class RestError extends Error {
+  constructor(status, body) {
+    super(body.message ?? `HTTP ${status}`);
+    this.status = status;
+    this.reason = body.error;
+    this.body = body;
+  }
+}
+
+export class Rest {
+  #tokens; // {access_token, refresh_token, expiresAt}
+  #keep;
+  #refreshing = null;
+
+  /** @param keep called with the tokens whenever they change, null: signed out */
+  constructor({ tokens = null, keep = () => {} } = {}) {
+    this.#tokens = tokens;
+    this.#keep = keep;
+  }
+
+  get isSignedIn() {
+    return this.#tokens !== null;
+  }
+
+  // -- who we are ----------------------------------------------------------------------------------------------------
+
+  async providers() {
+    return (await this.#fetch("/oauth2/providers")).providers;
+  }
+
+  /** Development only: any name will do. */
+  async signInAs(name) {
+    const query = new URLSearchParams({ idp: "test", login_hint: name });
+    this.#take(await this.#fetch(`/oauth2/authorize?${query}`));
+  }
+
+  /** The second half of the authorization code flow with PKCE. */
+  async signInWith({ code, verifier, redirectUri }) {
+    const body = { grant_type: "authorization_code", code, code_verifier: verifier, redirect_uri: redirectUri };
+    this.#take(await this.#fetch("/oauth2/token", { method: "POST", body }));
+  }
+
+  async signOut() {
+    await this.#call("POST", "/me/logout").catch(() => {});
+    this.forget();
+  }
+
+  forget() {
+    this.#take(null);
+  }
+
+  me() {
+    return this.#call("GET", "/me");
+  }
+
+  // -- what there is -------------------------------------------------------------------------------------------------
+
+  async threatModels() {
+    return (await this.#call("GET", "/threat_models?limit=100&sort=-modified_at")).threat_models;
+  }
+
+  threatModel(id) {
+    return this.#call("GET", `/threat_models/${id}`);
+  }
+
+  /** @param everyone role for everybody who can sign in, or none */
+  createThreatModel(name, { everyone } = {}) {
+    const authorization = everyone ? [{ subject: "everyone", subject_type: "group", role: everyone }] : [];
+    return this.#call("POST", "/threat_models", { name, authorization });
+  }
+
+  async diagrams(threatModelId) {
+    return (await this.#call("GET", `/threat_models/${threatModelId}/diagrams?limit=100`)).diagrams;
+  }
+
+  diagram(threatModelId, id) {
+    return this.#call("GET", `/threat_models/${threatModelId}/diagrams/${id}`);
+  }
+
+  createDiagram(threatModelId, name) {
+    return this.#call("POST", `/threat_models/${threatModelId}/diagrams`, { name, type: "DFD-1.0.0" });
+  }
+
+  // -- going live ----------------------------------------------------------------------------------------------------
+
+  /** The diagram's session: begun by us, or joined where there is one. Readers cannot begin one: 404. */
+  async collaborate(threatModelId, diagramId) {
+    const path = `/threat_models/${threatModelId}/diagrams/${diagramId}/collaborate`;
+    try {
+      return await this.#call("POST", path);
+    } catch (error) {
+      if (error.status !== 409 && error.status !== 403) throw error;
+      return this.#call("PUT", path);
+    }
+  }
+
+  async ticket(sessionId) {
+    return (await this.#call("GET", `/ws/ticket?session_id=${encodeURIComponent(sessionId)}`)).ticket;
+  }
+
+  // -- the calls themselves ------------------------------------------------------------------------------------------
+
+  async #call(method, path, body) {
+    if (this.#tokens && Date.now() > this.#tokens.expiresAt - REFRESH_AHEAD_MS) await this.refresh();
+    try {
+      return await this.#fetch(path, { method, body, token: this.#tokens?.access_token });
+    } catch (error) {
+      if (error.status !== 401 || !this.#tokens) throw error;
+      await this.refresh();
+      return this.#fetch(path, { method, body, token: this.#tokens?.access_token });
+    }
+  }
+
+  /** New tokens for old; one request however many ask. @throws {RestError} 401 where the login has ended */
+  refresh() {
+    this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = null));
+    return this.#refreshing;
+  }
+
+  async #refresh() {
+    try {
+      const body = { refresh_token: this.#tokens?.refresh_token };
+      this.#take(await this.#fetch("/oauth2/refresh", { method: "POST", body }));
+    } catch (error) {
+      if (!(error instanceof RestError) || error.status >= 500 || error.status === 429) throw error;
+      this.#take(null);
+      throw new RestError(401, { error: "login_ended", message: "your login has ended" });
+    }
+  }
+
+  #take(tokens) {
+    this.#tokens = tokens && {
+      access_token: tokens.access_token,
+      refresh_token: tokens.refresh_token,
+      expiresAt: Date.now() + tokens.expires_in * 1000,
+    };
+    this.#keep(this.#tokens);
+  }
+
+  async #fetch(path, { method = "GET", body, token } = {}) {
+    const response = await fetch(path, {
+      method,
+      credentials: "same-origin",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      headers: {
+        Accept: "application/json",
+        ...(body && { "Content-Type": "application/json" }),
+        ...(token && { Authorization: `Bearer ${token}` }),
+      },
+      body: body && JSON.stringify(body),
+    });
+    const answer = await response.text();
+    const json = /json/.test(response.headers.get("Content-Type") ?? "") ? JSON.parse(answer) : {};
+    if (!response.ok) throw new RestError(response.status, json);
+    return json;
+  }
+}

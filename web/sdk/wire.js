@@ -1,0 +1,174 @@
+/** One WebSocket after another: dials, listens for silence, and comes back where coming back is of use. */
+
+/** What to do after a close without `goodbye`; codes that are not listed mean: return. */
+const RETURN = { 1000: "no", 1002: "no", 1003: "no", 1007: "no", 4401: "reauthenticate", 4403: "no", 4404: "no" };
+const REASON = {
+  1009: "too_big", 1012: "restart", 1013: "unavailable", 4401: "token_expired", 4403: "access_revoked",
+  4404: "session_not_found", 4408: "slow", 4429: "too_many_connections",
+};
+
+/** Our own close codes. Never 1000 or none but for leaving: from the host's last socket those end the session for all. */
+const CUT = 4000;
+const SILENT = 4001;
+
+const BACKOFF_MS = { first: 500, longest: 30_000 };
+const STEADY_MS = 10_000; // a connection that lived this long was a good one
+const OPEN = 1;
+
+/**
+ * `closed` → `connecting` → `live` (said by `ready()`); a loss leads to `offline` and, by a timer, to `connecting`
+ * again, or to `refused` where returning is of no use. `open()` leads to `connecting` from everywhere but `live`.
+ */
+export class Wire {
+  state = "closed";
+  /** Of `offline` and `refused`: `{code?, reason, message, retryAt?}`. */
+  why = null;
+  /** A peer that sends nothing for so long is taken for gone. */
+  patienceMs = 30_000;
+
+  #callbacks;
+  #WebSocket;
+  #protocol;
+  #socket = null;
+  #attempt = null;
+  #attempts = 0;
+  #openedAt = 0;
+  #heardAt = 0;
+  #goodbye = null;
+  #wants = "connect";
+  #retrying;
+  #listening;
+  #online = () => this.open();
+
+  /**
+   * @param callbacks `address(wants)`: a promise of the URL to dial; an error with `status` 401, 403 or 404 is a clear
+   *   no, any other is bad weather. `heard(text)`, `sent(text)`: a frame. `lost()`: the socket is gone. `changed()`: the
+   *   state is another one.
+   */
+  constructor({ WebSocket, protocol, ...callbacks }) {
+    this.#WebSocket = WebSocket;
+    this.#protocol = protocol;
+    this.#callbacks = callbacks;
+  }
+
+  async open() {
+    if (this.state === "connecting" || this.state === "live") return;
+    this.#forgetRetry();
+    this.#openedAt = Date.now();
+    this.#become("connecting");
+    const attempt = (this.#attempt = Symbol("attempt"));
+    try {
+      const address = await this.#callbacks.address(this.#wants);
+      if (attempt === this.#attempt) this.#dial(address);
+    } catch (error) {
+      if (attempt === this.#attempt) this.#withoutAddress(error);
+    }
+  }
+
+  /** The other side and we agree again. */
+  ready() {
+    this.#wants = "connect";
+    this.#become("live");
+  }
+
+  /** False: there is no connection (a loss may not have been told yet). */
+  send(text) {
+    if (this.#socket?.readyState !== OPEN) return false;
+    this.#callbacks.sent(text);
+    this.#socket.send(text);
+    return true;
+  }
+
+  /** The other side explains the close that follows. */
+  goodbye(message) {
+    this.#goodbye = message;
+  }
+
+  /** Leaves for good. */
+  close() {
+    this.#hangUp(1000);
+    this.#forgetRetry();
+    this.#become("closed");
+  }
+
+  /** Loses the connection on purpose, as bad weather would; it comes back by itself. */
+  cut() {
+    if (this.#socket) this.#giveUp(CUT, { reason: "cut", message: "connection cut" });
+  }
+
+  #dial(address) {
+    const socket = new this.#WebSocket(address, [this.#protocol]);
+    this.#socket = socket;
+    this.#goodbye = null;
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.#socket) return;
+      this.#heardAt = Date.now();
+      this.#callbacks.heard(data);
+    };
+    socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
+    this.#heardAt = Date.now();
+    this.#listen();
+  }
+
+  #withoutAddress({ status, reason, message }) {
+    const final = [401, 403, 404].includes(status);
+    const why = { reason: reason ?? (final ? "no_ticket" : "unreachable"), message };
+    if (final) this.#become("refused", why);
+    else this.#retry(why);
+  }
+
+  /** A browser does not tell that the other side is gone; frames that stay out do. */
+  #listen() {
+    const left = this.#heardAt + this.patienceMs - Date.now();
+    if (left > 0) this.#listening = setTimeout(() => this.#listen(), left);
+    else this.#giveUp(SILENT, { reason: "silent", message: "the server has fallen silent" });
+  }
+
+  #giveUp(code, why) {
+    this.#hangUp(code);
+    this.#retry(why);
+  }
+
+  #hangUp(code) {
+    const socket = this.#socket;
+    this.#detach();
+    socket?.close(code);
+  }
+
+  #detach() {
+    this.#socket = this.#attempt = null;
+    clearTimeout(this.#listening);
+    this.#callbacks.lost();
+  }
+
+  #closed(code, text) {
+    const goodbye = this.#goodbye;
+    const policy = goodbye?.return ?? RETURN[code] ?? "yes";
+    const why = { code, reason: goodbye?.reason ?? REASON[code] ?? "lost", message: goodbye?.message ?? text };
+    this.#detach();
+    if (policy === "reauthenticate") this.#wants = policy;
+    if (policy === "no") this.#become("refused", why);
+    else this.#retry(why, goodbye?.retry_after_ms);
+  }
+
+  /** Exponential backoff with full jitter, after what the server asks for. */
+  #retry(why, retryAfterMs = 0) {
+    if (Date.now() - this.#openedAt > STEADY_MS) this.#attempts = 0;
+    const ceiling = Math.min(BACKOFF_MS.longest, BACKOFF_MS.first * 2 ** this.#attempts++);
+    const delay = retryAfterMs + Math.random() * ceiling;
+    this.#become("offline", { ...why, retryAt: Date.now() + delay });
+    this.#retrying = setTimeout(() => this.open(), delay);
+    globalThis.addEventListener?.("online", this.#online);
+  }
+
+  #forgetRetry() {
+    clearTimeout(this.#retrying);
+    globalThis.removeEventListener?.("online", this.#online);
+  }
+
+  #become(state, why = null) {
+    this.state = state;
+    this.why = why;
+    this.#callbacks.changed();
+  }
+}

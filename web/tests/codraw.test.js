@@ -1,0 +1,386 @@
+/** A live diagram against a small server: what is sent, what is kept, and how it comes back. */
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import { connect } from "../sdk/codraw.js";
+import { FakeServer, stateHash } from "./support/server.js";
+
+const box = (id, more) => ({ id, shape: "process", x: 0, y: 0, width: 100, height: 60, ...more });
+const update = (id, data) => [{ id, operation: "update", data }];
+const add = (id, more) => {
+  const { id: _, ...data } = box(id, more);
+  return [{ id, operation: "add", data }];
+};
+
+let server;
+beforeEach(() => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  mock.method(Math, "random", () => 1);
+  server = new FakeServer([box("a"), box("b")]);
+});
+afterEach(() => mock.reset());
+
+/** Lets promises and microtasks run; the clock is ours. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+async function enter(user = "alice", options = {}) {
+  const diagram = connect({ url: "ws://x/ws", ticket: async () => "t", WebSocket: server.socketsOf(user), ...options });
+  await settled();
+  return diagram;
+}
+
+async function later(ms) {
+  mock.timers.tick(ms);
+  await settled();
+}
+
+const sent = (type) => server.received.map(([, message]) => message).filter(({ message_type }) => message_type === type);
+const heard = (diagram, type) => {
+  const details = [];
+  diagram.on(type, (detail) => details.push(detail));
+  return details;
+};
+
+test("a diagram is live once it has its state", async () => {
+  const diagram = await enter();
+  assert.equal(diagram.status.state, "live");
+  assert.deepEqual([...diagram.replica.cells()], server.cells);
+  assert.equal(server.newest.url.searchParams.get("ticket"), "t");
+  assert.deepEqual(server.newest.protocols, ["codraw.v1.json"]);
+});
+
+test("an edit is seen before it is saved, and saved when its receipt came", async () => {
+  const diagram = await enter();
+  server.newest.isDirect = false;
+  const { saved } = diagram.edit(update("a", { x: 5 }));
+  assert.equal(diagram.replica.get("a").x, 5);
+  assert.deepEqual(diagram.status, { state: "live", pending: 1 });
+  server.newest.deliverOut();
+  server.newest.deliverIn();
+  assert.deepEqual(await saved, { accepted: true, changed: true, vector: 1, skipped: [] });
+  assert.deepEqual(diagram.status, { state: "live", pending: 0 });
+});
+
+test("what comes from the server is never sent back", async () => {
+  const alice = await enter("alice");
+  const bob = await enter("bob");
+  bob.on("change", ({ event }) => event && event.by && assert.notEqual(event.by.id, "test:bob"));
+  alice.edit(update("a", { x: 5 }));
+  assert.equal(bob.replica.get("a").x, 5);
+  assert.equal(sent("operation").length, 1);
+});
+
+test("a rejected edit disappears and says why", async () => {
+  const diagram = await enter();
+  const rejections = heard(diagram, "rejected");
+  const { saved, id } = diagram.edit(update("gone", { x: 5 }));
+  assert.deepEqual(await saved, { accepted: false, reason: "conflict_detected", message: "conflict_detected" });
+  assert.equal(rejections[0].operation_id, id);
+  assert.equal(diagram.status.pending, 0);
+});
+
+test("VEC8 pending operations are sent again after a loss, same ids, same order", async () => {
+  const diagram = await enter();
+  server.newest.isDirect = false;
+  const ids = [5, 6].map((x) => diagram.edit(update("a", { x })).id);
+  server.newest.break();
+  ids.push(diagram.edit(update("b", { x: 7 })).id);
+  await later(500);
+  assert.deepEqual(sent("operation").map(({ operation_id }) => operation_id), ids);
+  assert.deepEqual(diagram.status, { state: "live", pending: 0 });
+  assert.equal(diagram.replica.stateHash, stateHash(server.cells));
+});
+
+test("VEC8 an operation whose receipt was lost happens once", async () => {
+  const diagram = await enter();
+  server.newest.isDirect = false;
+  const { saved } = diagram.edit(update("a", { x: 5 }));
+  server.newest.deliverOut();
+  server.newest.break();
+  await later(500);
+  assert.equal(server.vector, 1);
+  assert.equal((await saved).accepted, true);
+  assert.equal(diagram.status.pending, 0);
+});
+
+test("WS17 a returning client asks for what it missed and gets no full state", async () => {
+  const alice = await enter("alice");
+  const bob = await enter("bob");
+  server.newest.break();
+  alice.edit(update("a", { x: 5 }));
+  const resets = heard(bob, "change");
+  await later(500);
+  assert.equal(server.newest.url.searchParams.get("resume"), "e1:0");
+  assert.deepEqual(resets.map(({ reset }) => reset), [false]);
+  assert.equal(bob.replica.stateHash, stateHash(server.cells));
+});
+
+test("pending operations wait until the missing events are there", async () => {
+  const alice = await enter("alice");
+  const bob = await enter("bob");
+  server.newest.break();
+  alice.edit(update("a", { x: 5 }));
+  bob.edit(update("a", { y: 6 }));
+  server.received.length = 0;
+  const frames = heard(bob, "frame");
+  await later(500);
+  const types = frames.map(({ direction, text }) => `${direction} ${JSON.parse(text).message_type}`);
+  assert.deepEqual(types, ["in welcome", "in resumed", "in event", "out operation", "in operation_accepted"]);
+});
+
+test("WS15 a gap asks for a resume, and the wire stays", async () => {
+  const diagram = await enter();
+  const hole = { vector: 1, user: "bob", operation_id: "1", kind: "edit", effect: update("a", { x: 5 }) };
+  const next = { vector: 2, user: "bob", operation_id: "2", kind: "edit", effect: update("a", { y: 6 }) };
+  server.log.push(hole, next);
+  server.cells[0] = box("a", { x: 5, y: 6 });
+  server.newest.isDirect = false;
+  for (let frame = 0; frame < 2; frame++) server.newest.tell(server.event(next));
+  while (server.newest.inbox.length + server.newest.outbox.length > 0) server.newest.deliverIn(), server.newest.deliverIn(), server.newest.deliverOut();
+  assert.deepEqual(sent("resume").map(({ epoch, update_vector }) => [epoch, update_vector]), [["e1", 0]]);
+  assert.equal(diagram.replica.vector, 2);
+  assert.equal(diagram.replica.stateHash, stateHash(server.cells));
+});
+
+test("VEC15 a heartbeat with another hash at the same vector leads to a repair", async () => {
+  const diagram = await enter();
+  const mismatches = heard(diagram, "mismatch");
+  for (const cells of [server.cells, server.initialCells]) cells[1].x = 99; // the copy is wrong: no operation did this
+  server.beat(server.newest);
+  assert.equal(mismatches.length, 1);
+  assert.equal(sent("resume")[0].cell_hashes.length, 2);
+  assert.equal(diagram.replica.get("b").x, 99);
+  assert.equal(diagram.replica.stateHash, stateHash(server.cells));
+});
+
+test("VEC15 a vector still lacking a second after the heartbeat leads to a resume", async () => {
+  const diagram = await enter();
+  server.log.push({ vector: 1, user: "bob", operation_id: "1", kind: "edit", effect: update("a", { x: 5 }) });
+  server.cells[0] = box("a", { x: 5 });
+  server.beat(server.newest);
+  assert.equal(sent("resume").length, 0);
+  await later(1000);
+  assert.equal(sent("resume").length, 1);
+  assert.equal(diagram.replica.vector, 1);
+});
+
+test("VEC15 a hash that no state can satisfy does not ask for ever", async () => {
+  const diagram = await enter();
+  const state_hash = "f".repeat(32);
+  server.resume = (socket) => socket.tell({ message_type: "state", epoch: "e1", update_vector: 0, state_hash, cells: [], resend: true });
+  for (let beat = 0; beat < 3; beat++) server.newest.tell({ message_type: "heartbeat", epoch: "e1", update_vector: 0, state_hash });
+  assert.equal(sent("resume").length, 2);
+  assert.equal(diagram.status.state, "live");
+});
+
+test("VEC6 a heartbeat of another epoch asks for its state", async () => {
+  const diagram = await enter();
+  diagram.edit(update("a", { x: 5 }));
+  Object.assign(server, { epoch: "e2", cells: [box("c")], log: [] });
+  server.beat(server.newest);
+  assert.deepEqual([diagram.replica.epoch, ...diagram.replica.cells()], ["e2", box("c")]);
+});
+
+test("what a left wire still brings is not heard", async () => {
+  const diagram = await enter();
+  const left = server.newest;
+  diagram.cut();
+  left.onmessage({ data: JSON.stringify({ message_type: "state", epoch: "e1", update_vector: 0, cells: [] }) });
+  assert.equal([...diagram.replica.cells()].length, 2);
+});
+
+test("an operation that the server could not judge is sent again with its id", async () => {
+  const diagram = await enter();
+  server.refuses = () => ({ reason: "unavailable", retry: true, retry_after_ms: 300 });
+  const { id } = diagram.edit(update("a", { x: 5 }));
+  server.refuses = () => undefined;
+  assert.equal(diagram.status.pending, 1);
+  await later(300);
+  assert.deepEqual(sent("operation").map(({ operation_id }) => operation_id), [id, id]);
+  assert.equal(diagram.status.pending, 0);
+});
+
+test("a full state leaves pending operations to be sent again", async () => {
+  const diagram = await enter();
+  server.newest.isDirect = false;
+  diagram.edit(update("a", { x: 5 }));
+  server.newest.break();
+  server.epoch = "e2";
+  await later(500);
+  assert.equal(server.cells[0].x, 5);
+  assert.equal(diagram.status.pending, 0);
+});
+
+test("a state that says not to resend hands the pending operations back", async () => {
+  const diagram = await enter();
+  const held = heard(diagram, "held");
+  server.newest.isDirect = false;
+  const { saved } = diagram.edit(update("a", { x: 5 }));
+  server.newest.break();
+  Object.assign(server, { epoch: "e2", resend: false });
+  await later(500);
+  assert.equal((await saved).reason, "too_old");
+  assert.deepEqual(held[0].operations, [{ kind: "edit", cells: update("a", { x: 5 }) }]);
+  assert.equal(diagram.replica.get("a").x, 0);
+  assert.equal(sent("operation").length, 0);
+});
+
+test("undo is the server's to work out, and its receipt is shown", async () => {
+  const diagram = await enter();
+  diagram.edit(add("c"));
+  const { saved } = diagram.undo();
+  assert.equal((await saved).accepted, true);
+  assert.equal(diagram.replica.get("c"), undefined);
+  assert.equal(diagram.replica.stateHash, stateHash(server.cells));
+});
+
+test("a drag goes out in one group, and grows one operation while offline", async () => {
+  const diagram = await enter();
+  server.newest.break();
+  for (const x of [1, 2, 3]) diagram.edit(update("a", { x }), { groupId: "g" });
+  assert.equal(diagram.status.pending, 1);
+  assert.equal(diagram.replica.get("a").x, 3);
+  await later(500);
+  assert.deepEqual(sent("operation").map(({ operation, group_id }) => [operation.cells, group_id]), [[update("a", { x: 3 }), "g"]]);
+});
+
+test("an operation that was sent once never changes its payload", async () => {
+  const diagram = await enter();
+  server.newest.isDirect = false;
+  diagram.edit(update("a", { x: 1 }), { groupId: "g" });
+  server.newest.break();
+  diagram.edit(update("a", { x: 2 }), { groupId: "g" });
+  assert.equal(diagram.status.pending, 2);
+});
+
+test("an edit that fits no frame is refused before it is shown", async () => {
+  server.welcomeWith = { limits: { max_frame_bytes: 400, awareness_hz: 20 } };
+  const diagram = await enter();
+  assert.throws(() => diagram.edit(update("a", { label: "x".repeat(400) })), RangeError);
+  assert.equal(diagram.replica.get("a").label, undefined);
+});
+
+for (const [code, expected] of [[1000, "refused"], [1003, "refused"], [4403, "refused"], [4404, "refused"], [1001, "offline"], [1005, "offline"], [1006, "offline"], [1009, "offline"], [1012, "offline"], [1013, "offline"], [4401, "offline"], [4408, "offline"], [4429, "offline"]]) {
+  test(`close ${code} leads to ${expected}`, async () => {
+    const diagram = await enter();
+    server.newest.break(code);
+    assert.equal(diagram.status.state, expected);
+    assert.equal(diagram.status.code, code);
+  });
+}
+
+test("goodbye decides over the close code, and its delay is obeyed", async () => {
+  const diagram = await enter();
+  server.newest.tell({ message_type: "goodbye", code: 1012, reason: "restart", message: "m", return: "yes", retry_after_ms: 1800 });
+  const first = server.newest;
+  first.break(1012);
+  assert.deepEqual([diagram.status.reason, diagram.status.retryAt], ["restart", Date.now() + 2300]);
+  await later(1799);
+  assert.equal(server.newest, first);
+  await later(501);
+  assert.equal(diagram.status.state, "live");
+});
+
+test("an expired token asks for a ticket of a new login", async () => {
+  const wants = [];
+  await enter("alice", { ticket: async ({ wants: want }) => (wants.push(want), "t") });
+  server.newest.break(4401);
+  await later(500);
+  assert.deepEqual(wants, ["connect", "reauthenticate"]);
+});
+
+test("before the token expires a fresh ticket is shown in band", async () => {
+  await enter();
+  server.newest.tell({ message_type: "token_expiring", expires_at: "2026-01-01T00:00:00Z" });
+  await settled();
+  assert.equal(sent("refresh_token")[0].ticket, "t");
+});
+
+test("delays grow with full jitter up to half a minute", async () => {
+  const delays = [];
+  const diagram = connect({ url: "ws://x/ws", ticket: async () => Promise.reject(new Error("down")), WebSocket: null });
+  for (let attempt = 0; attempt < 9; attempt++) {
+    await settled();
+    delays.push(diagram.status.retryAt - Date.now());
+    mock.timers.tick(delays.at(-1));
+  }
+  assert.deepEqual(delays, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
+});
+
+test("a ticket that is clearly refused ends the attempts", async () => {
+  const denied = Object.assign(new Error("no such session"), { status: 404 });
+  const diagram = await enter("alice", { ticket: async () => Promise.reject(denied) });
+  assert.deepEqual(diagram.status, { state: "refused", pending: 0, reason: "no_ticket", message: "no such session" });
+});
+
+test("what was pending at a refusal is sent when the diagram is opened again", async () => {
+  const diagram = await enter();
+  server.newest.isDirect = false;
+  diagram.edit(update("a", { x: 5 }));
+  server.newest.break(1000);
+  assert.deepEqual([diagram.status.state, diagram.status.pending], ["refused", 1]);
+  diagram.open();
+  await settled();
+  assert.deepEqual(diagram.status, { state: "live", pending: 0 });
+  assert.equal(server.cells[0].x, 5);
+});
+
+test("a server that falls silent is left and met again", async () => {
+  const diagram = await enter();
+  const first = server.newest;
+  await later(29_999);
+  assert.equal(diagram.status.state, "live");
+  await later(1);
+  assert.equal(diagram.status.reason, "silent");
+  assert.ok(first.closedWith >= 4000, "a close without code would end the session of a host");
+  await later(500);
+  assert.equal(diagram.status.state, "live");
+});
+
+test("leaving says 1000, cutting does not", async () => {
+  const leaving = await enter();
+  leaving.close();
+  assert.equal(server.newest.closedWith, 1000);
+  const cutting = await enter();
+  cutting.cut();
+  assert.notEqual(server.newest.closedWith, 1000);
+  assert.deepEqual([leaving.status.state, cutting.status.state], ["closed", "offline"]);
+});
+
+test("awareness is sent 20 times a second, the newest value last", async () => {
+  const diagram = await enter();
+  for (const x of [1, 2, 3]) diagram.aware({ cursor: { x, y: 0 } });
+  diagram.aware({ selection: ["a"] });
+  await later(50);
+  await later(50);
+  assert.deepEqual(sent("awareness").map(({ message_type: _, ...rest }) => rest), [{ cursor: { x: 1, y: 0 } }, { cursor: { x: 3, y: 0 }, selection: ["a"] }]);
+});
+
+test("the others' awareness goes with their connection", async () => {
+  const alice = await enter("alice");
+  const bob = await enter("bob");
+  bob.aware({ cursor: { x: 1, y: 2 } });
+  const [[id, peer]] = alice.peers;
+  assert.deepEqual(peer, { cursor: { x: 1, y: 2 } });
+  assert.equal(id, bob.you.connection_id);
+  const [aliceSocket] = server.sockets;
+  aliceSocket.tell({ message_type: "participants", participants: [], host: null, host_state: "here", presenter: null, presenter_term: 1, joined: [], left: [] });
+  assert.equal(alice.peers.size, 0);
+});
+
+test("awareness is shown again after a loss", async () => {
+  const diagram = await enter();
+  diagram.aware({ cursor: { x: 1, y: 2 } });
+  server.newest.break();
+  server.received.length = 0;
+  await later(500);
+  assert.deepEqual(sent("awareness")[0].cursor, { x: 1, y: 2 });
+});
+
+test("an unknown message type is ignored", async () => {
+  const diagram = await enter();
+  server.newest.tell({ message_type: "constructor" });
+  server.newest.tell({ message_type: "something_new" });
+  assert.equal(diagram.status.state, "live");
+});
