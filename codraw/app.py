@@ -18,11 +18,12 @@ log = logging.getLogger(__name__)
 
 
 class App:
-    """`house` is there between start and stop."""
+    """`house` is there between start and stop; `refusal` says why it could not start."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.house: House | None = None
+        self.refusal: str | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -40,7 +41,8 @@ class App:
         try:
             self.house = House(self.settings, await open_store(self.settings))
         except StoreRefused as refused:
-            await send({"type": "lifespan.startup.failed", "message": str(refused)})
+            self.refusal = str(refused)
+            await send({"type": "lifespan.startup.failed", "message": ""})
             return
         self.house.start()
         await send({"type": "lifespan.startup.complete"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -11,8 +12,17 @@ from rich.table import Table
 from codraw import __version__
 from codraw import check as checks
 from codraw import serve as server
+from codraw.assets import PACKAGE
+from codraw.house import open_store
 from codraw.secret import with_secret
 from codraw.settings import Settings, SettingsRefused, load, sources, variable
+from codraw.sign_in import SignInFailed, access_token
+from codraw.verify import Finding
+from codraw.verify import verify as verified
+from collab.ports import StoreUnavailable
+from protocol.values import DiagramId
+from storage.database import StoreRefused
+from storage.diagrams import SqlDiagrams
 
 cli = typer.Typer(
     name="codraw",
@@ -57,7 +67,8 @@ def serve(
     _report(checks.warnings(), "warning")
     if found := checks.refusals(settings):
         _fail(found)
-    server.run(with_secret(settings), typer.echo)
+    if refusal := server.run(with_secret(settings), typer.echo):
+        _fail([refusal])
 
 
 @cli.command()
@@ -68,6 +79,57 @@ def check(dev: Dev = False) -> None:
     if found := checks.refusals(settings):
         _fail(found)
     typer.echo("settings  ok")
+    try:
+        asyncio.run(_opened(settings))
+    except StoreRefused as refused:
+        _fail([str(refused)])
+    typer.echo(f"store     ok  {settings.store_url}")
+    typer.echo(f"packages  ok  {PACKAGE.parent}")
+
+
+async def _opened(settings: Settings) -> None:
+    await (await open_store(settings)).close()
+
+
+@cli.command()
+def token(
+    user: Annotated[str, typer.Option(help="Name of the test user, or an e-mail address.")],
+    url: Annotated[str, typer.Option(help="The running server.")] = "http://127.0.0.1:8080",
+) -> None:
+    """Print an access token of a test user of a running server; in development only."""
+    try:
+        typer.echo(access_token(url, user))
+    except SignInFailed as failed:
+        _fail([str(failed)])
+
+
+@cli.command()
+def verify(
+    diagram: Annotated[str | None, typer.Argument(help="One diagram; all by default.")] = None, store: Store = None
+) -> None:
+    """Replay the log and compare it with its hashes, snapshots and heads."""
+    settings = _load({"store_url": store})
+    if settings.sqlite_path is not None and not settings.sqlite_path.is_file():
+        _fail([f"There is no store {settings.store_url}."])
+    try:
+        found, looked = asyncio.run(_verified(settings, diagram))
+    except (StoreRefused, StoreUnavailable) as refused:
+        _fail([str(refused)])
+    for finding in found:
+        typer.echo(str(finding))
+    typer.echo(f"{looked} diagrams, {len(found)} findings")
+    if found:
+        raise typer.Exit(1)
+
+
+async def _verified(settings: Settings, diagram: str | None) -> tuple[list[Finding], int]:
+    database = await open_store(settings)
+    try:
+        diagrams = SqlDiagrams(database)
+        ids = await diagrams.diagrams() if diagram is None else (DiagramId(diagram),)
+        return [finding for id in ids for finding in await verified(diagrams, id)], len(ids)
+    finally:
+        await database.close()
 
 
 @cli.command()

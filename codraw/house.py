@@ -1,11 +1,11 @@
-"""Everything that lives while the server runs, joined together: stores, rooms, both edges, and what happens by itself."""
+"""Everything that lives while the server runs, joined: stores, rooms, both edges, and what happens by itself."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 from starlette.types import ASGIApp
@@ -22,6 +22,7 @@ from collab.core.state import RoomSettings
 from collab.endpoint import Endpoint
 from collab.handshake import Handshake, Rules
 from collab.keeper import Intervals, Keeper
+from collab.ports import StoreUnavailable
 from collab.room_task import RoomPorts
 from collab.rooms import Rooms
 from collab.tasks import Tasks
@@ -41,7 +42,7 @@ from storage.presence_memory import MemoryPresence
 from storage.rights import SqlAuthorizer
 from storage.session_rules import Ages
 from storage.sessions import SqlSessions
-from storage.sqlite import SqliteDatabase
+from storage.sqlite import SqliteDatabase, sqlite_path
 
 DURABILITY = "disk"
 DOCUMENTS = ("openapi.yml", "asyncapi.yml")
@@ -49,7 +50,7 @@ DOCUMENTS = ("openapi.yml", "asyncapi.yml")
 
 async def open_store(settings: Settings) -> Database:
     """Brought to this version's schema. Raises StoreRefused."""
-    database = SqliteDatabase(settings.sqlite_path or Path("codraw.db"))
+    database = SqliteDatabase(sqlite_path(settings.store_url))
     try:
         await migrate(database)
     except BaseException:
@@ -71,8 +72,9 @@ class House:
         self._accounts = SqlAccounts(database)
         self._sessions = SqlSessions(database, ages=ages(settings))
         self._authorizer = SqlAuthorizer(database)
+        self._store = SqlDiagrams(database)
         ports = RoomPorts(
-            store=SqlDiagrams(database),
+            store=self._store,
             sessions=self._sessions,
             authorizer=self._authorizer,
             presence=MemoryPresence(),
@@ -91,10 +93,13 @@ class House:
         self._tasks.start("guard", self._guard.run())
         self._tasks.start("keeper", self._keeper.run())
 
-    async def close(self) -> None:
-        """Nobody is let in any more; what was read gets its outcome; then the store."""
+    def drain(self) -> asyncio.Task[None]:
+        """Nobody is let in any more; what was read gets its outcome, and whoever is here is sent away to return."""
         self._draining = self.socket.draining = True
-        await self._rooms.close()
+        return self._tasks.start("drain", self._rooms.close())
+
+    async def close(self) -> None:
+        await self.drain()
         await self._tasks.close()
         await self._database.close()
 
@@ -106,9 +111,7 @@ class House:
             require_origin=settings.require_origin,
             query_token=settings.query_token,
         )
-        handshake = Handshake(
-            rules, self._tokens.verify, self._sessions, self._authorizer, self._accounts, self._clock
-        )
+        handshake = Handshake(rules, self._tokens.verify, self._sessions, self._authorizer, self._accounts, self._clock)
         return Endpoint(handshake, self._rooms, self._guard, self._tasks, self._clock, settings.limits())
 
     def _rest(self) -> RestDependencies:
@@ -146,9 +149,15 @@ class House:
             documents={name: path for name in DOCUMENTS if (path := asset(name))},
             now=lambda: datetime.now(UTC),
             readiness=self._ready,
+            web=asset("web"),
         )
 
     async def _ready(self) -> Readiness:
+        """The schema is this version's, or the house would not stand; news needs no bus with one worker."""
+        try:
+            await self._store.heads(())
+        except StoreUnavailable:
+            return Readiness(store="down", bus="ok", schema="ok", draining=self._draining)
         return Readiness(store="ok", bus="ok", schema="ok", draining=self._draining)
 
 

@@ -63,7 +63,6 @@ class Settings(BaseSettings):
     session_first_socket_seconds: Count = Field(60, description="a new session without a socket ends after this")
     session_empty_seconds: Count = Field(30, description="a session without sockets ends after this")
     session_idle_seconds: Count = Field(900, description="a session without inbound messages ends after this")
-    undo_scope: Literal["user", "session"] = Field("user", description="one undo stack per user, or one for all")
 
     operations_per_second: int = Field(100, ge=0, description="per socket, then it is read more slowly; 0 = no limit")
     max_frame_bytes: Count = Field(262_144, description="largest inbound frame")

@@ -52,14 +52,14 @@ async def _verified(store: Verifiable, id: DiagramId) -> list[Finding]:
 
 
 def _replayed(stored: StoredDiagram, snapshots: dict[int, SnapshotData]) -> Iterator[Finding]:
-    """Of a run of rows that contradict their hashes the first: what follows it may be right in itself."""
+    """Of what follows from one piece of damage only the first is told; a sound snapshot ends the run."""
     id, first = stored.diagram, stored.snapshot
-    try:
-        diagram = Diagram.restore(id, first.epoch, first.vector, first.cells, first.touched)
-    except Exception as error:
-        yield Finding(id, first.vector, f"the snapshot cannot be restored ({error!r})")
+    restored = _restored(id, first)
+    if isinstance(restored, Finding):
+        yield restored
         return
-    yield from _against(diagram, snapshots)
+    diagram = restored
+    yield from _against(diagram, first)
     wrong = False
     for operation in stored.tail:
         if operation.vector != diagram.vector + 1:
@@ -75,19 +75,27 @@ def _replayed(stored: StoredDiagram, snapshots: dict[int, SnapshotData]) -> Iter
         elif not wrong:
             wrong = True
             yield Finding(id, operation.vector, "the cells do not have the state hash of the log")
-        yield from _against(diagram, snapshots)
+        if (snapshot := snapshots.get(diagram.vector)) is None:
+            continue
+        if wrong and isinstance(restored := _restored(id, snapshot), Diagram):
+            diagram, wrong = restored, False
+        yield from _against(diagram, snapshot)
     head = stored.head
     if diagram.vector != head.vector:
         yield Finding(id, diagram.vector, f"snapshot and log end here, the head is at {head.vector}")
-    elif diagram.state_hash != head.state_hash:
+    elif diagram.state_hash != head.state_hash and not wrong:
         yield Finding(id, head.vector, "the cells do not have the state hash of the head")
 
 
-def _against(diagram: Diagram, snapshots: dict[int, SnapshotData]) -> Iterator[Finding]:
-    snapshot = snapshots.get(diagram.vector)
-    if snapshot is None:
-        return
+def _restored(id: DiagramId, snapshot: SnapshotData) -> Diagram | Finding:
+    try:
+        return Diagram.restore(id, snapshot.epoch, snapshot.vector, snapshot.cells, snapshot.touched)
+    except Exception as error:
+        return Finding(id, snapshot.vector, f"the snapshot cannot be restored ({error!r})")
+
+
+def _against(diagram: Diagram, snapshot: SnapshotData) -> Iterator[Finding]:
     if diagram.state_hash != snapshot.state_hash:
         yield Finding(diagram.id, snapshot.vector, "the cells do not have the state hash of the snapshot")
-    if tuple(diagram.cells_in_order()) != tuple(snapshot.cells):
+    elif tuple(diagram.cells_in_order()) != tuple(snapshot.cells):
         yield Finding(diagram.id, snapshot.vector, "the snapshot has other cells, or in another order, than the log")

@@ -7,17 +7,21 @@ import logging
 
 import msgspec
 
-from collab.ports import SessionStore, Stale, StoreUnavailable
+from collab.core.meeting import SessionChange, SetHost
+from collab.ports import End, Session, SessionStore, Stale, StoreUnavailable
 from collab.room_task import RoomPorts
 from collab.rooms import Rooms
+from protocol.refusals import Ending
 
 log = logging.getLogger(__name__)
 
 
 class Intervals(msgspec.Struct, frozen=True):
-    """Seconds. `quiet_s`: so long after a start or a failed store call no session ends by age (SES12)."""
+    """Seconds. `quiet_s`: so long after a start, a pause or a failed store call no session ends by age (SES12)."""
 
     look_s: float = 1.0
+    pause_s: float = 5.0
+    """So long between two looks is a pause."""
     stamp_s: float = 10.0
     prune_s: float = 3_600.0
     quiet_s: float = 60.0
@@ -30,17 +34,25 @@ class Keeper:
         self._rooms, self._ports, self._intervals = rooms, ports, intervals
         now_s = ports.clock.now().monotonic_s
         self._quiet_until_s = now_s + intervals.quiet_s
+        self._looked_at_s = now_s
         self._stamp_at_s = now_s
         self._prune_at_s = now_s + intervals.prune_s
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(self._intervals.look_s)
-            await self.look()
+            try:
+                await self.look()
+            except Exception:
+                # Our bug; what the next rounds are for is more than what this one failed at.
+                log.exception("the keeper failed")
 
     async def look(self) -> None:
         """One round, by the clock that was given."""
         now_s = self._ports.clock.now().monotonic_s
+        if now_s - self._looked_at_s >= self._intervals.pause_s:
+            self._quiet_until_s = now_s + self._intervals.quiet_s
+        self._looked_at_s = now_s
         try:
             if now_s >= self._stamp_at_s:
                 self._stamp_at_s = now_s + self._intervals.stamp_s
@@ -55,13 +67,23 @@ class Keeper:
             self._quiet_until_s = now_s + self._intervals.quiet_s
 
     async def _stamp(self) -> None:
-        alive = [stamp for room in self._rooms.open_rooms() if (stamp := room.alive()) is not None]
+        rooms = self._rooms.open_rooms()
+        alive = [stamp for room in rooms if (stamp := room.alive()) is not None]
         if alive:
             await self._ports.sessions.touch(alive)
+        for room in rooms:
+            await room.refresh_presence()
 
     async def _end_overdue(self, sessions: SessionStore) -> None:
         for session, end in await sessions.overdue():
-            changed = await sessions.change(session.id, session.version, end)
-            if not isinstance(changed, Stale):
+            changed = await sessions.change(session.id, session.version, self._instead(session, end))
+            if isinstance(changed, Stale):
+                continue
+            if changed.ended is not None:
                 log.info("session %s of %s is over: %s", session.id, session.diagram_id, changed.ended)
-                await self._rooms.session_changed(session.diagram_id)
+            await self._rooms.session_changed(session.diagram_id)
+
+    def _instead(self, session: Session, end: SessionChange) -> SessionChange:
+        """SES9: where another may become host, a lost host does not end the session."""
+        successor = self._rooms.successor(session) if end == End(Ending.HOST_LOST) else None
+        return end if successor is None else SetHost(successor)

@@ -51,6 +51,7 @@ from collab.core.events import (
     Submitted,
     Ticket,
     Unavailable,
+    Unresolved,
     Woke,
 )
 from collab.core.room import Room
@@ -73,7 +74,7 @@ from collab.tasks import Tasks
 from protocol.intents import Edit, Redo, Replace, Undo
 from protocol.notices import Accepted, Ended, Participant, Rejected, ServerFacts
 from protocol.refusals import Ending
-from protocol.values import Caller, DiagramId, RoleAt, SessionId, UserId
+from protocol.values import Caller, DiagramId, RoleAt, SessionId, User, UserId
 
 INBOX = 256
 PRESENCE_TTL_S = 35.0
@@ -97,9 +98,10 @@ class RoomPorts(msgspec.Struct, frozen=True):
 
 
 class Inbox:
-    """Outcomes first, then events in order of arrival; `put` waits while too many events wait."""
+    """Outcomes first, then events in order of arrival; `put` waits while too many events wait, until the end."""
 
     def __init__(self) -> None:
+        self._over = False
         self._outcomes: deque[Event] = deque()
         self._events: deque[Event] = deque()
         self._filled: asyncio.Future[None] | None = None
@@ -114,7 +116,7 @@ class Inbox:
         self._wake()
 
     async def put(self, event: Event) -> None:
-        while len(self._events) >= INBOX:
+        while len(self._events) >= INBOX and not self._over:
             space = asyncio.get_running_loop().create_future()
             self._space.append(space)
             await space
@@ -129,6 +131,12 @@ class Inbox:
                 return self._events.popleft()
             self._filled = asyncio.get_running_loop().create_future()
             await self._filled
+
+    def end(self) -> None:
+        """Nobody takes any more: whoever waits for space goes on."""
+        self._over = True
+        while self._space:
+            self._make_space()
 
     def _wake(self) -> None:
         if self._filled is not None and not self._filled.done():
@@ -153,6 +161,7 @@ class RoomTask:
         self._timer: TimerHandle | None = None
         self._tickets: dict[Ticket, asyncio.Future[Accepted | Rejected]] = {}
         self._next_ticket = 0
+        self._inhabited = False
         self._over = asyncio.Event()
 
     # from outside -----------------------------------------------------------------------------------------------------
@@ -161,6 +170,10 @@ class RoomTask:
     def room(self) -> Room:
         """For looking only."""
         return self._room
+
+    def successor(self) -> User | None:
+        """Who becomes host where a lost host ends nothing (SES9)."""
+        return self._room.state.roster.longest_writer()
 
     def alive(self) -> Alive | None:
         """What the keeper stamps of this worker's sockets; None: nobody is here."""
@@ -179,6 +192,8 @@ class RoomTask:
 
     async def submit(self, caller: Caller, role: RoleAt, intent: Edit | Replace | Undo | Redo) -> Accepted | Rejected:
         """One operation of a program; StoreUnavailable if the room closes over it."""
+        if self.closed:
+            raise StoreUnavailable("the room is closed")
         self._next_ticket += 1
         ticket = Ticket(self._next_ticket)
         answer: asyncio.Future[Accepted | Rejected] = asyncio.get_running_loop().create_future()
@@ -205,6 +220,7 @@ class RoomTask:
     def _end(self) -> None:
         """After the room has closed, or after a bug in it: nobody is left waiting for it."""
         self.closed = True
+        self._inbox.end()
         if self._timer is not None:
             self._timer.cancel()
         for answer in self._tickets.values():
@@ -271,6 +287,10 @@ class RoomTask:
             outcome = await self._written(effect)
         except StoreUnavailable:
             outcome = Unavailable()
+        except Exception:
+            # Our bug; without an outcome the room would wait for ever. A commit may or may not have happened.
+            log.exception("%s of %s failed", type(effect).__name__, self.diagram)
+            outcome = Unresolved() if isinstance(effect, Commit) else Unavailable()
         self._inbox.outcome(outcome)
 
     async def _written(self, effect: Commit | CatchUp | Reload | ReadHistory | ReadRights) -> Event:
@@ -308,6 +328,9 @@ class RoomTask:
             outcome = await self._met(effect)
         except StoreUnavailable:
             outcome = SessionUnchanged()
+        except Exception:
+            log.exception("%s of %s failed", type(effect).__name__, self.diagram)
+            outcome = SessionUnchanged()
         self._inbox.outcome(outcome)
 
     async def _met(self, effect: ReadSession | ChangeSession) -> Event:
@@ -330,12 +353,23 @@ class RoomTask:
         except StoreUnavailable:
             log.warning("no snapshot of %s at %d: the store is away", self.diagram, d.vector)
 
-    async def _announce(self, session: SessionId, participants: tuple[Participant, ...]) -> None:
+    async def refresh_presence(self) -> None:
+        """Before its short life is over. Raises StoreUnavailable."""
+        state = self._room.state
+        if state.session is not None and len(state.roster):
+            await self._put_presence(state.session.id, state.roster.participants())
+
+    async def _put_presence(self, session: SessionId, participants: tuple[Participant, ...]) -> None:
         members = [member(participant) for participant in participants]
+        await self._ports.presence.put(session, self._ports.worker, members, PRESENCE_TTL_S)
+
+    async def _announce(self, session: SessionId, participants: tuple[Participant, ...]) -> None:
+        # The first and the last socket are stamped at once: the keeper's next round may come after a deadline (SES13).
+        turned, self._inhabited = self._inhabited != bool(participants), bool(participants)
         try:
-            await self._ports.presence.put(session, self._ports.worker, members, PRESENCE_TTL_S)
-            if not participants:
-                await self._ports.sessions.touch([Alive(session, 0, host=False)])
+            await self._put_presence(session, participants)
+            if turned:
+                await self._ports.sessions.touch([self.alive() or Alive(session, 0, host=False)])
         except StoreUnavailable:
             log.warning("presence of %s is late: the store is away", self.diagram)
 

@@ -11,19 +11,19 @@ import msgspec
 
 from collab.core.apply import Refused, founded
 from collab.core.diagram import Diagram
-from collab.core.events import Gone, RightsMoved, UserLeft
+from collab.core.events import Closing, Gone, RightsMoved, UserLeft
 from collab.core.meeting import Session
 from collab.core.room import Room
 from collab.core.state import RoomSettings
 from collab.loading import Opened, load
-from collab.ports import Member
+from collab.ports import Member, StoreUnavailable
 from collab.room_task import RoomPorts, RoomTask
 from protocol.cells import canonical_cells
 from protocol.intents import Edit, Redo, Replace, Undo
 from protocol.notices import Accepted, Rejected
 from protocol.operations import Kind
 from protocol.refusals import CellError, Reason, Refusal
-from protocol.values import Caller, Cell, DiagramId, Epoch, RoleAt, UserId
+from protocol.values import Caller, Cell, DiagramId, Epoch, RoleAt, User, UserId
 
 LINGER_S = 10.0
 """An empty room stays this long: a reload of a page, or the next REST call, finds it open."""
@@ -41,7 +41,7 @@ class Viewed(msgspec.Struct, frozen=True):
 class _Opening:
     """One room, or the way to it; `holders` keep it."""
 
-    def __init__(self, task: asyncio.Task[RoomTask | None], now_s: float) -> None:
+    def __init__(self, task: asyncio.Task[RoomTask | StoreUnavailable | None], now_s: float) -> None:
         self.task = task
         self.holders = 0
         self.idle_since_s = now_s
@@ -50,7 +50,8 @@ class _Opening:
     def room(self) -> RoomTask | None:
         if not self.task.done() or self.task.cancelled() or self.task.exception() is not None:
             return None
-        return self.task.result()
+        opened = self.task.result()
+        return opened if isinstance(opened, RoomTask) else None
 
 
 class Rooms:
@@ -69,7 +70,10 @@ class Rooms:
         opening.holders += 1
         try:
             # shielded: a caller that goes away must not take the room from the others who wait for it
-            yield await asyncio.shield(opening.task)
+            opened = await asyncio.shield(opening.task)
+            if isinstance(opened, StoreUnavailable):
+                raise StoreUnavailable(str(opened))
+            yield opened
         finally:
             opening.holders -= 1
             opening.idle_since_s = self._ports.clock.now().monotonic_s
@@ -86,14 +90,24 @@ class Rooms:
         """Ended, failed, or the diagram was not there: the next one looks again."""
         return opening.task.done() and (opening.room is None or opening.room.closed)
 
-    async def _load(self, diagram: DiagramId) -> RoomTask | None:
-        opened = await load(self._ports.store, diagram)
-        if isinstance(opened, Gone):
-            return None
-        session = await self._ports.sessions.live(diagram)
+    async def _load(self, diagram: DiagramId) -> RoomTask | StoreUnavailable | None:
+        """A store that is away is a value here, for all who wait: what a task raises is a bug."""
+        try:
+            opened = await load(self._ports.store, diagram)
+            if isinstance(opened, Gone):
+                return None
+            session = await self._ports.sessions.live(diagram)
+        except StoreUnavailable as unavailable:
+            return unavailable
         room = RoomTask(diagram, Room(opened.threat_model, opened.loaded, session, self._settings), self._ports)
         self._ports.tasks.start(f"room {diagram}", room.run())
         return room
+
+    def successor(self, session: Session) -> User | None:
+        """Who is to be host instead of one who was lost; None: nobody, and the session ends (SES9)."""
+        opening = self._open.get(session.diagram_id)
+        room = opening.room if opening is not None and not self._settings.host_leave_ends else None
+        return room.successor() if room is not None and not room.closed else None
 
     async def sweep(self) -> None:
         """Closes what nobody has held or used for a while."""
@@ -110,8 +124,12 @@ class Rooms:
 
     async def close(self) -> None:
         """All rooms, each after its outcomes are told."""
-        rooms = self.open_rooms()
-        self._open.clear()
+        openings, self._open = list(self._open.values()), {}
+        for opening in openings:
+            await asyncio.wait((opening.task,))
+        rooms = [room for opening in openings if (room := opening.room) is not None]
+        for room in rooms:
+            room.post_now(Closing())
         for room in rooms:
             await room.close()
 

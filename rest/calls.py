@@ -43,7 +43,7 @@ class Call:
 
     def here(self, *more: str) -> str:
         """The path of this request and what lies below it."""
-        return "/".join((self.request.url.path.rstrip("/"), *more))
+        return "/".join((self.request.scope["path"], *more))
 
 
 Endpoint = Callable[[Call], Awaitable[Response]]

@@ -100,7 +100,7 @@ class Front:
         return JSONResponse(asdict(now), 200 if now.ready else 503, {} if now.ready else {"Retry-After": "1"})
 
     async def document(self, request: Request) -> Response:
-        path = self.documents.get(request.url.path.removeprefix("/"))
+        path = self.documents.get(request.scope["path"].removeprefix("/"))
         if path is None:
             raise not_found()
         return FileResponse(path, media_type="application/yaml")

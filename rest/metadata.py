@@ -25,9 +25,11 @@ Edit = Callable[[Pairs], Pairs]
 
 
 class Holder(Protocol):
-    async def read(self, call: Call) -> Pairs: ...
+    async def read(self, call: Call, needed: Role) -> Pairs:
+        """Looks at the caller's rights first."""
+
     async def edit(self, call: Call, edit: Edit) -> Pairs:
-        """The pairs as written; needs a writer."""
+        """The pairs as written. `read` with a writer's right comes before it."""
 
 
 class Metadata:
@@ -35,9 +37,10 @@ class Metadata:
         self.holder = holder
 
     async def list(self, call: Call) -> Response:
-        return _listing(call, await self.holder.read(call))
+        return _listing(call, await self.holder.read(call, Role.READER))
 
     async def add(self, call: Call) -> Response:
+        await self.holder.read(call, Role.WRITER)
         body = await json_object(call.request)
         key, value = metadata_key(body.get("key")), metadata_value(body.get("value"))
         await self.holder.edit(call, lambda pairs: _added(pairs, {key: value}))
@@ -45,32 +48,37 @@ class Metadata:
 
     async def read(self, call: Call) -> Response:
         key = call.request.path_params["key"]
-        pairs = await self.holder.read(call)
+        pairs = await self.holder.read(call, Role.READER)
         if key not in pairs:
             raise not_found()
         return answer({"key": key, "value": pairs[key]})
 
     async def replace(self, call: Call) -> Response:
+        await self.holder.read(call, Role.WRITER)
         key = call.request.path_params["key"]
         value = metadata_value((await json_object(call.request)).get("value"))
         await self.holder.edit(call, lambda pairs: {**_holding(pairs, key), key: value})
         return answer({"key": key, "value": value})
 
     async def remove(self, call: Call) -> Response:
+        await self.holder.read(call, Role.WRITER)
         key = call.request.path_params["key"]
         await self.holder.edit(call, lambda pairs: {k: v for k, v in _holding(pairs, key).items() if k != key})
         return nothing()
 
     async def add_all(self, call: Call) -> Response:
+        await self.holder.read(call, Role.WRITER)
         given = await _bulk(call)
         pairs = await self.holder.edit(call, lambda pairs: _added(pairs, given))
         return _listing(call, pairs, 201)
 
     async def replace_all(self, call: Call) -> Response:
+        await self.holder.read(call, Role.WRITER)
         given = await _bulk(call)
         return _listing(call, await self.holder.edit(call, lambda _: given))
 
     async def merge_all(self, call: Call) -> Response:
+        await self.holder.read(call, Role.WRITER)
         given = await _bulk(call)
         return _listing(call, await self.holder.edit(call, lambda pairs: {**pairs, **given}))
 
@@ -114,42 +122,38 @@ class OfThreatModel:
     def __init__(self, deps: RestDependencies) -> None:
         self.deps = deps
 
-    async def read(self, call: Call) -> Pairs:
+    async def read(self, call: Call, needed: Role) -> Pairs:
         id = call.threat_model_id
-        await rights.on_model(self.deps, call, id, Role.READER)
+        await rights.on_model(self.deps, call, id, needed)
         model = await self.deps.models.read(id)
         if model is None:
             raise not_found()
         return model.metadata
 
     async def edit(self, call: Call, edit: Edit) -> Pairs:
-        id = call.threat_model_id
-        await rights.on_model(self.deps, call, id, Role.WRITER)
-
         def edited(model: ThreatModel) -> ThreatModel:
             return but(model, metadata=dict(edit(model.metadata)))
 
-        return (await edit_model(self.deps, id, edited)).metadata
+        return (await edit_model(self.deps, call.threat_model_id, edited)).metadata
 
 
 class OfDiagram:
     def __init__(self, deps: RestDependencies) -> None:
         self.deps = deps
 
-    async def read(self, call: Call) -> Pairs:
-        return (await self._row(call, Role.READER)).metadata
+    async def read(self, call: Call, needed: Role) -> Pairs:
+        await rights.on_diagram(self.deps, call, call.threat_model_id, call.diagram_id, needed)
+        return (await self._row(call)).metadata
 
     async def edit(self, call: Call, edit: Edit) -> Pairs:
-        row = await self._row(call, Role.WRITER)
+        row = await self._row(call)
         after = dict(edit(row.metadata))
         if await self.deps.models.change_diagram(row.id, row.fields, after) is not Changed.DONE:
             raise not_found()
         return after
 
-    async def _row(self, call: Call, needed: Role) -> DiagramRow:
-        id = call.diagram_id
-        await rights.on_diagram(self.deps, call, call.threat_model_id, id, needed)
-        row = await self.deps.models.diagram(id)
+    async def _row(self, call: Call) -> DiagramRow:
+        row = await self.deps.models.diagram(call.diagram_id)
         if row is None:
             raise not_found()
         return row
@@ -160,20 +164,19 @@ class OfItem:
         self.deps = deps
         self.kind = kind
 
-    async def read(self, call: Call) -> Pairs:
-        return (await self._row(call, Role.READER)).metadata
+    async def read(self, call: Call, needed: Role) -> Pairs:
+        await rights.on_model(self.deps, call, call.threat_model_id, needed)
+        return (await self._row(call)).metadata
 
     async def edit(self, call: Call, edit: Edit) -> Pairs:
-        row = await self._row(call, Role.WRITER)
+        row = await self._row(call)
         after = dict(edit(row.metadata))
         if await self.deps.models.change_item(self.kind, row.id, row.fields, after) is not Changed.DONE:
             raise not_found()
         return after
 
-    async def _row(self, call: Call, needed: Role) -> Item:
-        within = call.threat_model_id
-        await rights.on_model(self.deps, call, within, needed)
+    async def _row(self, call: Call) -> Item:
         row = await self.deps.models.item(self.kind, ItemId(call.id("item_id")))
-        if row is None or row.threat_model_id != within:
+        if row is None or row.threat_model_id != call.threat_model_id:
             raise not_found()
         return row

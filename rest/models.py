@@ -30,7 +30,7 @@ from rest.entries import Entries, checked, owner_entry, read_entries, read_owner
 from rest.paging import BARE, asked_for, bare, listing, page
 from rest.patching import TYPES, changes
 from rest.ports import Filters, ItemKind, ThreatModel, but
-from rest.problems import bad_field, forbidden, not_found
+from rest.problems import bad_field, forbidden, malformed, not_found
 
 DEFAULTS = {"threat_model_framework": "STRIDE"}
 BELOW = ("diagrams", "threats", "documents", "repositories", "assets", "notes")
@@ -137,6 +137,8 @@ class ThreatModels:
 
 
 def filters(query: Mapping[str, str]) -> Filters:
+    if any("\0" in value for value in query.values()):
+        raise malformed("A filter holds NUL.")
     statuses = tuple(word.strip() for word in query.get("status", "").split(",") if word.strip())
     return Filters(
         name=query.get("name") or None,

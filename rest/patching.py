@@ -10,7 +10,7 @@ from jsonpointer import JsonPointerException
 
 from protocol.codec import FORBIDDEN_KEYS, Encoding, decode_body, encode
 from protocol.refusals import ProtocolError
-from rest.bodies import CELLS_BODY_BYTES, JSON, JSON_PATCH, MERGE_PATCH, Body, as_object
+from rest.bodies import BODY_BYTES, JSON, JSON_PATCH, MERGE_PATCH, Body, as_object
 from rest.problems import Problem, conflict
 
 TYPES = (JSON, JSON_PATCH, MERGE_PATCH)
@@ -57,7 +57,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
 def json_patch(document: Mapping[str, Any], patch: Any) -> Body:
     operations = _operations(patch)
     target = _copy({name: document[name] for name in _members(operations) if name in document})
-    budget = CELLS_BODY_BYTES
+    budget = BODY_BYTES
     for operation in operations:
         budget -= _copied(target, operation)
         if budget < 0:

@@ -36,11 +36,11 @@ class Sessions:
             case Gone():
                 raise not_found()
             case Exists(session):
-                raise conflict_with(await self._form(call, session), call.base + call.request.url.path)
+                raise conflict_with(await self._form(call, session), call.base + call.here())
             case session:
                 await self._expect(call, session, role)
                 await self.deps.rooms.session_changed(id)
-                return created(await self._form(call, session), call.request.url.path)
+                return created(await self._form(call, session), call.here())
 
     async def join(self, call: Call) -> Response:
         id, role = await self._allowed(call, Role.READER)

@@ -44,7 +44,7 @@ TABLE: Mapping[str, Arrows] = {
     # Ports carry values as the core does, and for the same reason they are msgspec Structs.
     "collab.ports": Arrows(("protocol", "collab.core", "collab.ports"), ("msgspec",), ("asyncio", *DRIVERS), LOCKS),
     "collab.access": Arrows(("protocol", "collab.ports", "collab.access"), ("jwt",), DRIVERS, LOCKS),
-    "collab": Arrows(("protocol", "collab"), (), DRIVERS, LOCKS),
+    "collab": Arrows(("protocol", "collab"), ("msgspec",), DRIVERS, LOCKS),
     "rest.ports": Arrows(("protocol", "collab.ports", "rest.ports"), ("msgspec",), ("asyncio", *DRIVERS)),
     "rest": Arrows(
         ("protocol", "collab.ports", "collab.rooms", "collab.access", "rest"),
@@ -66,10 +66,13 @@ TABLE: Mapping[str, Arrows] = {
     "codraw.metrics": Arrows(SETTINGS, ("prometheus_client",), DRIVERS),
     "codraw.telemetry": Arrows(SETTINGS, ("opentelemetry",), DRIVERS),
     "codraw.assets": Arrows(),
+    "codraw.clock": Arrows(("protocol.values",)),
+    "codraw.sign_in": Arrows(),
     "codraw": Arrows(),
     **dict.fromkeys(
         (
             "codraw.app",
+            "codraw.house",
             "codraw.serve",
             "codraw.cli",
             "codraw.check",

@@ -1,4 +1,4 @@
-/** The page at `/`: sign in, choose a diagram, draw. The address's hash `#/<threat model>/<diagram>` is the link to share. */
+/** The page at `/`: sign in, choose a diagram, draw. Its address with `#/<threat model>/<diagram>` is the link to share. */
 
 import { h, toast } from "./page/dom.js";
 import { openShelf } from "./page/shelf.js";
@@ -12,7 +12,8 @@ const main = document.querySelector("main");
 
 const rest = new Rest({
   tokens: JSON.parse(sessionStorage.getItem(TOKENS) ?? "null"),
-  keep: (tokens) => (tokens ? sessionStorage.setItem(TOKENS, JSON.stringify(tokens)) : sessionStorage.removeItem(TOKENS)),
+  keep: (tokens) =>
+    tokens ? sessionStorage.setItem(TOKENS, JSON.stringify(tokens)) : sessionStorage.removeItem(TOKENS),
 });
 
 let workspace = null;
@@ -57,13 +58,31 @@ function retry() {
   show().catch((error) => {
     if (error.status === 401 && rest.isSignedIn) rest.forget();
     if (error.status === 401) return retry();
-    const why = { 403: "You have no access to this diagram.", 404: "There is no such diagram." }[error.status] ?? error.message;
-    main.replaceChildren(h("div", { class: "welcome" }, h("section", { class: "card" },
-      h("h1", { class: "brand" }, "codraw"), h("p", { class: "lead" }, why),
-      h("div", { class: "row" }, h("button", { class: "primary", type: "button", onclick: retry }, "Try again"), h("a", { class: "button", href: "#" }, "All diagrams")))));
+    const why =
+      { 403: "You have no access to this diagram.", 404: "There is no such diagram." }[error.status] ?? error.message;
+    main.replaceChildren(
+      h(
+        "div",
+        { class: "welcome" },
+        h(
+          "section",
+          { class: "card" },
+          h("h1", { class: "brand" }, "codraw"),
+          h("p", { class: "lead" }, why),
+          h(
+            "div",
+            { class: "row" },
+            h("button", { class: "primary", type: "button", onclick: retry }, "Try again"),
+            h("a", { class: "button", href: "#" }, "All diagrams"),
+          ),
+        ),
+      ),
+    );
     shown = location.hash;
   });
 }
 
 addEventListener("hashchange", changed);
-redeemed(rest).catch((error) => toast(error.message, "bad")).then(retry);
+redeemed(rest)
+  .catch((error) => toast(error.message, "bad"))
+  .then(retry);

@@ -155,7 +155,7 @@ def _added(id: CellId, now: Cell | None, cell: Cell) -> Cell:
 
 
 def _check_net(found: Difference, sizes: Limits | None) -> None:
-    """The rules of one cell that count for the outcome, whatever it was in between (OP2); of its size, if `sizes` are given."""
+    """The rules of one cell, which count for the outcome, whatever it was in between (OP2)."""
     before, after = found.before, found.after
     if after is None:
         return

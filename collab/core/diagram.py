@@ -75,10 +75,9 @@ class Diagram(msgspec.Struct, frozen=True):
         slot = self.slots.get(id)
         return None if slot is None else slot.cell
 
-    def place(self, id: CellId) -> int:
-        """Where the cell stands; a cell that is not there would come last."""
-        slot = self.slots.get(id)
-        return self.next_place if slot is None else slot.place
+    def in_order(self, ids: Iterable[CellId]) -> list[CellId]:
+        """In cell order; what is not there comes last."""
+        return sorted(ids, key=lambda id: (self.slots[id].place if id in self.slots else self.next_place, id))
 
     def cells_in_order(self) -> Sequence[Cell]:
         if self.ordered is None:

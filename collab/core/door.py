@@ -40,7 +40,8 @@ class Door:
         asked: list[Asked] = []
         for event in ready:
             asked += self._early.pop(event.socket, [])
-            self._chair.adopt(event.session)
+            if self._state.session is None:
+                self._chair.adopt(event.session)
             role = self._writer.role_of(event.caller.id)
             refusal = self._refused(event, role)
             if refusal is not None:

@@ -26,9 +26,6 @@ class Draft:
         cell = None if id is None else self.cell(id)
         return cell is not None and not is_edge(cell)
 
-    def removed_nodes(self) -> list[CellId]:
-        return [
-            id
-            for id, cell in self.cells.items()
-            if cell is None and (before := self.base.cell(id)) is not None and not is_edge(before)
-        ]
+    def removed_nodes(self) -> frozenset[CellId]:
+        removed = [(id, self.base.cell(id)) for id, cell in self.cells.items() if cell is None]
+        return frozenset([id for id, before in removed if before is not None and not is_edge(before)])

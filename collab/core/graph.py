@@ -6,8 +6,10 @@ Costs what the operation touches and what refers to the nodes it removes; no wal
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from collab.core.draft import Draft
+from collab.core.merge import merged
 from collab.core.references import ENDS, children, end, parent
 from protocol.cells import is_edge
 from protocol.refusals import CellError, Reason
@@ -22,9 +24,11 @@ def settle(draft: Draft, *, exact: bool = False) -> None:
     is added: the caller has said what all cells are to be, and what does not fit is refused. Raises CellError.
     """
     base = draft.base
-    removed = draft.removed_nodes()
-    if removed:
-        _follow(draft, frozenset(removed))
+    gone = draft.removed_nodes()
+    if gone and exact:
+        _check_left_behind(draft, gone)
+    elif gone:
+        _follow(draft, gone)
     moved = []
     for id, cell in draft.cells.items():
         if cell is None:
@@ -51,32 +55,40 @@ def _stays(before: Cell | None, edge: Cell, key: str) -> bool:
     return before is not None and is_edge(before) and end(before, key) == end(edge, key)
 
 
+def _check_left_behind(draft: Draft, gone: frozenset[CellId]) -> None:
+    for id in draft.base.in_order(_touched(draft, gone)):
+        cell = draft.cell(id)
+        if cell is None:
+            continue
+        if parent(cell) in gone or (is_edge(cell) and any(end(cell, key) in gone for key in ENDS)):
+            raise CellError(Reason.VALIDATION_FAILED, "it names a node that is not there any more", id)
+
+
+def _touched(draft: Draft, gone: frozenset[CellId]) -> set[CellId]:
+    """All cells that may name a removed node."""
+    return {id for node in gone for id in draft.base.referrers(node)} | draft.cells.keys()
+
+
 def _follow(draft: Draft, gone: frozenset[CellId]) -> None:
     """OP4, OP5. What the batch itself led to a removed node does not follow it: that is refused by the checks."""
     base = draft.base
     heirs: dict[CellId, CellId | None] = {}
-    edges: list[CellId] = []
-    others: list[tuple[CellId, Cell]] = []
-    for id in {id for node in gone for id in base.referrers(node)} | draft.cells.keys():
+    others: dict[CellId, Cell] = {}
+    for id in base.in_order(_touched(draft, gone)):
         before, cell = base.cell(id), draft.cell(id)
         if cell is None:
             continue
         if is_edge(cell) and any(end(cell, key) in gone and _stays(before, cell, key) for key in ENDS):
-            edges.append(id)
+            draft.put(id, None)
             continue
-        settled = cell
+        patch: dict[str, Any] = {}
         if before is not None and (above := parent(cell)) in gone and above == parent(before):
-            settled = _with(settled, "parent", _heir(draft, above, gone, heirs))
+            patch["parent"] = _heir(draft, above, gone, heirs)
         if not gone.isdisjoint(listed := children(cell)):
-            settled = _with(settled, "children", [child for child in listed if child not in gone])
-        if settled is not cell:
-            others.append((id, settled))
-    if exact and (edges or others):
-        raise CellError(Reason.VALIDATION_FAILED, "it hangs on a node that is not there", min([*edges, *dict(others)]))
-    for id in sorted(edges, key=base.place):
-        draft.put(id, None)
-    for id, settled in sorted(others, key=lambda other: base.place(other[0])):
-        draft.put(id, settled)
+            patch["children"] = [child for child in listed if child not in gone]
+        if patch:
+            others[id] = merged(cell, patch)
+    draft.cells.update(others)
 
 
 def _heir(draft: Draft, node: CellId, gone: frozenset[CellId], heirs: dict[CellId, CellId | None]) -> CellId | None:
@@ -93,12 +105,6 @@ def _heir(draft: Draft, node: CellId, gone: frozenset[CellId], heirs: dict[CellI
         heir = None
     heirs.update(dict.fromkeys(passed, heir))
     return heir
-
-
-def _with(cell: Cell, key: str, value: object) -> Cell:
-    """The cell with `key` set, or without it where `value` is None."""
-    rest = {name: kept for name, kept in cell.items() if name != key}
-    return rest if value is None else {**rest, key: value}
 
 
 def cycle(draft: Draft, moved: Collection[CellId]) -> CellId | None:

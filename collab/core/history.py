@@ -91,8 +91,6 @@ class Inversion(msgspec.Struct, frozen=True):
     changes: tuple[CellChange, ...]
     skipped: tuple[Skipped, ...]
     order: tuple[CellId, ...] | None = None
-    kept: frozenset[CellId] = frozenset()
-    """Cells whose list of children named a cell before that came, and goes on naming it when it goes (UN5)."""
 
 
 def invert(diagram: Diagram, entry: Entry, user: UserId | None) -> Inversion:
@@ -106,14 +104,14 @@ def invert(diagram: Diagram, entry: Entry, user: UserId | None) -> Inversion:
     reversal.break_cycles()
     changes = [change for id, cell in reversal.draft.cells.items() for change in becoming(id, diagram.cell(id), cell)]
     order = reversal.former_order(entry.operations[0]) if len(entry.operations) == 1 else None
-    return Inversion(tuple(changes), reversal.skipped, order, frozenset(reversal.kept))
+    return Inversion(tuple(changes), reversal.skipped, order)
 
 
 def judge_inversion(
     diagram: Diagram, inversion: Inversion, user: UserId, limits: Limits
 ) -> Applied | Unchanged | Refused:
     """Unchanged: nothing can be inverted, the entry is used up (UN6)."""
-    verdict = apply(diagram, inversion.changes, user, limits, inversion.order, inversion.kept)
+    verdict = apply(diagram, inversion.changes, user, limits, inversion.order, restoring=True)
     if isinstance(verdict, Refused) and inversion.order is not None:
-        return apply(diagram, inversion.changes, user, limits, None, inversion.kept)
+        return apply(diagram, inversion.changes, user, limits, restoring=True)
     return verdict

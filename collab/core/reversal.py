@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from collab.core.diagram import Diagram
@@ -23,7 +22,6 @@ class Reversal:
 
     def __init__(self, diagram: Diagram, user: UserId | None) -> None:
         self.draft = Draft(diagram)
-        self.kept: set[CellId] = set()
         self._user = user
         self._naming: dict[CellId, dict[CellId, None]] = {}
         self._moved: dict[CellId, None] = {}
@@ -98,21 +96,35 @@ class Reversal:
         elif self._in_use(id, since):
             self._skip(id, IN_USE)
         else:
-            self._put(id, None)
-            for referrer, cell in self._referrers(id):
-                if id in children(cell) and not self._changed(referrer, ("children",), since):
-                    self.kept.add(referrer)
+            self._let_go(id, since)
 
-    def _referrers(self, id: CellId) -> Iterator[tuple[CellId, Cell]]:
-        for referrer in {*self.draft.base.referrers(id), *self._naming.get(id, ())}:
-            cell = self.draft.cell(referrer)
-            if cell is not None:
-                yield referrer, cell
+    def _let_go(self, id: CellId, since: int) -> None:
+        """OP4, OP5; but a list of children that named the cell before it came goes on naming it (UN5)."""
+        heir = parent(self.draft.cell(id) or {})
+        self._put(id, None)
+        for referrer, cell in self._referrers(id):
+            patch: dict[str, Any] = {}
+            if _hangs_on(cell, id):
+                self._put(referrer, None)
+                continue
+            if parent(cell) == id:
+                patch["parent"] = heir
+                self._moved[referrer] = None
+            if id in children(cell) and self._changed(referrer, ("children",), since):
+                patch["children"] = [child for child in children(cell) if child != id]
+            if patch:
+                self._put(referrer, merged(cell, patch))
+
+    def _referrers(self, id: CellId) -> list[tuple[CellId, Cell]]:
+        """In cell order."""
+        base = self.draft.base
+        named = base.in_order({*base.referrers(id), *self._naming.get(id, ())})
+        return [(referrer, cell) for referrer in named if (cell := self.draft.cell(referrer)) is not None]
 
     def _in_use(self, id: CellId, since: int) -> bool:
         """Whether an edge that somebody else had a hand in hangs on it, or a child that somebody else put there."""
         for referrer, cell in self._referrers(id):
-            if is_edge(cell) and id in (end(cell, key) for key in ENDS) and self._changed(referrer, (), 0):
+            if _hangs_on(cell, id) and self._changed(referrer, (), 0):
                 return True
             if parent(cell) == id and self._changed(referrer, ("parent",), since):
                 return True
@@ -183,6 +195,10 @@ class Reversal:
 
     def _reordered(self, since: int) -> bool:
         return self._user is not None and self.draft.base.reordered_by_other(self._user, since)
+
+
+def _hangs_on(cell: Cell, id: CellId) -> bool:
+    return is_edge(cell) and any(end(cell, key) == id for key in ENDS)
 
 
 def _at(cell: Cell, path: KeyPath) -> Any:

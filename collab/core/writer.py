@@ -403,7 +403,7 @@ class Writer:
                 self._receipts.refuse(waiting, refusal)
             else:
                 closing.append(waiting.source)
-        self._queue, self._joins = [], []
+        self._queue = []
         if batch:
             self._writing = Idle()
             self._behind = True

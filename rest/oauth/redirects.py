@@ -12,9 +12,15 @@ AS_IT_CAME = re.compile(r"[A-Za-z0-9._~!$'()*+,;:@/?=%-]*", re.ASCII)
 """What a query string may hold unchanged beside `&` and `#`."""
 
 
+def query(request: Request) -> str:
+    """As it came: Starlette's own fails on bytes that are no UTF-8."""
+    raw: bytes = request.scope["query_string"]
+    return raw.decode("latin-1")
+
+
 def raw_parameter(request: Request, name: str) -> str | None:
     """The value as it stands in the address, not decoded: a client that reads `state` raw must find its own bytes."""
-    for pair in request.url.query.split("&"):
+    for pair in query(request).split("&"):
         found, _, value = pair.partition("=")
         if found == name:
             return value if AS_IT_CAME.fullmatch(value) else quote(value, safe="%")

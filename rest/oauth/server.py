@@ -20,7 +20,7 @@ from rest.identity import REFRESH_COOKIE
 from rest.oauth import dev, proofs
 from rest.oauth.cookies import set_cookies
 from rest.oauth.providers import Provider
-from rest.oauth.redirects import back, raw_parameter
+from rest.oauth.redirects import back, query, raw_parameter
 from rest.ports import Code, Refresh
 from rest.problems import Problem
 from rest.views import TMI, Forms
@@ -47,7 +47,7 @@ class OAuthServer:
         return answer({"providers": []})
 
     async def authorize(self, request: Request) -> Response:
-        parameters = unique_parameters(request.url.query)
+        parameters = unique_parameters(query(request))
         provider = self._provider(parameters.get("idp"))
         if parameters.get("response_type", "code") != "code":
             raise invalid_request("response_type must be code.")
@@ -94,7 +94,7 @@ class OAuthServer:
 
     async def callback(self, request: Request) -> Response:
         """Form C: the code was issued for this very address and state."""
-        parameters = unique_parameters(request.url.query)
+        parameters = unique_parameters(query(request))
         what = await self._redeem(parameters.get("code", ""))
         if what.redirect_uri != own_callback(parameters.get("state", "")) or what.challenge is not None:
             raise invalid_grant()

@@ -60,13 +60,14 @@ def test_each_sees_the_other(two: tuple[Window, Window]) -> None:
 
 def test_undo_takes_back_the_whole_of_ones_own_last_gesture(two: tuple[Window, Window]) -> None:
     alice, bob = two
-    before = alice.node("Shop").get_attribute("transform")
+    before = alice.position("Shop")
     alice.drag("Shop", 160, 160)
-    bob.page.wait_for_function("(was) => [...document.querySelectorAll('g.process')][0].getAttribute('transform') !== was", arg=before)
+    bob.await_position("Shop", alice.position("Shop"))
     bob.drag("Customer", 0, 80)
     alice.page.keyboard.press("Control+z")
-    alice.page.wait_for_function("(was) => document.querySelector('g.process').getAttribute('transform') === was", arg=before)
+    alice.await_position("Shop", before)
     assert_equal(alice, bob)
+    assert alice.position("Customer") == bob.position("Customer") != before
 
 
 def test_what_is_drawn_while_the_wire_is_cut_is_kept_and_sent(two: tuple[Window, Window]) -> None:
@@ -130,8 +131,9 @@ def test_the_page_can_be_used_without_a_pointer(two: tuple[Window, Window]) -> N
     field.fill("By keys")
     field.press("Enter")
     bob.node("By keys").wait_for()
-    before = bob.node("By keys").get_attribute("transform")
+    before = bob.position("By keys")
     alice.page.keyboard.press("ArrowRight")
-    bob.page.wait_for_function("(was) => document.querySelector('g.store').getAttribute('transform') !== was", arg=before)
+    bob.await_position("By keys", alice.position("By keys"))
+    assert bob.position("By keys") != before
     alice.page.keyboard.press("Delete")
     bob.node("By keys").wait_for(state="detached")

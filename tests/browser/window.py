@@ -6,7 +6,13 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page
 
-SWITCHES = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run")
+SWITCHES = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+)
 
 CELLS = """() => [...document.querySelectorAll("g.cell")].map((cell) => [
     cell.dataset.id, cell.getAttribute("aria-label"), cell.getAttribute("transform"),
@@ -81,6 +87,14 @@ class Window:
         box = self.node(label).locator(".body").bounding_box()
         assert box is not None
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def position(self, label: str) -> str:
+        return self.node(label).get_attribute("transform") or ""
+
+    def await_position(self, label: str, position: str) -> None:
+        self.page.locator(
+            f'g.node[transform="{position}"]', has=self.page.locator(f'title:text-is("{label}")')
+        ).wait_for()
 
     def cells(self) -> Any:
         """Everything drawn, as it is drawn."""

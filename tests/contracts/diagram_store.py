@@ -195,7 +195,9 @@ class DiagramStoreContract:
     async def test_a_commit_to_a_deleted_or_unknown_diagram_is_gone(self, world: World) -> None:
         head = await world.add()
         await world.delete()
-        assert await world.diagrams.commit(D, batch(head, operation(1))) == Gone()
+        for acl_version in (head.acl_version, head.acl_version + 1):
+            base = msgspec.structs.replace(head, acl_version=acl_version)
+            assert await world.diagrams.commit(D, batch(base, operation(1))) == Gone()
         assert await world.diagrams.commit(DiagramId("never"), batch(head, operation(1))) == Gone()
         assert await logged(world) == []
 

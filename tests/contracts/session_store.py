@@ -313,15 +313,16 @@ class SessionStoreContract:
             await world.sessions.touch([Alive(S, 0, False)])
         assert await overdue(world) == []
 
-    async def test_a_host_who_is_back_or_new_is_not_lost(self, world: World) -> None:
+    @pytest.mark.parametrize("to", [HostBack(), SetHost(BO)])
+    async def test_a_host_who_is_back_or_new_is_not_lost(self, world: World, to: SessionChange) -> None:
         session = await started(world)
         await world.sessions.touch([Alive(S, 0, True)])
-        for to in (HostBack(), SetHost(BO)):
+        for _ in range(2):
             for _ in range(6):
                 world.clock.turn(10)
                 await world.sessions.touch([Alive(S, 0, False)])
+            assert await overdue(world) == []
             session = await change(world, session, to)
-        assert await overdue(world) == []
 
     async def test_an_ended_session_is_never_overdue(self, world: World) -> None:
         await change(world, await started(world), End(Ending.IDLE))

@@ -74,3 +74,95 @@ def test_a_contract_is_served(tmp_path: Path) -> None:
 
 def test_a_contract_that_was_not_built_in_is_not_found() -> None:
     assert client(front()).get("/asyncapi.yml").json()["error"] == "not_found"
+
+
+CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Path:
+    """A page, and beside it what nobody shall see."""
+    folder = tmp_path / "web"
+    for name in (
+        "index.html",
+        "page.js",
+        "sdk/codraw.js",
+        "icon.svg",
+        "tests/x.js",
+        ".npmrc",
+        "package.json",
+        ".x/y.js",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    (tmp_path / "secret.js").write_text("secret")
+    (folder / "link.js").symlink_to(tmp_path / "secret.js")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("accept", "page"),
+    [
+        (CHROMIUM, True),
+        ("text/html", True),
+        ("text/html;q=0.5, */*;q=0.1", True),
+        ("*/*", False),
+        ("", False),
+        ("application/json", False),
+        ("application/json, text/plain, */*", False),
+        ("text/html;q=0.5, application/json", False),
+        ("text/html;q=0, */*", False),
+        ("text/*", False),
+        ("text/html;q=x", True),
+    ],
+)
+def test_a_browser_gets_the_page_and_a_program_the_facts(web: Path, accept: str, page: bool) -> None:
+    answer = client(replace(front(), web=web)).get("/", headers={"Accept": accept})
+    assert answer.headers["content-type"].startswith("text/html" if page else "application/json")
+    assert "Accept" in answer.headers["vary"]
+
+
+def test_without_a_page_everybody_gets_the_facts() -> None:
+    assert client(front()).get("/", headers={"Accept": CHROMIUM}).json()["service"]["name"] == "codraw"
+    assert client(front()).get("/web/page.js").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("page.js", "text/javascript"), ("sdk/codraw.js", "text/javascript"), ("icon.svg", "image/svg+xml")],
+)
+def test_the_page_has_its_files(web: Path, path: str, kind: str) -> None:
+    answer = client(replace(front(), web=web)).get(f"/web/{path}")
+    assert (answer.status_code, answer.text) == (200, path)
+    assert answer.headers["content-type"].startswith(kind)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "nothing.js",
+        "tests/x.js",
+        ".npmrc",
+        ".x/y.js",
+        "package.json",
+        "link.js",
+        "../secret.js",
+        "..%2fsecret.js",
+        "%2e%2e/secret.js",
+        "sdk/../../secret.js",
+        "sdk/%00.js",
+        "sdk",
+        "",
+        "//etc/passwd",
+    ],
+)
+def test_nothing_beside_the_page_is_served(web: Path, path: str) -> None:
+    assert client(replace(front(), web=web)).get(f"/web/{path}").status_code == 404
+
+
+def test_S55_the_page_runs_no_foreign_script(web: Path) -> None:
+    policy = client(replace(front(public_url="https://draw.example.org"), web=web)).get("/web/page.js").headers
+    assert policy["content-security-policy"].startswith(
+        "default-src 'self'; connect-src 'self' wss://draw.example.org; object-src 'none'"
+    )
+    assert "unsafe" not in policy["content-security-policy"]

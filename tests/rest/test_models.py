@@ -292,3 +292,8 @@ async def test_the_tmi_profile_shows_people_and_whole_diagrams(tmi: Edge) -> Non
 async def test_S43_what_a_client_says_of_itself_changes_nothing(alice: Somebody) -> None:
     model = await alice.threat_model(user_id="root", role="owner", user={"provider": "x"})
     assert (await alice.get(model))["owner"] == "alice@tmi.local"
+
+
+async def test_S58_a_filter_is_text(alice: Somebody) -> None:
+    await alice.refused(400, "invalid_input", "GET", "/threat_models?name=a%00b")
+    assert await alice.get("/threat_models?name=%ff%fe&owner=%ed%a0%80") == []

@@ -1,100 +1,97 @@
-"""Who is told what of whose: every address with an id, seen by everybody."""
+"""Who is told what of whose: every route of the table, asked by everybody."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tests.support.edges import NODE, NOWHERE, Edge, Somebody
+from rest.routes import signed_in_table
+from tests.support.edges import NODE, NOWHERE, Edge, Somebody, deps_of_nothing, refusal
 
-BELOW_MODEL = [
-    ("GET", ""),
-    ("PUT", ""),
-    ("PATCH", ""),
-    ("DELETE", ""),
-    ("GET", "/authorization"),
-    ("POST", "/authorization"),
-    ("PUT", "/authorization/0"),
-    ("DELETE", "/authorization/0"),
-    ("GET", "/metadata"),
-    ("POST", "/metadata"),
-    ("GET", "/metadata/k"),
-    ("PUT", "/metadata/k"),
-    ("DELETE", "/metadata/k"),
-    ("POST", "/metadata/bulk"),
-    ("PUT", "/metadata/bulk"),
-    ("PATCH", "/metadata/bulk"),
-    ("GET", "/diagrams"),
-    ("POST", "/diagrams"),
-    ("GET", "/threats"),
-    ("POST", "/threats"),
-]
-BELOW_DIAGRAM = [
-    ("GET", ""),
-    ("PUT", ""),
-    ("PATCH", ""),
-    ("DELETE", ""),
-    ("POST", "/operations"),
-    ("POST", "/collaborate"),
-    ("PUT", "/collaborate"),
-    ("GET", "/collaborate"),
-    ("DELETE", "/collaborate"),
-    ("GET", "/metadata"),
-    ("POST", "/metadata"),
-    ("GET", "/metadata/k"),
-    ("PUT", "/metadata/k"),
-    ("DELETE", "/metadata/k"),
-    ("POST", "/metadata/bulk"),
-]
-BELOW_THREAT = [("GET", ""), ("PUT", ""), ("PATCH", ""), ("DELETE", ""), ("GET", "/metadata"), ("PUT", "/metadata/k")]
+ROUTES = [(method, path) for path, methods in signed_in_table(deps_of_nothing()).items() for method in methods]
+WITH_ID = [(method, path) for method, path in ROUTES if "{" in path]
+IN_A_MODEL = [(method, path) for method, path in WITH_ID if path.count("_id}") == 2]
+WITH_BODY = [(m, p) for m, p in ROUTES if m in ("POST", "PUT", "PATCH") and not p.endswith("/logout")]
 BODY = {
     "name": "N",
     "role": "reader",
+    "subject": "a@b.c",
+    "subject_type": "user",
     "key": "k",
     "value": "v",
     "cells": [],
-    "subject": "a@b.c",
-    "subject_type": "user",
+    "metadata": {"k": "v"},
 }
 
 
-@pytest.mark.parametrize(("method", "tail"), BELOW_MODEL)
-async def test_AU19_S42_below_a_model(alice: Somebody, eve: Somebody, method: str, tail: str) -> None:
-    model = await alice.threat_model(name="secret name")
-    body = BODY if method in ("POST", "PUT", "PATCH") else None
-    refused = await eve.ask(method, model + tail, body)
-    assert (refused.status_code, "secret" in refused.text) == (403, False)
-    await eve.refused(404, "not_found", method, f"/threat_models/{NOWHERE}{tail}", body)
-    await eve.refused(400, "invalid_id", method, f"/threat_models/x{tail}", body)
-    assert (await alice.get(model))["name"] == "secret name"
+def address(path: str, **ids: str) -> str:
+    """The path with these ids; a key and a position that are there."""
+    return path.replace("{key:path}", "k").format(index="0", **ids)
 
 
-@pytest.mark.parametrize(("method", "tail"), BELOW_DIAGRAM)
-async def test_AU19_S42_below_a_diagram(alice: Somebody, eve: Somebody, method: str, tail: str) -> None:
-    diagram = await alice.diagram(await alice.threat_model(), [{**NODE, "label": "secret"}])
-    hers = await eve.threat_model()
-    body = BODY if method in ("POST", "PUT", "PATCH") else None
-    id = diagram.rpartition("/")[2]
-    refused = await eve.ask(method, diagram + tail, body)
-    assert (refused.status_code, "secret" in refused.text) == (403, False)
-    moved = await eve.ask(method, f"{hers}/diagrams/{id}{tail}", body)
-    assert (moved.status_code, "secret" in moved.text) == (404, False)
-    await eve.refused(404, "not_found", method, f"{hers}/diagrams/{NOWHERE}{tail}", body)
-    await eve.refused(400, "invalid_id", method, f"{hers}/diagrams/x{tail}", body)
-    assert (await alice.get(diagram))["cells"][0]["label"] == "secret"
+def body_for(method: str) -> Any:
+    return BODY if method in ("POST", "PUT", "PATCH") else None
 
 
-@pytest.mark.parametrize(("method", "tail"), BELOW_THREAT)
-async def test_AU19_S42_below_a_threat(alice: Somebody, eve: Somebody, method: str, tail: str) -> None:
-    model, hers = await alice.threat_model(), await eve.threat_model()
-    id = (await alice.post(f"{model}/threats", {"name": "secret"}))["id"]
-    body = BODY if method in ("PUT", "PATCH") else None
-    addresses = {f"{model}/threats/{id}": 403, f"{hers}/threats/{id}": 404, f"{hers}/threats/{NOWHERE}": 404}
-    if not tail:
-        addresses |= {f"/threats/{id}": 403, f"/threats/{NOWHERE}": 404}
-    for address, status in addresses.items():
-        refused = await eve.ask(method, address + tail, body)
-        assert (address, refused.status_code, "secret" in refused.text) == (address, status, False)
-    assert (await alice.get(f"/threats/{id}"))["name"] == "secret"
+@pytest.fixture
+async def hidden(alice: Somebody) -> dict[str, str]:
+    """Ids of Alice's things, all of which say `secret`."""
+    model = await alice.threat_model(name="secret", metadata={"k": "secret"})
+    diagram = await alice.diagram(model, [{**NODE, "label": "secret"}], metadata={"k": "secret"})
+    threat = await alice.post(f"{model}/threats", {"name": "secret", "metadata": {"k": "secret"}})
+    return {
+        "threat_model_id": model.removeprefix("/threat_models/"),
+        "diagram_id": diagram.rpartition("/")[2],
+        "item_id": threat["id"],
+    }
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_AU14_without_a_credential_every_route_is_401(here: Edge, method: str, path: str) -> None:
+    ids = dict.fromkeys(("threat_model_id", "diagram_id", "item_id"), NOWHERE)
+    refusal(await here.http.request(method, address(path, **ids)), 401, "unauthorized")
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_ID)
+async def test_AU19_S42_a_stranger_is_told_nothing(
+    alice: Somebody, eve: Somebody, hidden: dict[str, str], method: str, path: str
+) -> None:
+    there = address(path, **hidden)
+    refused = await eve.ask(method, there, body_for(method))
+    assert (refused.status_code, refused.json()["error"]) == (403, "forbidden")
+    assert "secret" not in refused.text
+    whole = await alice.get(f"/threat_models/{hidden['threat_model_id']}")
+    assert [whole["name"], whole["diagrams"][0]["name"], whole["threats"][0]["name"]] == ["secret", "Diagram", "secret"]
+
+
+@pytest.mark.parametrize(("method", "path"), IN_A_MODEL)
+async def test_S42_the_right_thing_in_the_wrong_model_is_404(
+    eve: Somebody, hidden: dict[str, str], method: str, path: str
+) -> None:
+    hers = (await eve.threat_model()).removeprefix("/threat_models/")
+    refused = await eve.ask(method, address(path, **{**hidden, "threat_model_id": hers}), body_for(method))
+    assert (refused.status_code, refused.json()["error"]) == (404, "not_found")
+    assert "secret" not in refused.text
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_ID)
+async def test_AU19_an_unknown_id_is_404_and_none_at_all_400(eve: Somebody, method: str, path: str) -> None:
+    hers = (await eve.threat_model()).removeprefix("/threat_models/")
+    last = path.count("_id}") == 2
+    unknown = {"threat_model_id": hers if last else NOWHERE, "diagram_id": NOWHERE, "item_id": NOWHERE}
+    await eve.refused(404, "not_found", method, address(path, **unknown), body_for(method))
+    malformed = {"threat_model_id": hers if last else "x", "diagram_id": "x", "item_id": "x"}
+    await eve.refused(400, "invalid_id", method, address(path, **malformed), body_for(method))
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+async def test_RE9_a_malformed_body_is_400(alice: Somebody, hidden: dict[str, str], method: str, path: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    if path.endswith("/collaborate") and method == "PUT":
+        await alice.post(address(path, **hidden))
+    for raw in (b"{", b'{"a":1,"a":2}', b'{"__proto__":{}}'):
+        await alice.refused(400, "invalid_input", method, address(path, **hidden), content=raw, headers=headers)
 
 
 async def test_AU15_a_right_that_is_taken_away_counts_at_once(alice: Somebody, bob: Somebody) -> None:
@@ -106,30 +103,3 @@ async def test_AU15_a_right_that_is_taken_away_counts_at_once(alice: Somebody, b
     await bob.refused(403, "forbidden", "PUT", flat, {"cells": [NODE]})
     await alice.delete(f"{model}/authorization/1")
     await bob.refused(403, "forbidden", "GET", diagram)
-
-
-async def test_a_right_that_goes_between_check_and_commit_is_refused_by_the_room(
-    here: Edge, alice: Somebody, bob: Somebody
-) -> None:
-    model = await alice.shared_model(("bob", "writer"))
-    diagram = await alice.diagram(model, [NODE])
-    id = diagram.rpartition("/")[2]
-    role = await here.deps.authorizer.role(bob.caller, id)  # type: ignore[arg-type]
-    await alice.delete(f"{model}/authorization/1")
-
-    class Stale:
-        """What was read before the right went, as if the request had been that slow."""
-
-        belongs = here.deps.authorizer.belongs
-
-        async def role(self, *_: object) -> object:
-            return role
-
-    from dataclasses import replace
-
-    slow = replace(here.deps, authorizer=Stale())  # type: ignore[arg-type]
-    here.deps = slow
-    late = await here.as_("bob")
-    answer = await late.ask("PUT", f"/diagrams/{id}/cells", {"cells": []})
-    assert answer.status_code == 403
-    assert (await alice.get(diagram))["cells"] == [NODE]

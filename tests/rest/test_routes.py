@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from rest.problems import HANDLERS
 from rest.routes import front_table, routes, starlette
+from tests.support.edges import Edge, Somebody
 from tests.support.fronts import front
 
 
@@ -38,3 +39,21 @@ def test_a_405_names_all_methods_of_the_path(client: TestClient) -> None:
 
 def test_another_spelling_of_a_path_is_not_redirected() -> None:
     assert TestClient(starlette(front_table(front()))).get("/healthz/", follow_redirects=False).status_code == 404
+
+
+async def test_the_whole_application_answers(here: Edge) -> None:
+    assert (await here.http.get("/")).json()["service"]["name"] == "codraw"
+    assert (await here.http.head("/healthz")).status_code == 200
+    assert (await here.http.post("/healthz")).status_code == 405
+
+
+@pytest.mark.parametrize("host", ["", "evil.test", "a b", "[::", "x:99999999", "\xe9"])
+async def test_no_host_header_breaks_an_answer(here: Edge, host: str) -> None:
+    assert (await here.http.get("/oauth2/providers", headers={"Host": host.encode("latin-1")})).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["\xff", "%ff", "%00", "a=%ed%a0%80", "&&&", "=", "a" * 8_000])
+async def test_S90_no_query_breaks_an_answer(here: Edge, alice: Somebody, query: str) -> None:
+    for path in ("/threat_models", "/oauth2/authorize", "/oauth2/callback", "/ws/ticket", "/threats"):
+        answer = await alice.ask("GET", f"{path}?{query}")
+        assert answer.status_code < 500, (path, answer.text)

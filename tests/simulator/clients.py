@@ -80,6 +80,7 @@ class Editor:
         assert session is not None
         role = self.world.role(self.caller)
         worker.post(Joined(self.socket, self.caller, role, self.dialect.name, session, self.resume()))
+
     def begin(self) -> None:
         """A new socket: what the old one still had for us is lost."""
 
@@ -385,4 +386,3 @@ def changes(cells: list[Message]) -> list[CellChange]:
         )
         for cell in cells
     ]
-

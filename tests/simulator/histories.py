@@ -177,12 +177,16 @@ class History:
             assert (diagram.vector, diagram.state_hash) == (head.vector, head.state_hash), ("I2", worker.name)
             assert list(diagram.cells_in_order()) == truth.cells, ("I2 order", worker.name)
         for editor in self.editors:
-            self.check_editor(editor, truth, {key[1]: o for key, o in zip(keys, log, strict=True) if key[0] == editor.user.id})
+            self.check_editor(
+                editor, truth, {key[1]: o for key, o in zip(keys, log, strict=True) if key[0] == editor.user.id}
+            )
 
     def check_rights(self, log: list[LoggedOperation]) -> None:
         for vector, user, role in self.demoted:
             if role is Role.READER:
-                until = next((v for v, u, _ in self.demoted if u == user and v >= vector and _ is Role.WRITER), len(log))
+                until = next(
+                    (v for v, u, _ in self.demoted if u == user and v >= vector and _ is Role.WRITER), len(log)
+                )
                 assert all(operation.user.id != user for operation in log[vector:until]), ("I25", user, vector)
 
     def check_editor(self, editor: Editor, truth: NaiveDiagram, mine: dict[str, LoggedOperation]) -> None:

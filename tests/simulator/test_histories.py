@@ -34,5 +34,16 @@ def test_I1_I2_I3_I4_I6_I8_I9_I13_I29_hold_in_random_histories_with_faults(block
         except Exception as error:
             error.add_note(f"seed {seed}")
             raise
-    for path in ("Missed", "Known", "unresolved", "unavailable", "kill", "lost", "repeated", "undo", "role", "sent twice"):
+    for path in (
+        "Missed",
+        "Known",
+        "unresolved",
+        "unavailable",
+        "kill",
+        "lost",
+        "repeated",
+        "undo",
+        "role",
+        "sent twice",
+    ):
         assert count[path] > 0, f"a run in which no {path} happened does not count"

@@ -296,4 +296,3 @@ class World:
             if not self.progress(0):
                 return
         raise AssertionError("I29: the rooms never come to rest")
-

@@ -54,6 +54,7 @@ class Editor:
             compression=None,
             subprotocols=self.subprotocols(),
         )
+        self.meeting.connections.append(self._connection)
         return self
 
     async def join(self, **query: str) -> Self:
@@ -158,6 +159,10 @@ class Editor:
                     merged = self.cells[id] | data
                     self.cells[id] = {key: value for key, value in merged.items() if value is not None}
 
+    def copy(self) -> list[dict[str, Any]]:
+        """The cells in order, as REST shows them."""
+        return list(self.cells.values())
+
     def follow(self, vector: int, *, may_repeat: bool = False) -> bool:
         """WS15: whether a message with this vector comes next; what must not be is noted."""
         if vector == self.vector + 1:
@@ -225,6 +230,10 @@ class Tmi(Editor):
     def _corrects(self, message: Message) -> bool:
         """E4: a second event at the same vector, from the server's user."""
         return bool(message["initiating_user"]["provider"] == "codraw" and message["update_vector"] == self.vector)
+
+    def copy(self) -> list[dict[str, Any]]:
+        # An event shows `data` where the cell has none (E1).
+        return [{key: value for key, value in cell.items() if (key, value) != ("data", {})} for cell in super().copy()]
 
     def assign(self, changes: Iterable[Mapping[str, Any]]) -> None:
         for change in changes:

@@ -1,7 +1,8 @@
-"""The HTTP edge as the program builds it, over a real store and real rooms in this process; its clock is turned by hand."""
+"""The HTTP edge over a real store and real rooms in the test's own process; its clock is turned by hand."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,7 +32,9 @@ from storage.rights import SqlAuthorizer
 from storage.sessions import SqlSessions
 from storage.sqlite import SqliteDatabase
 from tests.support.clock import HandClock
+from tests.support.contract import faults
 from tests.support.fronts import front
+from tests.support.tree import lines
 
 BASE = "http://here:8080"
 LISTED = "https://app.example.org"
@@ -95,7 +98,8 @@ class Edge:
 
     def client(self, **given: Any) -> httpx2.AsyncClient:
         transport = httpx2.ASGITransport(application(self.deps), raise_app_exceptions=True)
-        return httpx2.AsyncClient(transport=transport, base_url=BASE, **given)
+        hooks = {"response": [promised]}
+        return httpx2.AsyncClient(transport=transport, base_url=BASE, event_hooks=hooks, **given)
 
     async def as_(self, name: str, groups: tuple[str, ...] = (), provider: str = "test") -> Somebody:
         """A person with a login of their own, known to the store."""
@@ -170,6 +174,26 @@ class Somebody:
     async def diagram(self, model: str, cells: list[Any] | None = None, **fields: Any) -> str:
         made = await self.post(f"{model}/diagrams", {"name": "Diagram", "cells": cells or [], **fields})
         return f"{model}/diagrams/{made['id']}"
+
+
+async def promised(answer: httpx2.Response) -> None:
+    """Every answer to every test is one that openapi.yml promises."""
+    request = answer.request
+    if request.method not in ("GET", "PUT", "POST", "DELETE", "PATCH"):
+        return
+    await answer.aread()
+    kind = answer.headers.get("content-type", "").partition(";")[0]
+    body = json.loads(answer.content) if kind == "application/json" else answer.content or None
+    found = faults(request.method, request.url.path, answer.status_code, kind, body)
+    assert not found, lines(found)
+
+
+def deps_of_nothing() -> RestDependencies:
+    """For looking at the routes only."""
+    nothing: Any = None
+    return RestDependencies(
+        front(), nothing, nothing, nothing, nothing, nothing, Tokens(b"k" * 32, "", "", lambda: 0), lambda: 0
+    )
 
 
 def refusal(answer: httpx2.Response, status: int, error: str) -> Any:

@@ -105,6 +105,7 @@ SESSION = Session(
     start_vector=0,
     created_at_ms=0,
 )
+SETTINGS = RoomSettings()
 START = Instant(1_000.0, 1_760_000_000_000)
 
 
@@ -198,7 +199,7 @@ def matches(expected: Any, actual: Any) -> bool:
         return isinstance(actual, expected)
     if isinstance(expected, Some):
         return isinstance(actual, expected.type) and all(
-            matches(value, getattr(actual, name)) for name, value in expected.fields.items()
+            hasattr(actual, name) and matches(value, getattr(actual, name)) for name, value in expected.fields.items()
         )
     if isinstance(expected, tuple):
         return (
@@ -329,7 +330,7 @@ def script(
     *guests: str | Guest,
     of: Session = SESSION,
     diagram: Diagram = FOUNDED,
-    settings: RoomSettings = RoomSettings(),
+    settings: RoomSettings = SETTINGS,
     recent: tuple[LoggedOperation, ...] = (),
 ) -> Script:
     """A room at `diagram` with these guests in it; acl_version 1, no undo histories."""

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx2
+from websockets.asyncio.client import ClientConnection
 
 from tests.support.tree import ROOT
 
@@ -120,7 +121,7 @@ class Person:
         return {"Authorization": f"Bearer {self.token}"}
 
     async def ask(self, method: str, path: str, json: Any = None, **more: Any) -> httpx2.Response:
-        async with httpx2.AsyncClient(base_url=self.server.http, timeout=30) as http:
+        async with httpx2.AsyncClient(base_url=self.server.http, timeout=30, verify=False) as http:
             return await http.request(method, path, json=json, headers=self.headers | more)
 
     async def get(self, path: str) -> Any:
@@ -136,7 +137,7 @@ class Person:
 
 async def sign_in(server: Server, name: str) -> Person:
     """By the test provider, without a callback of our own (8.1, form C)."""
-    async with httpx2.AsyncClient(base_url=server.http, follow_redirects=True, timeout=30) as http:
+    async with httpx2.AsyncClient(base_url=server.http, follow_redirects=True, timeout=30, verify=False) as http:
         answer = await http.get("/oauth2/authorize", params={"idp": "test", "login_hint": name})
     assert answer.status_code == 200, answer.text
     body = answer.json()
@@ -144,7 +145,7 @@ async def sign_in(server: Server, name: str) -> Person:
 
 
 class Meeting:
-    """A diagram with a live session that everybody may edit."""
+    """A diagram with a live session. `connections` that tests open to it are cut by `over`."""
 
     def __init__(self, host: Person, threat_model: str, diagram: str, session: str) -> None:
         self.host = host
@@ -152,6 +153,12 @@ class Meeting:
         self.threat_model = threat_model
         self.diagram = diagram
         self.session = session
+        self.connections: list[ClientConnection] = []
+
+    async def over(self) -> None:
+        for connection in self.connections:
+            connection.transport.abort()
+            await connection.wait_closed()
 
     @property
     def path(self) -> str:

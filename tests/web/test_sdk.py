@@ -18,7 +18,7 @@ from protocol.values import Limits
 from tests.naive import ACCEPTED, NaiveDiagram
 
 WEB = Path(__file__).parents[2] / "web"
-STEPS = 3_000
+STEPS = 800
 
 Changes = list[dict[str, Any]]
 
@@ -77,7 +77,9 @@ def random_change(dice: random.Random, present: list[str], ids: list[str]) -> di
 
 
 def random_node(dice: random.Random, present: list[str]) -> dict[str, Any]:
-    data = {dice.choice(("shape", "type")): dice.choice(("process", "datastore", "actor", "boundary", "custom"))}
+    data: dict[str, Any] = {
+        dice.choice(("shape", "type")): dice.choice(("process", "datastore", "actor", "boundary", "custom"))
+    }
     data.update(dice.choice((FLAT, NESTED, FLAT | {"position": {"x": 7, "y": 7}})))
     if present and dice.random() < 0.5:
         data["parent"] = spelled(dice, dice.choice(present))

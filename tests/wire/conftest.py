@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -26,12 +26,16 @@ async def bo(server: Server) -> Person:
 
 
 @pytest.fixture
-async def meeting(ana: Person) -> Meeting:
+async def meeting(ana: Person) -> AsyncIterator[Meeting]:
     """Ana's; everybody may write."""
-    return await meet(ana)
+    meeting = await meet(ana)
+    yield meeting
+    await meeting.over()
 
 
 @pytest.fixture
-async def lecture(ana: Person) -> Meeting:
+async def lecture(ana: Person) -> AsyncIterator[Meeting]:
     """Ana's; everybody may read."""
-    return await meet(ana, "reader")
+    meeting = await meet(ana, "reader")
+    yield meeting
+    await meeting.over()

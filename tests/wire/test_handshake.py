@@ -126,19 +126,15 @@ async def test_SES10_any_other_loss_of_the_host_opens_a_grace_in_which_it_may_re
         await host.leave(how)
     else:
         host.cut()
-    assert (await heard_of_host(guest))["host_state"] == "away"
+    await until_host(guest, "away")
     assert await status(meeting) == 200
     await CodrawV1(meeting, meeting.host).join()
-    assert (await heard_of_host(guest))["host_state"] == "here"
+    await until_host(guest, "here")
 
 
-async def heard_of_host(editor: CodrawV1) -> dict[str, Any]:
-    """The next roster that says something new of the host."""
-    known = [m["host_state"] for m in editor.trace if m.get("message_type") == "participants"][-1:]
-    while True:
-        roster = await editor.hear("participants")
-        if [roster["host_state"]] != known:
-            return roster
+async def until_host(editor: CodrawV1, state: str) -> None:
+    while (await editor.hear("participants"))["host_state"] != state:
+        pass
 
 
 async def until_roster(editor: CodrawV1, sockets: dict[str, int]) -> None:
@@ -149,7 +145,7 @@ async def until_roster(editor: CodrawV1, sockets: dict[str, int]) -> None:
             return
 
 
-# what each WebSocket implementation of uvicorn says of a departure ------------------------------------------------------
+# what each WebSocket implementation of uvicorn says of a departure ----------------------------------------------------
 
 
 class Farewells:
@@ -181,7 +177,7 @@ async def serving(application: Any, implementation: Any) -> AsyncIterator[str]:
             await running
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("implementation", ["websockets-sansio", "websockets"])
 @pytest.mark.parametrize(
     ("how", "seen"),

@@ -6,7 +6,12 @@ import { around, encloses, route } from "./geometry.js";
 import { drawEdge, drawNode, frameOf, groupFor, isRound } from "./shapes.js";
 
 const ZOOM = { least: 0.15, most: 3 };
-const CORNERS = [["nw", 0, 0], ["ne", 1, 0], ["se", 1, 1], ["sw", 0, 1]];
+const CORNERS = [
+  ["nw", 0, 0],
+  ["ne", 1, 0],
+  ["se", 1, 1],
+  ["sw", 0, 1],
+];
 
 export class Canvas {
   /** Boxes that a gesture is moving: drawn here, not yet where the cells are. */
@@ -19,19 +24,37 @@ export class Canvas {
   #edgesAt = new Map(); // node id -> ids of its edges
   #lanes = new Map(); // both ends -> ids of the edges between them
   #drawn = new Map(); // edge id -> its ends as they were drawn
-  #layers = Object.fromEntries(["boundaries", "nodes", "edges", "others", "marks"].map((name) => [name, s("g", { class: name })]));
+  #layers = Object.fromEntries(
+    ["boundaries", "nodes", "edges", "others", "marks"].map((name) => [name, s("g", { class: name })]),
+  );
   #world = s("g", { class: "world" }, Object.values(this.#layers));
-  #dots = s("pattern", { id: "dots", width: 24, height: 24, patternUnits: "userSpaceOnUse" }, s("circle", { cx: 1, cy: 1, r: 1 }));
+  #dots = s(
+    "pattern",
+    { id: "dots", width: 24, height: 24, patternUnits: "userSpaceOnUse" },
+    s("circle", { cx: 1, cy: 1, r: 1 }),
+  );
   #moved;
+  #size = null;
 
   /** @param look `get(id)` and `cells()`. @param moved called after the view has changed */
   constructor(look, moved) {
     this.#look = look;
     this.#moved = moved;
     this.cursors = s("g", { class: "cursors", "aria-hidden": "true" });
-    this.root = s("svg",
-      { class: "canvas", role: "application", tabindex: 0, "aria-label": "Diagram. Tab goes through its cells, arrow keys move, Enter renames, Delete removes." },
-      s("defs", this.#dots), s("rect", { class: "paper", width: "100%", height: "100%", fill: "url(#dots)" }), this.#world, this.cursors);
+    this.root = s(
+      "svg",
+      {
+        class: "canvas",
+        role: "application",
+        tabindex: 0,
+        "aria-label": "Diagram. Tab goes through its cells, arrow keys move, Enter renames, Delete removes.",
+      },
+      s("defs", this.#dots),
+      s("rect", { class: "paper", width: "100%", height: "100%", fill: "url(#dots)" }),
+      this.#world,
+      this.cursors,
+    );
+    new ResizeObserver(([{ contentRect }]) => this.#resized(contentRect)).observe(this.root);
   }
 
   // -- cells ---------------------------------------------------------------------------------------------------------
@@ -61,6 +84,10 @@ export class Canvas {
 
   get #nodes() {
     return [...this.#look.cells()].filter((cell) => !isEdge(cell)).map(({ id }) => id);
+  }
+
+  #nodesAmong(ids) {
+    return [...ids].filter((id) => this.#look.get(id) && !isEdge(this.#look.get(id)));
   }
 
   #draw(id) {
@@ -95,7 +122,10 @@ export class Canvas {
     if (!source || !target) return;
     const lane = this.#laneOf(cell);
     const ends = [this.boxOf(source.id), this.boxOf(target.id)];
-    drawEdge(group, cell, route(...ends, { vertices: cell.vertices, lane, isLoop: source === target }), { source, target });
+    drawEdge(group, cell, route(...ends, { vertices: cell.vertices, lane, isLoop: source === target }), {
+      source,
+      target,
+    });
   }
 
   /** 0 for the only edge between its ends, else … -1, 1, -2, 2 …, so that lines lie side by side. */
@@ -121,7 +151,8 @@ export class Canvas {
   #retie(id, stale) {
     const [before, after] = [this.#drawn.get(id), this.#look.get(id)];
     const isTied = after && isEdge(after);
-    if (before && isTied && before.source?.cell === after.source?.cell && before.target?.cell === after.target?.cell) return;
+    if (before && isTied && before.source?.cell === after.source?.cell && before.target?.cell === after.target?.cell)
+      return;
     if (before) {
       for (const end of [before.source?.cell, before.target?.cell]) this.#edgesAt.get(end)?.delete(id);
       this.#lanes.get(pairOf(before))?.delete(id);
@@ -150,33 +181,52 @@ export class Canvas {
 
   /** Handles of what is selected: corners of a single box, and where a flow starts. */
   drawMarks() {
-    const ids = [...this.selection].filter((id) => this.#look.get(id) && !isEdge(this.#look.get(id)));
+    const ids = this.#nodesAmong(this.selection);
     const marks = ids.map((id) => frameOf(this.boxOf(id)));
     if (ids.length === 1) marks.push(...this.#handles(this.boxOf(ids[0])));
     this.#layers.marks.replaceChildren(...marks);
   }
 
   #handles({ x, y, width, height }) {
-    const size = 9 / this.view.scale;
+    const unit = 1 / this.view.scale; // handles keep their size however near one looks
+    const size = 9 * unit;
     const out = 6;
     const corners = CORNERS.map(([name, right, low]) =>
       s("rect", {
-        class: `handle ${name}`, "data-corner": name, width: size, height: size, rx: 2 / this.view.scale,
-        x: x + right * width + (right ? out : -out) - size / 2, y: y + low * height + (low ? out : -out) - size / 2,
-      }));
-    const start = s("g", { class: "handle start", "data-start": true, transform: `translate(${x + width + out + 16 / this.view.scale} ${y + height / 2}) scale(${1 / this.view.scale})` },
-      s("title", "Drag to another box to connect"), s("circle", { r: 10 }), s("path", { d: "M-4 0H4M1-3.5L4.5 0L1 3.5" }));
+        class: `handle ${name}`,
+        "data-corner": name,
+        width: size,
+        height: size,
+        rx: 2 * unit,
+        x: x + right * width + (right ? out : -out) - size / 2,
+        y: y + low * height + (low ? out : -out) - size / 2,
+      }),
+    );
+    const start = s(
+      "g",
+      {
+        class: "handle start",
+        "data-start": true,
+        transform: `translate(${x + width + out + 16 * unit} ${y + height / 2}) scale(${unit})`,
+      },
+      s("title", "Drag to another box to connect"),
+      s("circle", { r: 10 }),
+      s("path", { d: "M-4 0H4M1-3.5L4.5 0L1 3.5" }),
+    );
     return [...corners, start];
   }
 
   /** The selections of others: `[{ids, name, colour}]`. */
   showOthers(others) {
-    this.#layers.others.replaceChildren(...others.flatMap(({ ids, name, colour }) =>
-      ids.filter((id) => this.#look.get(id) && !isEdge(this.#look.get(id))).map((id, index) => {
-        const frame = frameOf(this.boxOf(id), index === 0 && name);
-        frame.style.setProperty("--who", colour);
-        return frame;
-      })));
+    this.#layers.others.replaceChildren(
+      ...others.flatMap(({ ids, name, colour }) =>
+        this.#nodesAmong(ids).map((id, index) => {
+          const frame = frameOf(this.boxOf(id), index === 0 && name);
+          frame.style.setProperty("--who", colour);
+          return frame;
+        }),
+      ),
+    );
   }
 
   within(box) {
@@ -199,6 +249,12 @@ export class Canvas {
     this.#see({ ...this.view, x: this.view.x + dx, y: this.view.y + dy });
   }
 
+  /** What was in the middle stays there. */
+  #resized({ width, height }) {
+    if (this.#size && width > 0) this.pan((width - this.#size.width) / 2, (height - this.#size.height) / 2);
+    this.#size = width > 0 ? { width, height } : this.#size;
+  }
+
   /** Around a point of the window, by default the middle. */
   zoom(factor, { clientX, clientY } = this.#middle) {
     const { left, top } = this.root.getBoundingClientRect();
@@ -213,7 +269,11 @@ export class Canvas {
     const { width, height } = this.root.getBoundingClientRect();
     if (!box) return this.#see({ x: width / 2, y: height / 2, scale: 1 });
     const scale = Math.max(ZOOM.least, Math.min(1, (width - 120) / box.width, (height - 140) / box.height));
-    this.#see({ scale, x: width / 2 - (box.x + box.width / 2) * scale, y: height / 2 - (box.y + box.height / 2) * scale });
+    this.#see({
+      scale,
+      x: width / 2 - (box.x + box.width / 2) * scale,
+      y: height / 2 - (box.y + box.height / 2) * scale,
+    });
   }
 
   get middle() {

@@ -24,14 +24,17 @@ export function added(look, shape, point) {
 
 export function connected(source, target) {
   const id = uuid();
-  return { id, changes: [{ id, operation: "add", data: { shape: "flow", source: { cell: source }, target: { cell: target } } }] };
+  return {
+    id,
+    changes: [{ id, operation: "add", data: { shape: "flow", source: { cell: source }, target: { cell: target } } }],
+  };
 }
 
 export function removed(look, ids) {
   return ids.filter((id) => look.get(id)).map((id) => ({ id, operation: "remove" }));
 }
 
-/** Boxes where they are now. Cells that somebody else has removed meanwhile are left out: one of them would refuse all. */
+/** Boxes where they are now. Cells that somebody has removed meanwhile are left out: one of them would refuse all. */
 export function placed(look, boxes) {
   return [...boxes].filter(([id]) => look.get(id)).map(([id, box]) => ({ id, operation: "update", data: { ...box } }));
 }
@@ -49,7 +52,7 @@ export function dropped(look, boxes) {
 /** The cells and all that moves with them: what boundaries contain. */
 export function withChildren(look, ids) {
   const family = new Set(ids.filter((id) => look.get(id) && !isEdge(look.get(id))));
-  for (let grown = true; grown; ) {
+  for (let grown = true; grown;) {
     const before = family.size;
     for (const cell of look.cells()) if (family.has(cell.parent) && !isEdge(cell)) family.add(cell.id);
     grown = family.size > before;
@@ -61,7 +64,9 @@ function boundaryUnder(look, cell) {
   const own = new Set(withChildren(look, [cell.id]));
   const under = [...look.cells()].filter(
     (other) =>
-      other.shape === "security-boundary" && other.id !== cell.id && !own.has(other.id) &&
+      other.shape === "security-boundary" &&
+      other.id !== cell.id &&
+      !own.has(other.id) &&
       (cell.shape === "security-boundary" ? encloses(other, cell) : contains(other, centre(cell))),
   );
   under.sort((a, b) => a.width * a.height - b.width * b.height);
@@ -71,7 +76,14 @@ function boundaryUnder(look, cell) {
 /** The text of a cell, wherever the editor that drew it keeps it. */
 export function labelOf(cell) {
   const label = cell.labels?.[0]?.attrs;
-  const texts = [cell.label, cell.attrs?.text?.text, cell.attrs?.label?.text, label?.label?.text, label?.text?.text, label?.labelText?.text];
+  const texts = [
+    cell.label,
+    cell.attrs?.text?.text,
+    cell.attrs?.label?.text,
+    label?.label?.text,
+    label?.text?.text,
+    label?.labelText?.text,
+  ];
   return texts.find((text) => typeof text === "string") ?? "";
 }
 
@@ -85,10 +97,12 @@ export function renamed(cell, label) {
 
 /** null: as the theme has it. */
 export function coloured(look, ids, fill) {
-  return ids.filter((id) => look.get(id)).map((id) => {
-    const key = isEdge(look.get(id)) ? "attrs/line/stroke" : "attrs/body/fill";
-    return { id, operation: "update", data: { [key]: fill } };
-  });
+  return ids
+    .filter((id) => look.get(id))
+    .map((id) => {
+      const key = isEdge(look.get(id)) ? "attrs/line/stroke" : "attrs/body/fill";
+      return { id, operation: "update", data: { [key]: fill } };
+    });
 }
 
 /** A colour that a stranger sent, if it is a plain one. */

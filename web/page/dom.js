@@ -27,11 +27,21 @@ export function assign(element, attributes) {
 /** A question with two answers; resolves to whether the first was given. */
 export function confirmed(question, yes, no = "Cancel") {
   return new Promise((resolve) => {
-    const dialog = h("dialog", { class: "question", onclose: () => (dialog.remove(), resolve(dialog.returnValue === "yes")) },
-      h("form", { method: "dialog" }, h("p", question),
-        h("div", { class: "row end" },
+    const dialog = h(
+      "dialog",
+      { class: "question", onclose: () => (dialog.remove(), resolve(dialog.returnValue === "yes")) },
+      h(
+        "form",
+        { method: "dialog" },
+        h("p", question),
+        h(
+          "div",
+          { class: "row end" },
           h("button", { class: "quiet", value: "no", autofocus: true }, no),
-          h("button", { class: "primary", value: "yes" }, yes))));
+          h("button", { class: "primary", value: "yes" }, yes),
+        ),
+      ),
+    );
     document.body.append(dialog);
     dialog.showModal();
   });

@@ -45,9 +45,10 @@ export function route(source, target, { vertices = [], lane = 0, isLoop = false 
   const between = vertices.length > 0 ? vertices : bend;
   const start = border(source, source.isRound, between[0] ?? centre(target));
   const end = border(target, target.isRound, between.at(-1) ?? centre(source));
-  const line = bend.length > 0
-    ? `M${at(start)}Q${at(bend[0])} ${at(end)}`
-    : [start, ...between, end].map((point, index) => (index ? "L" : "M") + at(point)).join("");
+  const line =
+    bend.length > 0
+      ? `M${at(start)}Q${at(bend[0])} ${at(end)}`
+      : [start, ...between, end].map((point, index) => (index ? "L" : "M") + at(point)).join("");
   const middle = bend.length > 0 ? quadratic(start, bend[0], end) : halfway([start, ...between, end]);
   return { line, middle, arrow: arrowhead(between.at(-1) ?? start, end) };
 }
@@ -55,7 +56,10 @@ export function route(source, target, { vertices = [], lane = 0, isLoop = false 
 function loop({ x, y, width, height }) {
   const start = { x: x + width * 0.75, y: y + height * 0.12 };
   const end = { x: x + width * 0.97, y: y + height * 0.36 };
-  const [c1, c2] = [{ x: start.x, y: y - 50 }, { x: x + width + 60, y: end.y - 20 }];
+  const [c1, c2] = [
+    { x: start.x, y: y - 50 },
+    { x: x + width + 60, y: end.y - 20 },
+  ];
   return {
     line: `M${at(start)}C${at(c1)} ${at(c2)} ${at(end)}`,
     arrow: arrowhead(c2, end),
@@ -74,7 +78,9 @@ function bent(from, to, distance) {
 const quadratic = (a, b, c) => ({ x: (a.x + 2 * b.x + c.x) / 4, y: (a.y + 2 * b.y + c.y) / 4 });
 
 function halfway(points) {
-  const lengths = points.slice(1).map((point, index) => Math.hypot(point.x - points[index].x, point.y - points[index].y));
+  const lengths = points
+    .slice(1)
+    .map((point, index) => Math.hypot(point.x - points[index].x, point.y - points[index].y));
   let left = lengths.reduce((sum, length) => sum + length, 0) / 2;
   for (const [index, length] of lengths.entries()) {
     if (left <= length && length > 0) {

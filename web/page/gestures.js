@@ -42,8 +42,10 @@ export class Gestures {
     if (event.button === 1) this.#gesture = this.#panning(event);
     else if (canWrite && tool in commands.SHAPES) this.#editor.place(tool, this.#canvas.toWorld(event));
     else if (canWrite && corner) this.#gesture = this.#resizing(event, [...this.#canvas.selection][0], corner);
-    else if (canWrite && event.target.closest("[data-start]")) this.#gesture = this.#connecting(event, [...this.#canvas.selection][0]);
-    else if (canWrite && tool === "flow" && this.#canvas.nodeAt(event)) this.#gesture = this.#connecting(event, this.#canvas.nodeAt(event));
+    else if (canWrite && event.target.closest("[data-start]"))
+      this.#gesture = this.#connecting(event, [...this.#canvas.selection][0]);
+    else if (canWrite && tool === "flow" && this.#canvas.nodeAt(event))
+      this.#gesture = this.#connecting(event, this.#canvas.nodeAt(event));
     else if (id) this.#grab(event, id);
     else this.#gesture = event.shiftKey ? this.#framing(event) : this.#panning(event);
   }
@@ -92,8 +94,10 @@ export class Gestures {
       const box = { x, y, width, height };
       if (corner.includes("e")) box.width = Math.max(leastWidth, snapped(width + now.x - start.x));
       if (corner.includes("s")) box.height = Math.max(leastHeight, snapped(height + now.y - start.y));
-      if (corner.includes("w")) box.x = x + width - (box.width = Math.max(leastWidth, snapped(width - now.x + start.x)));
-      if (corner.includes("n")) box.y = y + height - (box.height = Math.max(leastHeight, snapped(height - now.y + start.y)));
+      if (corner.includes("w"))
+        box.x = x + width - (box.width = Math.max(leastWidth, snapped(width - now.x + start.x)));
+      if (corner.includes("n"))
+        box.y = y + height - (box.height = Math.max(leastHeight, snapped(height - now.y + start.y)));
       return new Map([[id, box]]);
     });
   }
@@ -225,7 +229,9 @@ export class Gestures {
     if (Date.now() - this.#nudging.at > NUDGE_PAUSE_MS) this.#nudging.groupId = uuid();
     this.#nudging.at = Date.now();
     const [dx, dy] = ARROWS[event.key].map((step) => step * (event.shiftKey ? 1 : GRID));
-    const boxes = new Map(ids.map((id) => [id, this.#look.get(id)]).map(([id, { x, y }]) => [id, { x: x + dx, y: y + dy }]));
+    const boxes = new Map(
+      ids.map((id) => [id, this.#look.get(id)]).map(([id, { x, y }]) => [id, { x: x + dx, y: y + dy }]),
+    );
     this.#editor.edit(commands.placed(this.#look, boxes), { groupId: this.#nudging.groupId });
   }
 }

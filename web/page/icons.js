@@ -7,7 +7,16 @@ const PATHS = {
   process: ["M12 5c5 0 9 3.1 9 7s-4 7-9 7-9-3.1-9-7 4-7 9-7z"],
   store: ["M4 7h16", "M4 17h16"],
   actor: ["M4 6h16v12H4z"],
-  "security-boundary": ["M7 4H4v3", "M10.5 4h3", "M17 4h3v3", "M20 10.5v3", "M20 17v3h-3", "M13.5 20h-3", "M7 20H4v-3", "M4 13.5v-3"],
+  "security-boundary": [
+    "M7 4H4v3",
+    "M10.5 4h3",
+    "M17 4h3v3",
+    "M20 10.5v3",
+    "M20 17v3h-3",
+    "M13.5 20h-3",
+    "M7 20H4v-3",
+    "M4 13.5v-3",
+  ],
   "text-box": ["M5 7V5h14v2", "M12 5v14", "M9 19h6"],
   flow: ["M4 17C8 9 12 9 19 8", "M14 4.5L19.5 8l-4 5"],
   undo: ["M9 14L4 9l5-5", "M4 9h10a6 6 0 010 12h-3"],
@@ -25,5 +34,9 @@ const PATHS = {
 };
 
 export function icon(name) {
-  return s("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, PATHS[name].map((d) => s("path", { d })));
+  return s(
+    "svg",
+    { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" },
+    PATHS[name].map((d) => s("path", { d })),
+  );
 }

@@ -14,7 +14,12 @@ function colourFor(userId) {
 }
 
 function avatar({ display_name, ...user }) {
-  const initials = display_name.split(/\s+/).map((word) => [...word][0]).join("").slice(0, 2).toUpperCase();
+  const initials = display_name
+    .split(/\s+/)
+    .map((word) => [...word][0])
+    .join("")
+    .slice(0, 2)
+    .toUpperCase();
   const element = h("span", { class: "avatar", "aria-hidden": "true" }, initials);
   element.style.setProperty("--who", colourFor(idOf(user)));
   return element;
@@ -31,7 +36,12 @@ export class People {
   constructor(diagram, canvas) {
     this.#diagram = diagram;
     this.#canvas = canvas;
-    this.root = h("details", { class: "roster" }, h("summary", { title: "Who is here" }, this.#faces, this.#count), this.#list);
+    this.root = h(
+      "details",
+      { class: "roster" },
+      h("summary", { title: "Who is here" }, this.#faces, this.#count),
+      this.#list,
+    );
   }
 
   close() {
@@ -62,7 +72,9 @@ export class People {
   drawAwareness() {
     const others = this.#others();
     this.#canvas.showOthers(
-      others.filter(({ selection }) => selection?.length > 0).map(({ selection, name, colour }) => ({ ids: selection, name, colour })),
+      others
+        .filter(({ selection }) => selection?.length > 0)
+        .map(({ selection, name, colour }) => ({ ids: selection, name, colour })),
     );
     const here = new Set(others.filter(({ cursor }) => cursor).map(({ id }) => id));
     for (const [id, element] of this.#cursors) {
@@ -78,17 +90,24 @@ export class People {
     for (const { user, connections } of this.#diagram.roster.participants) {
       for (const { connection_id } of connections) known.set(connection_id, user);
     }
-    return [...this.#diagram.peers].filter(([id]) => known.has(id)).map(([id, shown]) => {
-      const user = known.get(id);
-      return { ...shown, id, name: user.display_name, colour: colourFor(idOf(user)) };
-    });
+    return [...this.#diagram.peers]
+      .filter(([id]) => known.has(id))
+      .map(([id, shown]) => {
+        const user = known.get(id);
+        return { ...shown, id, name: user.display_name, colour: colourFor(idOf(user)) };
+      });
   }
 
   #drawCursor({ id, cursor, name, colour }) {
     let element = this.#cursors.get(id);
     if (!element) {
-      element = s("g", { class: "cursor", "data-name": name },
-        s("path", { d: "M0 0l5 14 3.2-5.6L14 6z" }), s("rect", { x: 12, y: 12, height: 20, rx: 6 }), s("text", { x: 19, y: 26 }, name));
+      element = s(
+        "g",
+        { class: "cursor", "data-name": name },
+        s("path", { d: "M0 0l5 14 3.2-5.6L14 6z" }),
+        s("rect", { x: 12, y: 12, height: 20, rx: 6 }),
+        s("text", { x: 19, y: 26 }, name),
+      );
       element.style.setProperty("--who", colour);
       this.#canvas.cursors.append(element);
       element.querySelector("rect").setAttribute("width", element.querySelector("text").getComputedTextLength() + 14);

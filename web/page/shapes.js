@@ -13,9 +13,18 @@ export const isRound = ({ shape }) => shape === "process";
 export function groupFor(cell) {
   const edge = isEdge(cell);
   const parts = edge
-    ? [s("path", { class: "grip" }), s("path", { class: "line" }), s("path", { class: "arrow" }), s("text", { class: "label" })]
+    ? [
+        s("path", { class: "grip" }),
+        s("path", { class: "line" }),
+        s("path", { class: "arrow" }),
+        s("text", { class: "label" }),
+      ]
     : [s("title"), ...outline(cell), s("text", { class: "label" })];
-  return s("g", { class: `cell ${edge ? "edge" : "node"} ${known(cell.shape)}`, "data-id": cell.id, tabindex: 0 }, parts);
+  return s(
+    "g",
+    { class: `cell ${edge ? "edge" : "node"} ${known(cell.shape)}`, "data-id": cell.id, tabindex: 0 },
+    parts,
+  );
 }
 
 const known = (shape) => (shape in SHAPES ? shape : "other");
@@ -29,7 +38,10 @@ function outline({ shape }) {
 export function drawNode(group, cell, box) {
   const body = group.querySelector(".body");
   const { width, height } = box;
-  assign(group, { transform: `translate(${box.x} ${box.y})`, "aria-label": `${SHAPES[cell.shape]?.name ?? cell.shape} ${labelOf(cell)}` });
+  assign(group, {
+    transform: `translate(${box.x} ${box.y})`,
+    "aria-label": `${SHAPES[cell.shape]?.name ?? cell.shape} ${labelOf(cell)}`,
+  });
   if (body.tagName === "ellipse") assign(body, { cx: width / 2, cy: height / 2, rx: width / 2, ry: height / 2 });
   else if (body.tagName === "path") assign(body, { d: `M0 0H${width}M0 ${height}H${width}` });
   for (const rect of group.querySelectorAll("rect")) assign(rect, { width, height });
@@ -97,7 +109,10 @@ export function drawEdge(group, cell, { line, arrow, middle }, ends) {
 /** A dashed frame with somebody's name. */
 export function frameOf(box, name) {
   const pad = 6;
-  return s("g", { class: "frame" },
+  return s(
+    "g",
+    { class: "frame" },
     s("rect", { x: box.x - pad, y: box.y - pad, width: box.width + 2 * pad, height: box.height + 2 * pad, rx: 6 }),
-    name && s("text", { x: box.x - pad, y: box.y - pad - 4 }, name));
+    name && s("text", { x: box.x - pad, y: box.y - pad - 4 }, name),
+  );
 }

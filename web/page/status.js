@@ -40,13 +40,20 @@ export function described({ state, pending, reason, message, retryAt }, hasBeenL
     case "live":
       return pending > 0 ? { state: "saving", text: `Saving ${pending}` } : { state: "live", text: "Live · all saved" };
     case "connecting":
-      return hasBeenLive ? { state: "reconnecting", text: `Reconnecting${waiting}` } : { state: "connecting", text: "Connecting" };
+      return hasBeenLive
+        ? { state: "reconnecting", text: `Reconnecting${waiting}` }
+        : { state: "connecting", text: "Connecting" };
     case "offline": {
       const seconds = Math.max(0, Math.ceil((retryAt - now) / 1000));
       return { state: "offline", text: `Offline${waiting} · again in ${seconds} s`, detail, action: "Try now" };
     }
     case "refused":
-      return { state: "refused", text: `Not connected${waiting}`, detail, action: FINAL.has(reason) ? null : "Open again" };
+      return {
+        state: "refused",
+        text: `Not connected${waiting}`,
+        detail,
+        action: FINAL.has(reason) ? null : "Open again",
+      };
     default:
       return { state: "closed", text: "Closed" };
   }
@@ -63,8 +70,14 @@ export class StatusLine {
   constructor(diagram) {
     this.#diagram = diagram;
     this.#button.addEventListener("click", () => diagram.open());
-    this.root = h("div", { class: "status", id: "status", role: "status", "aria-live": "polite" },
-      h("span", { class: "lamp", "aria-hidden": "true" }), this.#text, this.#button, this.#detail);
+    this.root = h(
+      "div",
+      { class: "status", id: "status", role: "status", "aria-live": "polite" },
+      h("span", { class: "lamp", "aria-hidden": "true" }),
+      this.#text,
+      this.#button,
+      this.#detail,
+    );
     this.draw();
   }
 

@@ -11,10 +11,17 @@ import { People } from "./people.js";
 import { StatusLine } from "./status.js";
 
 const TOOLS = [
-  ["select", "Select", "v"], ...Object.entries(commands.SHAPES).map(([shape, { name, key }]) => [shape, name, key]), ["flow", "Flow", "f"],
+  ["select", "Select", "v"],
+  ...Object.entries(commands.SHAPES).map(([shape, { name, key }]) => [shape, name, key]),
+  ["flow", "Flow", "f"],
 ];
 const COLOURS = [null, "#f4c7c3", "#fce8b2", "#cfe8cf", "#c6dafc", "#dccbf0", "#5b6470"];
-const SKIPPED = { changed: "changed since by somebody else", gone: "gone", exists: "there already", in_use: "in use by somebody else" };
+const SKIPPED = {
+  changed: "changed since by somebody else",
+  gone: "gone",
+  exists: "there already",
+  in_use: "in use by somebody else",
+};
 
 /** Shows the diagram in `main`; returns how to leave it. `leave()` asks first and resolves to whether it may. */
 export async function openWorkspace({ main, rest, place, onLeave }) {
@@ -57,7 +64,14 @@ class Editor {
     this.#status = new StatusLine(diagram);
     this.#inspector = new Inspector(diagram);
     this.#stage.append(this.canvas.root, this.#selectionBar, this.#notice, this.#zoomBar());
-    this.root = h("div", { class: "workspace" }, this.#header(title), this.#toolBar(), this.#stage, this.#inspector.root);
+    this.root = h(
+      "div",
+      { class: "workspace" },
+      this.#header(title),
+      this.#toolBar(),
+      this.#stage,
+      this.#inspector.root,
+    );
     new Gestures(this);
     this.#listen();
     this.use("select");
@@ -84,7 +98,9 @@ class Editor {
 
   select(ids) {
     this.canvas.select(ids);
-    this.#diagram.aware({ selection: this.canvas.selection.size > 0 ? [...this.canvas.selection].slice(0, 500) : null });
+    this.#diagram.aware({
+      selection: this.canvas.selection.size > 0 ? [...this.canvas.selection].slice(0, 500) : null,
+    });
     this.#drawSelectionBar();
   }
 
@@ -123,7 +139,8 @@ class Editor {
 
   async #walkBack({ saved }) {
     const { skipped = [] } = await saved;
-    if (skipped.length > 0) toast(`Left alone: ${[...new Set(skipped.map(({ why }) => SKIPPED[why] ?? why))].join(", ")}.`);
+    if (skipped.length > 0)
+      toast(`Left alone: ${[...new Set(skipped.map(({ why }) => SKIPPED[why] ?? why))].join(", ")}.`);
   }
 
   /** A field over the cell; Enter keeps, Escape forgets. */
@@ -166,28 +183,49 @@ class Editor {
   // -- what is there to press ----------------------------------------------------------------------------------------
 
   #header(title) {
-    const inspect = this.#iconButton("inspect", "Inspector", () => inspect.setAttribute("aria-pressed", String(this.#inspector.toggle())));
+    const inspect = this.#iconButton("inspect", "Inspector", () =>
+      inspect.setAttribute("aria-pressed", String(this.#inspector.toggle())),
+    );
     inspect.id = "inspect";
-    return h("header", { class: "bar" },
+    return h(
+      "header",
+      { class: "bar" },
       this.#iconButton("back", "All diagrams", () => this.#onLeave()),
-      h("h1", title), this.#status.root,
+      h("h1", title),
+      this.#status.root,
       h("div", { class: "row" }, this.#undo, this.#redo),
       this.#people.root,
-      h("button", { class: "primary", type: "button", id: "share", onclick: () => this.#share() }, icon("link"), "Share"),
-      inspect);
+      h(
+        "button",
+        { class: "primary", type: "button", id: "share", onclick: () => this.#share() },
+        icon("link"),
+        "Share",
+      ),
+      inspect,
+    );
   }
 
   #toolBar() {
     const buttons = TOOLS.map(([tool, name, key]) => {
-      const button = h("button", { type: "button", class: "tool", "data-tool": tool, title: `${name} (${key.toUpperCase()})`, onclick: (event) => this.#pick(tool, event) },
-        icon(tool), h("span", name));
+      const button = h(
+        "button",
+        {
+          type: "button",
+          class: "tool",
+          "data-tool": tool,
+          title: `${name} (${key.toUpperCase()})`,
+          onclick: (event) => this.#pick(tool, event),
+        },
+        icon(tool),
+        h("span", name),
+      );
       this.#tools.set(tool, button);
       return button;
     });
     return h("nav", { class: "tools", "aria-label": "Tools" }, buttons);
   }
 
-  /** From the keyboard (no click position) a shape is put in the middle at once, and a flow between two selected boxes. */
+  /** From the keyboard (no click count) a shape is put in the middle at once, and a flow between two selected boxes. */
   #pick(tool, event) {
     if (event.detail !== 0) this.use(tool);
     else if (tool in commands.SHAPES) this.place(tool, this.canvas.middle);
@@ -203,10 +241,13 @@ class Editor {
   }
 
   #zoomBar() {
-    return h("div", { class: "zoom", role: "toolbar", "aria-label": "View" },
+    return h(
+      "div",
+      { class: "zoom", role: "toolbar", "aria-label": "View" },
       this.#iconButton("minus", "Zoom out", () => this.canvas.zoom(0.8)),
       this.#iconButton("fit", "Show everything", () => this.canvas.fit()),
-      this.#iconButton("plus", "Zoom in", () => this.canvas.zoom(1.25)));
+      this.#iconButton("plus", "Zoom in", () => this.canvas.zoom(1.25)),
+    );
   }
 
   #drawSelectionBar() {
@@ -215,22 +256,34 @@ class Editor {
     if (this.#selectionBar.hidden) return;
     const nodes = ids.filter((id) => this.look.get(id) && !isEdge(this.look.get(id)));
     this.#selectionBar.replaceChildren(
-      ...(ids.length === 1 ? [this.#iconButton("rename", "Rename (Enter)", () => this.rename(ids[0]))] : [h("span", { class: "count" }, `${ids.length} selected`)]),
+      ...(ids.length === 1
+        ? [this.#iconButton("rename", "Rename (Enter)", () => this.rename(ids[0]))]
+        : [h("span", { class: "count" }, `${ids.length} selected`)]),
       ...(nodes.length === 2 ? [this.#iconButton("connect", "Connect the two", () => this.#connectSelected())] : []),
       ...COLOURS.map((colour) => this.#swatch(colour)),
-      this.#iconButton("remove", "Delete (Del)", () => this.remove()));
+      this.#iconButton("remove", "Delete (Del)", () => this.remove()),
+    );
   }
 
   #swatch(colour) {
     const label = colour ? `Colour ${colour}` : "Usual colour";
-    const button = h("button", { type: "button", class: colour ? "swatch" : "swatch none", title: label, "aria-label": label,
-      onclick: () => this.edit(commands.coloured(this.look, [...this.canvas.selection], colour)) });
+    const button = h("button", {
+      type: "button",
+      class: colour ? "swatch" : "swatch none",
+      title: label,
+      "aria-label": label,
+      onclick: () => this.edit(commands.coloured(this.look, [...this.canvas.selection], colour)),
+    });
     if (colour) button.style.setProperty("--paint", colour);
     return button;
   }
 
   #iconButton(name, label, action) {
-    return h("button", { type: "button", class: "icon-button", title: label, "aria-label": label, onclick: action }, icon(name));
+    return h(
+      "button",
+      { type: "button", class: "icon-button", title: label, "aria-label": label, onclick: action },
+      icon(name),
+    );
   }
 
   async #share() {
@@ -260,7 +313,9 @@ class Editor {
     });
     diagram.on("rejected", ({ reason, message }) => toast(`Not accepted: ${message || reason}.`, "bad"));
     diagram.on("trouble", ({ message }) => toast(message, "bad"));
-    diagram.on("held", ({ operations }) => toast(`${operations.length} changes are too old to be sent. They were not saved.`, "bad"));
+    diagram.on("held", ({ operations }) =>
+      toast(`${operations.length} changes are too old to be sent. They were not saved.`, "bad"),
+    );
 
     const { root } = this.canvas;
     root.addEventListener("pointermove", (event) => {
@@ -270,7 +325,11 @@ class Editor {
     root.addEventListener("pointerleave", () => diagram.aware({ cursor: null }));
     const { signal } = this.#abort;
     document.addEventListener("keydown", (event) => this.#shortcut(event), { signal });
-    document.addEventListener("pointerdown", ({ target }) => this.#people.root.contains(target) || this.#people.close(), { signal });
+    document.addEventListener(
+      "pointerdown",
+      ({ target }) => this.#people.root.contains(target) || this.#people.close(),
+      { signal },
+    );
     addEventListener("beforeunload", (event) => diagram.status.pending > 0 && event.preventDefault(), { signal });
   }
 
@@ -308,10 +367,17 @@ class Editor {
   /** False: the user would rather stay. */
   async leave() {
     const { status, you, roster } = this.#diagram;
-    const others = roster.participants.filter(({ user, connections }) => `${user.provider}:${user.provider_id}` !== you?.id && connections.length > 0);
-    if (status.pending > 0 && !(await confirmed("Some of your changes are not saved yet. Leave and lose them?", "Leave", "Stay"))) return false;
+    const others = roster.participants.filter(
+      ({ user, connections }) => `${user.provider}:${user.provider_id}` !== you?.id && connections.length > 0,
+    );
+    if (
+      status.pending > 0 &&
+      !(await confirmed("Some of your changes are not saved yet. Leave and lose them?", "Leave", "Stay"))
+    )
+      return false;
     if (you?.is_host && others.length > 0 && status.state === "live") {
-      if (!(await confirmed("You are the host: when you leave, the session ends for everybody.", "Leave", "Stay"))) return false;
+      if (!(await confirmed("You are the host: when you leave, the session ends for everybody.", "Leave", "Stay")))
+        return false;
     }
     this.#abort.abort();
     this.#diagram.close();

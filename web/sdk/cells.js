@@ -7,8 +7,15 @@
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const NODES = new Set(["actor", "process", "store", "security-boundary", "text-box"]);
 const SHAPES = {
-  datastore: "store", "data-store": "store", edge: "flow", link: "flow", "data-flow": "flow", dataflow: "flow",
-  textbox: "text-box", boundary: "security-boundary", "trust-boundary": "security-boundary",
+  datastore: "store",
+  "data-store": "store",
+  edge: "flow",
+  link: "flow",
+  "data-flow": "flow",
+  dataflow: "flow",
+  textbox: "text-box",
+  boundary: "security-boundary",
+  "trust-boundary": "security-boundary",
 };
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -62,7 +69,7 @@ function canonicalEnd(end) {
   return { ...canonical, cell: spelled(canonical.cell), ...(port != null && { port }) };
 }
 
-/** The merge rule of `update` (OP12): keys overwrite, `attrs` and `data` merge deeply, null deletes, `attrs/a/b` is a path. */
+/** The merge rule of `update` (OP12): keys overwrite, `attrs` and `data` merge deeply, null deletes, `attrs/a` is a path. */
 export function mergeCell(cell, patch) {
   const merged = { ...cell };
   for (const [key, value] of Object.entries(patch)) {
@@ -93,7 +100,7 @@ function mergePath(object, [key, ...rest], value) {
   else object[key] = mergeDeep({}, value);
 }
 
-/** Applies the effective form of an operation to a Map of cells (OP13): assign keys, null deletes. Returns the ids touched. */
+/** Applies the effective form of an operation to a Map of cells (OP13): assign keys, null deletes. Returns the ids. */
 export function applyEffect(cells, { cells: entries, order }) {
   for (const { id, operation, data } of entries) {
     if (operation === "remove") cells.delete(id);

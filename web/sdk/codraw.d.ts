@@ -38,7 +38,7 @@ export interface Cell {
   [key: string]: unknown;
 }
 
-/** `add`: the whole cell. `update`: the keys to change; null deletes, `attrs/body/fill` is a path. `remove`: without data. */
+/** `add`: the whole cell. `update`: the keys to change; null deletes, `attrs/body/fill` is a path. `remove`: no data. */
 export interface CellChange {
   id: string;
   operation: "add" | "update" | "remove";
@@ -222,7 +222,7 @@ export class LiveDiagram extends EventTarget {
 
   /**
    * Shows the changes at once and sends them; operations that follow each other with one `groupId` are undone as one.
-   * `strict`: refused where somebody else has changed one of the cells since. Throws RangeError if too large for a frame.
+   * `strict`: refused where somebody else has changed one of the cells since. Throws RangeError if it fits no frame.
    */
   edit(changes: CellChange[], options?: { groupId?: string; strict?: boolean }): Asked;
   undo(): Asked;
@@ -261,10 +261,18 @@ export class Replica {
   postpone(operation: PendingOperation): Set<string>;
   restack(): Set<string>;
   show(state: { epoch: string; update_vector: number; cells: Cell[] }): Set<string>;
-  repair(repair: { epoch: string; update_vector: number; cells: Cell[]; removed: string[]; order?: string[] }): Set<string>;
+  repair(repair: {
+    epoch: string;
+    update_vector: number;
+    cells: Cell[];
+    removed: string[];
+    order?: string[];
+  }): Set<string>;
   /** Null: something that came before is missing. */
   happened(event: Omit<EventMessage, "kind" | "at">, me: string): Set<string> | null;
-  accepted(receipt: Pick<Accepted, "operation_id" | "epoch" | "update_vector" | "changed" | "cells">): Set<string> | null;
+  accepted(
+    receipt: Pick<Accepted, "operation_id" | "epoch" | "update_vector" | "changed" | "cells">,
+  ): Set<string> | null;
 }
 
 /** A Map of cells with changes laid over it. */

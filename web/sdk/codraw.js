@@ -404,8 +404,10 @@ export class LiveDiagram extends EventTarget {
   #holdBack() {
     const operations = this.replica.pending;
     this.replica.pending = [];
-    for (const { settle } of operations) settle({ accepted: false, reason: "too_old", message: "offline for too long" });
-    if (operations.length > 0) this.#emit("held", { operations: operations.map(({ kind, cells }) => ({ kind, cells })) });
+    for (const { settle } of operations)
+      settle({ accepted: false, reason: "too_old", message: "offline for too long" });
+    if (operations.length > 0)
+      this.#emit("held", { operations: operations.map(({ kind, cells }) => ({ kind, cells })) });
   }
 
   // -- telling -------------------------------------------------------------------------------------------------------
@@ -445,7 +447,7 @@ function messageOf({ kind, operationId, cells, baseVector, groupId, strict }) {
   });
 }
 
-/** Updates of one cell, such as the steps of a drag, as one; those with path keys or objects to merge are left alone. */
+/** Updates of one cell, such as the steps of a drag, as one; those with paths or objects to merge are left alone. */
 function compacted(changes) {
   const isPlain = ({ operation, data }) =>
     operation === "update" && !Object.keys(data).some((key) => /^(attrs|data)(\/|$)/.test(key));

@@ -49,7 +49,7 @@ export class Replica {
     return hex32(this.#sum);
   }
 
-  /** `[id, first 16 digits of its hash]` of every confirmed cell, in order: with it a `resume` can be answered by a `repair`. */
+  /** `[id, first 16 digits of its hash]` of every confirmed cell, in order: lets the server answer with a `repair`. */
   get cellHashes() {
     void this.stateHash;
     return Array.from(this.#confirmed.keys(), (id) => [id, hex32(this.#hashes.get(id)).slice(0, 16)]);
@@ -102,7 +102,7 @@ export class Replica {
     return this.#moveTo(epoch, update_vector, applyEffect(this.#confirmed, operation));
   }
 
-  /** The receipt of an own operation: it takes its place in the confirmed copy, in the effective form if one is given. */
+  /** The receipt of an own operation: it becomes part of the confirmed copy, in the effective form if one is given. */
   accepted({ operation_id, epoch, update_vector, changed, cells }) {
     const operation = this.pending.find((own) => own.operationId === operation_id);
     const place = changed ? this.#place(epoch, update_vector) : "known";

@@ -3,11 +3,17 @@
 /** What to do after a close without `goodbye`; codes that are not listed mean: return. */
 const RETURN = { 1000: "no", 1002: "no", 1003: "no", 1007: "no", 4401: "reauthenticate", 4403: "no", 4404: "no" };
 const REASON = {
-  1009: "too_big", 1012: "restart", 1013: "unavailable", 4401: "token_expired", 4403: "access_revoked",
-  4404: "session_not_found", 4408: "slow", 4429: "too_many_connections",
+  1009: "too_big",
+  1012: "restart",
+  1013: "unavailable",
+  4401: "token_expired",
+  4403: "access_revoked",
+  4404: "session_not_found",
+  4408: "slow",
+  4429: "too_many_connections",
 };
 
-/** Our own close codes. Never 1000 or none but for leaving: from the host's last socket those end the session for all. */
+/** Our own close codes. 1000, or none, is for leaving: from the host's last socket it ends the session for all. */
 const CUT = 4000;
 const SILENT = 4001;
 
@@ -42,8 +48,8 @@ export class Wire {
 
   /**
    * @param callbacks `address(wants)`: a promise of the URL to dial; an error with `status` 401, 403 or 404 is a clear
-   *   no, any other is bad weather. `heard(text)`, `sent(text)`: a frame. `lost()`: the socket is gone. `changed()`: the
-   *   state is another one.
+   *   no, any other is bad weather. `heard(text)`, `sent(text)`: a frame. `lost()`: the socket is gone. `changed()`:
+   *   the state is another one.
    */
   constructor({ WebSocket, protocol, ...callbacks }) {
     this.#WebSocket = WebSocket;

@@ -46,11 +46,31 @@ test("RE14 an effective form with order puts the cells in that order", () => {
 test("OP15 what is asked is spelt as the server will keep it", () => {
   const UPPER = "7D3E6F5A-1B2C-4D3E-8F90-A1B2C3D4E5F6";
   const [node, edge] = canonicalChanges([
-    { id: UPPER, operation: "add", data: { id: UPPER, shape: "datastore", position: { x: 1, y: 2 }, size: { width: 80, height: 40 }, y: 9, label: null } },
+    {
+      id: UPPER,
+      operation: "add",
+      data: {
+        id: UPPER,
+        shape: "datastore",
+        position: { x: 1, y: 2 },
+        size: { width: 80, height: 40 },
+        y: 9,
+        label: null,
+      },
+    },
     { id: "e", operation: "add", data: { type: "edge", source: UPPER, target: { id: "b", port: "top" } } },
   ]);
-  assert.deepEqual(node, { id: UPPER.toLowerCase(), operation: "add", data: { shape: "store", x: 1, y: 9, width: 80, height: 40 } });
-  assert.deepEqual(edge.data, { shape: "flow", type: "edge", source: { cell: UPPER.toLowerCase() }, target: { cell: "b", port: "top" } });
+  assert.deepEqual(node, {
+    id: UPPER.toLowerCase(),
+    operation: "add",
+    data: { shape: "store", x: 1, y: 9, width: 80, height: 40 },
+  });
+  assert.deepEqual(edge.data, {
+    shape: "flow",
+    type: "edge",
+    source: { cell: UPPER.toLowerCase() },
+    target: { cell: "b", port: "top" },
+  });
 });
 
 test("what is asked is a copy", () => {
@@ -67,7 +87,9 @@ test("OP4 removing a node takes its dangling edges with it", () => {
 });
 
 test("OP5 children of a removed node take its own parent, and lists forget it", () => {
-  const overlay = new Overlay(cellsOf(box("top", { children: ["mid"] }), box("mid", { parent: "top" }), box("low", { parent: "mid" })));
+  const overlay = new Overlay(
+    cellsOf(box("top", { children: ["mid"] }), box("mid", { parent: "top" }), box("low", { parent: "mid" })),
+  );
   overlay.lay([{ id: "mid", operation: "remove" }]);
   assert.equal(overlay.get("low").parent, "top");
   assert.deepEqual(overlay.get("top").children, []);
@@ -75,7 +97,10 @@ test("OP5 children of a removed node take its own parent, and lists forget it", 
 
 test("OP5 parents that form a circle do not hang a removal", () => {
   const overlay = new Overlay(cellsOf(box("a", { parent: "b" }), box("b", { parent: "a" }), box("c", { parent: "a" })));
-  overlay.lay([{ id: "a", operation: "remove" }, { id: "b", operation: "remove" }]);
+  overlay.lay([
+    { id: "a", operation: "remove" },
+    { id: "b", operation: "remove" },
+  ]);
   assert.deepEqual(ids(overlay), ["c"]);
 });
 
@@ -85,13 +110,19 @@ test("OP7 a cell removed and added anew stands last, within one operation it kee
   apart.lay([{ id: "a", operation: "add", data: { x: 1 } }]);
   assert.deepEqual(ids(apart), ["b", "a"]);
   const together = new Overlay(cellsOf(box("a"), box("b")));
-  together.lay([{ id: "a", operation: "remove" }, { id: "a", operation: "add", data: { x: 1 } }]);
+  together.lay([
+    { id: "a", operation: "remove" },
+    { id: "a", operation: "add", data: { x: 1 } },
+  ]);
   assert.deepEqual(ids(together), ["a", "b"]);
 });
 
 test("OP1 an operation that is sure to be refused is not laid at all", () => {
   const overlay = new Overlay(cellsOf(box("a")));
-  const laid = overlay.lay([{ id: "a", operation: "update", data: { x: 5 } }, { id: "gone", operation: "update", data: {} }]);
+  const laid = overlay.lay([
+    { id: "a", operation: "update", data: { x: 5 } },
+    { id: "gone", operation: "update", data: {} },
+  ]);
   assert.equal(laid, false);
   assert.deepEqual([...overlay.values()], [box("a")]);
 });
@@ -99,7 +130,11 @@ test("OP1 an operation that is sure to be refused is not laid at all", () => {
 test("what was laid is written below by settle, in the same order", () => {
   const base = cellsOf(box("a"), box("b"), box("c"));
   const overlay = new Overlay(base);
-  overlay.lay([{ id: "b", operation: "remove" }, { id: "d", operation: "add", data: {} }, { id: "c", operation: "update", data: { x: 1 } }]);
+  overlay.lay([
+    { id: "b", operation: "remove" },
+    { id: "d", operation: "add", data: {} },
+    { id: "c", operation: "update", data: { x: 1 } },
+  ]);
   overlay.lay([{ id: "a", operation: "remove" }]);
   overlay.lay([{ id: "a", operation: "add", data: {} }]);
   const shown = [...overlay.values()];

@@ -35,7 +35,8 @@ async function later(ms) {
   await settled();
 }
 
-const sent = (type) => server.received.map(([, message]) => message).filter(({ message_type }) => message_type === type);
+const sent = (type) =>
+  server.received.map(([, message]) => message).filter(({ message_type }) => message_type === type);
 const heard = (diagram, type) => {
   const details = [];
   diagram.on(type, (detail) => details.push(detail));
@@ -87,7 +88,10 @@ test("VEC8 pending operations are sent again after a loss, same ids, same order"
   server.newest.break();
   ids.push(diagram.edit(update("b", { x: 7 })).id);
   await later(500);
-  assert.deepEqual(sent("operation").map(({ operation_id }) => operation_id), ids);
+  assert.deepEqual(
+    sent("operation").map(({ operation_id }) => operation_id),
+    ids,
+  );
   assert.deepEqual(diagram.status, { state: "live", pending: 0 });
   assert.equal(diagram.replica.stateHash, stateHash(server.cells));
 });
@@ -112,7 +116,10 @@ test("WS17 a returning client asks for what it missed and gets no full state", a
   const resets = heard(bob, "change");
   await later(500);
   assert.equal(server.newest.url.searchParams.get("resume"), "e1:0");
-  assert.deepEqual(resets.map(({ reset }) => reset), [false]);
+  assert.deepEqual(
+    resets.map(({ reset }) => reset),
+    [false],
+  );
   assert.equal(bob.replica.stateHash, stateHash(server.cells));
 });
 
@@ -137,8 +144,12 @@ test("WS15 a gap asks for a resume, and the wire stays", async () => {
   server.cells[0] = box("a", { x: 5, y: 6 });
   server.newest.isDirect = false;
   for (let frame = 0; frame < 2; frame++) server.newest.tell(server.event(next));
-  while (server.newest.inbox.length + server.newest.outbox.length > 0) server.newest.deliverIn(), server.newest.deliverIn(), server.newest.deliverOut();
-  assert.deepEqual(sent("resume").map(({ epoch, update_vector }) => [epoch, update_vector]), [["e1", 0]]);
+  while (server.newest.inbox.length + server.newest.outbox.length > 0)
+    (server.newest.deliverIn(), server.newest.deliverIn(), server.newest.deliverOut());
+  assert.deepEqual(
+    sent("resume").map(({ epoch, update_vector }) => [epoch, update_vector]),
+    [["e1", 0]],
+  );
   assert.equal(diagram.replica.vector, 2);
   assert.equal(diagram.replica.stateHash, stateHash(server.cells));
 });
@@ -168,8 +179,10 @@ test("VEC15 a vector still lacking a second after the heartbeat leads to a resum
 test("VEC15 a hash that no state can satisfy does not ask for ever", async () => {
   const diagram = await enter();
   const state_hash = "f".repeat(32);
-  server.resume = (socket) => socket.tell({ message_type: "state", epoch: "e1", update_vector: 0, state_hash, cells: [], resend: true });
-  for (let beat = 0; beat < 3; beat++) server.newest.tell({ message_type: "heartbeat", epoch: "e1", update_vector: 0, state_hash });
+  server.resume = (socket) =>
+    socket.tell({ message_type: "state", epoch: "e1", update_vector: 0, state_hash, cells: [], resend: true });
+  for (let beat = 0; beat < 3; beat++)
+    server.newest.tell({ message_type: "heartbeat", epoch: "e1", update_vector: 0, state_hash });
   assert.equal(sent("resume").length, 2);
   assert.equal(diagram.status.state, "live");
 });
@@ -197,7 +210,10 @@ test("an operation that the server could not judge is sent again with its id", a
   server.refuses = () => undefined;
   assert.equal(diagram.status.pending, 1);
   await later(300);
-  assert.deepEqual(sent("operation").map(({ operation_id }) => operation_id), [id, id]);
+  assert.deepEqual(
+    sent("operation").map(({ operation_id }) => operation_id),
+    [id, id],
+  );
   assert.equal(diagram.status.pending, 0);
 });
 
@@ -242,7 +258,10 @@ test("a drag goes out in one group, and grows one operation while offline", asyn
   assert.equal(diagram.status.pending, 1);
   assert.equal(diagram.replica.get("a").x, 3);
   await later(500);
-  assert.deepEqual(sent("operation").map(({ operation, group_id }) => [operation.cells, group_id]), [[update("a", { x: 3 }), "g"]]);
+  assert.deepEqual(
+    sent("operation").map(({ operation, group_id }) => [operation.cells, group_id]),
+    [[update("a", { x: 3 }), "g"]],
+  );
 });
 
 test("an operation that was sent once never changes its payload", async () => {
@@ -261,7 +280,21 @@ test("an edit that fits no frame is refused before it is shown", async () => {
   assert.equal(diagram.replica.get("a").label, undefined);
 });
 
-for (const [code, expected] of [[1000, "refused"], [1003, "refused"], [4403, "refused"], [4404, "refused"], [1001, "offline"], [1005, "offline"], [1006, "offline"], [1009, "offline"], [1012, "offline"], [1013, "offline"], [4401, "offline"], [4408, "offline"], [4429, "offline"]]) {
+for (const [code, expected] of [
+  [1000, "refused"],
+  [1003, "refused"],
+  [4403, "refused"],
+  [4404, "refused"],
+  [1001, "offline"],
+  [1005, "offline"],
+  [1006, "offline"],
+  [1009, "offline"],
+  [1012, "offline"],
+  [1013, "offline"],
+  [4401, "offline"],
+  [4408, "offline"],
+  [4429, "offline"],
+]) {
   test(`close ${code} leads to ${expected}`, async () => {
     const diagram = await enter();
     server.newest.break(code);
@@ -272,7 +305,14 @@ for (const [code, expected] of [[1000, "refused"], [1003, "refused"], [4403, "re
 
 test("goodbye decides over the close code, and its delay is obeyed", async () => {
   const diagram = await enter();
-  server.newest.tell({ message_type: "goodbye", code: 1012, reason: "restart", message: "m", return: "yes", retry_after_ms: 1800 });
+  server.newest.tell({
+    message_type: "goodbye",
+    code: 1012,
+    reason: "restart",
+    message: "m",
+    return: "yes",
+    retry_after_ms: 1800,
+  });
   const first = server.newest;
   first.break(1012);
   assert.deepEqual([diagram.status.reason, diagram.status.retryAt], ["restart", Date.now() + 2300]);
@@ -354,7 +394,10 @@ test("awareness is sent 20 times a second, the newest value last", async () => {
   diagram.aware({ selection: ["a"] });
   await later(50);
   await later(50);
-  assert.deepEqual(sent("awareness").map(({ message_type: _, ...rest }) => rest), [{ cursor: { x: 1, y: 0 } }, { cursor: { x: 3, y: 0 }, selection: ["a"] }]);
+  assert.deepEqual(
+    sent("awareness").map(({ message_type: _, ...rest }) => rest),
+    [{ cursor: { x: 1, y: 0 } }, { cursor: { x: 3, y: 0 }, selection: ["a"] }],
+  );
 });
 
 test("the others' awareness goes with their connection", async () => {
@@ -365,7 +408,16 @@ test("the others' awareness goes with their connection", async () => {
   assert.deepEqual(peer, { cursor: { x: 1, y: 2 } });
   assert.equal(id, bob.you.connection_id);
   const [aliceSocket] = server.sockets;
-  aliceSocket.tell({ message_type: "participants", participants: [], host: null, host_state: "here", presenter: null, presenter_term: 1, joined: [], left: [] });
+  aliceSocket.tell({
+    message_type: "participants",
+    participants: [],
+    host: null,
+    host_state: "here",
+    presenter: null,
+    presenter_term: 1,
+    joined: [],
+    left: [],
+  });
   assert.equal(alice.peers.size, 0);
 });
 

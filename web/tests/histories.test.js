@@ -32,11 +32,30 @@ function randomChanges(roll, diagram) {
   const id = `n${roll.upTo(6)}`;
   const size = { shape: "process", x: roll.upTo(9), y: 0, width: 100, height: 60 };
   switch (roll.upTo(7)) {
-    case 0: case 1: return [{ id, operation: "add", data: size }];
-    case 2: return [{ id, operation: "remove" }];
-    case 3: return [{ id: `e${roll.upTo(4)}`, operation: "add", data: { shape: "flow", source: { cell: roll.one([...nodes, "n0"]) }, target: { cell: roll.one([...nodes, "n1"]) } } }];
-    case 4: return [{ id, operation: "update", data: { "attrs/body/fill": roll.one(["red", "blue"]) } }, { id: `n${roll.upTo(6)}`, operation: "update", data: { y: roll.upTo(9) } }];
-    default: return [{ id, operation: "update", data: { x: roll.upTo(9), label: roll.one(["A", "B", null]) } }];
+    case 0:
+    case 1:
+      return [{ id, operation: "add", data: size }];
+    case 2:
+      return [{ id, operation: "remove" }];
+    case 3:
+      return [
+        {
+          id: `e${roll.upTo(4)}`,
+          operation: "add",
+          data: {
+            shape: "flow",
+            source: { cell: roll.one([...nodes, "n0"]) },
+            target: { cell: roll.one([...nodes, "n1"]) },
+          },
+        },
+      ];
+    case 4:
+      return [
+        { id, operation: "update", data: { "attrs/body/fill": roll.one(["red", "blue"]) } },
+        { id: `n${roll.upTo(6)}`, operation: "update", data: { y: roll.upTo(9) } },
+      ];
+    default:
+      return [{ id, operation: "update", data: { x: roll.upTo(9), label: roll.one(["A", "B", null]) } }];
   }
 }
 
@@ -68,13 +87,30 @@ async function play(seed) {
     const { diagram, sockets, outcomes } = roll.one(clients);
     const wire = sockets.at(-1);
     switch (roll.upTo(12)) {
-      case 0: case 1: case 2: case 3: outcomes.push(diagram.edit(randomChanges(roll, diagram), { groupId: roll.one([undefined, "g"]) }).saved); break;
-      case 4: if (wire.readyState === 1) wire.break(); break;
-      case 5: loseOne(wire.inbox, (text) => JSON.parse(text).message_type === "event"); break;
-      case 6: if (wire.readyState === 1) server.beat(wire); break;
-      case 7: mock.timers.tick(roll.upTo(2000)); await settled(); break;
-      case 8: wire.deliverOut(); break;
-      default: for (let n = roll.upTo(4); n > 0; n--) wire.deliverIn();
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        outcomes.push(diagram.edit(randomChanges(roll, diagram), { groupId: roll.one([undefined, "g"]) }).saved);
+        break;
+      case 4:
+        if (wire.readyState === 1) wire.break();
+        break;
+      case 5:
+        loseOne(wire.inbox, (text) => JSON.parse(text).message_type === "event");
+        break;
+      case 6:
+        if (wire.readyState === 1) server.beat(wire);
+        break;
+      case 7:
+        mock.timers.tick(roll.upTo(2000));
+        await settled();
+        break;
+      case 8:
+        wire.deliverOut();
+        break;
+      default:
+        for (let n = roll.upTo(4); n > 0; n--) wire.deliverIn();
     }
   }
   await quiesce(server, clients);
@@ -93,7 +129,7 @@ async function quiesce(server, clients) {
     await settled();
     for (const { sockets } of clients) {
       const wire = sockets.at(-1);
-      while (wire.readyState === 1 && wire.outbox.length + wire.inbox.length > 0) wire.deliverOut(), wire.deliverIn();
+      while (wire.readyState === 1 && wire.outbox.length + wire.inbox.length > 0) (wire.deliverOut(), wire.deliverIn());
     }
     if (round % 10 === 9) for (const wire of server.sockets) server.beat(wire);
   }

@@ -18,7 +18,9 @@ function lookOf(...cells) {
 const boundary = (id, more) => box(id, { shape: "security-boundary", width: 400, height: 400, ...more });
 
 test("a new box has its middle where it was put, on the grid", () => {
-  const { changes: [{ data }] } = commands.added(lookOf(), "actor", { x: 101, y: 99 });
+  const {
+    changes: [{ data }],
+  } = commands.added(lookOf(), "actor", { x: 101, y: 99 });
   assert.deepEqual([data.x % 8, data.y % 8], [0, 0]);
   assert.ok(Math.abs(data.x + data.width / 2 - 101) <= 4);
 });
@@ -34,8 +36,17 @@ test("a box dragged out of its boundary leaves it, what moves with its boundary 
   const look = lookOf(boundary("b"), box("a", { parent: "b" }));
   const out = commands.dropped(look, new Map([["a", { x: 900, y: 0 }]]));
   assert.equal(out[0].data.parent, null);
-  const both = commands.dropped(look, new Map([["b", { x: 900, y: 0 }], ["a", { x: 900, y: 0 }]]));
-  assert.deepEqual(both.map(({ data }) => "parent" in data), [false, false]);
+  const both = commands.dropped(
+    look,
+    new Map([
+      ["b", { x: 900, y: 0 }],
+      ["a", { x: 900, y: 0 }],
+    ]),
+  );
+  assert.deepEqual(
+    both.map(({ data }) => "parent" in data),
+    [false, false],
+  );
 });
 
 test("a boundary is never put into what it contains", () => {
@@ -45,18 +56,34 @@ test("a boundary is never put into what it contains", () => {
 });
 
 test("with a boundary moves all it contains, at any depth", () => {
-  const look = lookOf(box("deep", { parent: "inner" }), boundary("inner", { parent: "outer" }), boundary("outer"), box("free"));
+  const look = lookOf(
+    box("deep", { parent: "inner" }),
+    boundary("inner", { parent: "outer" }),
+    boundary("outer"),
+    box("free"),
+  );
   assert.deepEqual(commands.withChildren(look, ["outer"]).sort(), ["deep", "inner", "outer"]);
 });
 
 test("cells that are gone are left out of a move: one of them would refuse all", () => {
-  const changes = commands.placed(lookOf(box("a")), new Map([["a", { x: 1, y: 1 }], ["gone", { x: 1, y: 1 }]]));
-  assert.deepEqual(changes.map(({ id }) => id), ["a"]);
+  const changes = commands.placed(
+    lookOf(box("a")),
+    new Map([
+      ["a", { x: 1, y: 1 }],
+      ["gone", { x: 1, y: 1 }],
+    ]),
+  );
+  assert.deepEqual(
+    changes.map(({ id }) => id),
+    ["a"],
+  );
 });
 
 test("a label is renamed where the editor that drew it keeps it", () => {
   assert.deepEqual(commands.renamed(box("a", { label: "A" }), "B")[0].data, { label: "B" });
-  assert.deepEqual(commands.renamed(box("a", { attrs: { text: { text: "A" } } }), "B")[0].data, { "attrs/text/text": "B" });
+  assert.deepEqual(commands.renamed(box("a", { attrs: { text: { text: "A" } } }), "B")[0].data, {
+    "attrs/text/text": "B",
+  });
 });
 
 test("a colour from a stranger is a plain colour or none", () => {

@@ -10,9 +10,19 @@ const ME = "test:me";
 const box = (id, more) => ({ id, shape: "process", x: 0, y: 0, width: 100, height: 60, ...more });
 const update = (id, data) => [{ id, operation: "update", data }];
 const event = (vector, cells, by = "test:you", operation_id = `op${vector}`) => ({
-  epoch: "e", update_vector: vector, by: { id: by }, operation_id, operation: { type: "patch", cells },
+  epoch: "e",
+  update_vector: vector,
+  by: { id: by },
+  operation_id,
+  operation: { type: "patch", cells },
 });
-const receipt = (operation_id, vector, more) => ({ operation_id, epoch: "e", update_vector: vector, changed: true, ...more });
+const receipt = (operation_id, vector, more) => ({
+  operation_id,
+  epoch: "e",
+  update_vector: vector,
+  changed: true,
+  ...more,
+});
 
 function replicaOf(...cells) {
   const replica = new Replica();
@@ -134,7 +144,13 @@ test("VEC14 the hash follows additions, updates and removals", () => {
 
 test("WS17 a repair leaves what a full state would", () => {
   const replica = replicaOf(box("a"), box("b"), box("c"));
-  replica.repair({ epoch: "e", update_vector: 4, cells: [box("d"), box("b", { x: 1 })], removed: ["c"], order: ["d", "a", "b"] });
+  replica.repair({
+    epoch: "e",
+    update_vector: 4,
+    cells: [box("d"), box("b", { x: 1 })],
+    removed: ["c"],
+    order: ["d", "a", "b"],
+  });
   assert.deepEqual([...replica.cells()], [box("d"), box("a"), box("b", { x: 1 })]);
   assert.equal(replica.stateHash, stateHash([box("d"), box("a"), box("b", { x: 1 })]));
   assert.equal(replica.vector, 4);

@@ -72,5 +72,7 @@ def test_a_snapshot_of_another_shape_is_damage(part: dict[str, Any]) -> None:
 
 
 def test_an_operation_of_another_shape_is_damage() -> None:
-    strange = msgspec.structs.replace(TAIL[9], effect=Effect((CellEffect(CellId("z"), Verb.ADD, {"id": "z", "children": 5}),)))
+    strange = msgspec.structs.replace(
+        TAIL[9], effect=Effect((CellEffect(CellId("z"), Verb.ADD, {"id": "z", "children": 5}),))
+    )
     assert why(replay(tail=[*TAIL[:9], strange])).startswith("the operation at vector 10 cannot be replayed")

@@ -89,7 +89,7 @@ def test_SES11_a_host_who_never_came_is_absent_and_not_listed() -> None:
 def test_SES10_a_host_who_is_away_stays_listed() -> None:
     view = roster(BO).view(session(host_grace_until_ms=99))
     assert view.host_state == "away"
-    assert [(p.user, p.connections) for p in view.participants][0] == (user("ana"), ())
+    assert next((p.user, p.connections) for p in view.participants) == (user("ana"), ())
 
 
 def test_a_host_who_is_here_is_listed_once() -> None:

@@ -12,10 +12,16 @@ export function stateHash(cells) {
   const sorted = (value) => {
     if (Array.isArray(value)) return value.map(sorted);
     if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]));
+    return Object.fromEntries(
+      Object.keys(value)
+        .sort()
+        .map((key) => [key, sorted(value[key])]),
+    );
   };
   const hash = (cell) => {
-    const digest = createHash("sha256").update(JSON.stringify(sorted(cell))).digest("hex");
+    const digest = createHash("sha256")
+      .update(JSON.stringify(sorted(cell)))
+      .digest("hex");
     return BigInt(`0x${digest.slice(0, 32)}`);
   };
   const sum = cells.reduce((total, cell) => total + hash(cell), 0n) % MODULUS;
@@ -57,11 +63,31 @@ export class FakeServer {
     this.sockets.add(socket);
     const user = { provider: "test", provider_id: socket.user, email: `${socket.user}@x`, display_name: socket.user };
     socket.tell({
-      message_type: "welcome", protocol: "codraw.v1", encoding: "json",
-      session: { session_id: "s", threat_model_id: "t", diagram_id: "d", host: user, presenter: null, presenter_term: 1 },
-      you: { user, connection_id: socket.connectionId, role: "writer", permissions: "writer", is_host: false, history: { undo: 0, redo: 0 } },
-      epoch: this.epoch, update_vector: this.vector, state_hash: stateHash(this.cells), limits: { awareness_hz: 20 },
-      heartbeat_seconds: 15, ...this.welcomeWith,
+      message_type: "welcome",
+      protocol: "codraw.v1",
+      encoding: "json",
+      session: {
+        session_id: "s",
+        threat_model_id: "t",
+        diagram_id: "d",
+        host: user,
+        presenter: null,
+        presenter_term: 1,
+      },
+      you: {
+        user,
+        connection_id: socket.connectionId,
+        role: "writer",
+        permissions: "writer",
+        is_host: false,
+        history: { undo: 0, redo: 0 },
+      },
+      epoch: this.epoch,
+      update_vector: this.vector,
+      state_hash: stateHash(this.cells),
+      limits: { awareness_hz: 20 },
+      heartbeat_seconds: 15,
+      ...this.welcomeWith,
     });
     const [epoch, vector] = (socket.url.searchParams.get("resume") ?? ":").split(":");
     if (epoch === this.epoch) this.catchUp(socket, Number(vector));
@@ -70,24 +96,50 @@ export class FakeServer {
 
   showState(socket, reason) {
     const { epoch, vector, cells, resend } = this;
-    socket.tell({ message_type: "state", epoch, update_vector: vector, state_hash: stateHash(cells), cells, resend, reason });
+    socket.tell({
+      message_type: "state",
+      epoch,
+      update_vector: vector,
+      state_hash: stateHash(cells),
+      cells,
+      resend,
+      reason,
+    });
   }
 
   catchUp(socket, from) {
     const missed = this.log.slice(from);
-    socket.tell({ message_type: "resumed", epoch: this.epoch, from, to: this.vector, count: missed.length, state_hash: stateHash(this.cells) });
+    socket.tell({
+      message_type: "resumed",
+      epoch: this.epoch,
+      from,
+      to: this.vector,
+      count: missed.length,
+      state_hash: stateHash(this.cells),
+    });
     for (const row of missed) socket.tell(this.event(row));
   }
 
   event({ vector, user, operation_id, kind, effect }) {
     return {
-      message_type: "event", epoch: this.epoch, update_vector: vector, operation_id, kind,
-      by: { id: `test:${user}`, name: user }, operation: { type: "patch", cells: effect }, at: "2026-01-01T00:00:00Z",
+      message_type: "event",
+      epoch: this.epoch,
+      update_vector: vector,
+      operation_id,
+      kind,
+      by: { id: `test:${user}`, name: user },
+      operation: { type: "patch", cells: effect },
+      at: "2026-01-01T00:00:00Z",
     };
   }
 
   beat(socket) {
-    socket.tell({ message_type: "heartbeat", epoch: this.epoch, update_vector: this.vector, state_hash: stateHash(this.cells) });
+    socket.tell({
+      message_type: "heartbeat",
+      epoch: this.epoch,
+      update_vector: this.vector,
+      state_hash: stateHash(this.cells),
+    });
   }
 
   hear(socket, message) {
@@ -100,7 +152,11 @@ export class FakeServer {
   }
 
   resume(socket, { epoch, update_vector, state_hash, cell_hashes }) {
-    if (epoch === this.epoch && update_vector <= this.vector && (!state_hash || state_hash === this.hashAt(update_vector))) {
+    if (
+      epoch === this.epoch &&
+      update_vector <= this.vector &&
+      (!state_hash || state_hash === this.hashAt(update_vector))
+    ) {
       this.catchUp(socket, update_vector);
     } else if (cell_hashes) this.repair(socket, new Map(cell_hashes));
     else this.showState(socket, "hash_mismatch");
@@ -109,8 +165,12 @@ export class FakeServer {
   repair(socket, held) {
     const differs = (cell) => held.get(cell.id) !== stateHash([cell]).slice(0, 16);
     socket.tell({
-      message_type: "repair", epoch: this.epoch, update_vector: this.vector, state_hash: stateHash(this.cells),
-      cells: this.cells.filter(differs), removed: [...held.keys()].filter((id) => !this.cells.some((cell) => cell.id === id)),
+      message_type: "repair",
+      epoch: this.epoch,
+      update_vector: this.vector,
+      state_hash: stateHash(this.cells),
+      cells: this.cells.filter(differs),
+      removed: [...held.keys()].filter((id) => !this.cells.some((cell) => cell.id === id)),
       order: this.cells.map(({ id }) => id),
     });
   }
@@ -128,15 +188,25 @@ export class FakeServer {
     const refusal = this.refuses(operation);
     if (refusal) return socket.tell(this.rejection(operation_id, refusal));
     const { effect, reason } = apply(this.cells, operation.cells);
-    const answer = reason ? this.rejection(operation_id, { reason }) : this.accept(socket, operation_id, "edit", effect, operation);
+    const answer = reason
+      ? this.rejection(operation_id, { reason })
+      : this.accept(socket, operation_id, "edit", effect, operation);
     this.outcomes.set(key, answer);
     socket.tell(answer);
   }
 
   rejection(operation_id, refusal) {
     return {
-      message_type: "operation_rejected", operation_id, message: refusal.reason, update_vector: this.vector,
-      affected_cells: [], current_cells: [], requires_resync: false, retry: false, details: {}, ...refusal,
+      message_type: "operation_rejected",
+      operation_id,
+      message: refusal.reason,
+      update_vector: this.vector,
+      affected_cells: [],
+      current_cells: [],
+      requires_resync: false,
+      retry: false,
+      details: {},
+      ...refusal,
     };
   }
 
@@ -150,8 +220,15 @@ export class FakeServer {
     }
     const cells = JSON.stringify(effect) === JSON.stringify(asked?.cells) ? {} : { cells: effect };
     return {
-      message_type: "operation_accepted", operation_id, epoch: this.epoch, update_vector: this.vector, changed,
-      duplicate: false, kind, history: { undo: 1, redo: 0 }, ...(changed && cells),
+      message_type: "operation_accepted",
+      operation_id,
+      epoch: this.epoch,
+      update_vector: this.vector,
+      changed,
+      duplicate: false,
+      kind,
+      history: { undo: 1, redo: 0 },
+      ...(changed && cells),
     };
   }
 
@@ -173,7 +250,11 @@ function apply(cells, changes) {
   const before = structuredClone(cells);
   const after = structuredClone(cells);
   const find = (id) => after.find((cell) => cell.id === id);
-  const remove = (id) => after.splice(after.findIndex((cell) => cell.id === id), 1);
+  const remove = (id) =>
+    after.splice(
+      after.findIndex((cell) => cell.id === id),
+      1,
+    );
   for (const { id, operation, data } of changes) {
     if (operation === "add" && find(id)) return { reason: "conflict_detected" };
     if (operation === "add") after.push({ id, ...structuredClone(data) });
@@ -188,7 +269,14 @@ function apply(cells, changes) {
     if (dangles) remove(cell.id);
   }
   const ids = new Set([...asked, ...before.map(({ id }) => id)]);
-  const effect = [...ids].map((id) => difference(before.find((cell) => cell.id === id), find(id))).filter(Boolean);
+  const effect = [...ids]
+    .map((id) =>
+      difference(
+        before.find((cell) => cell.id === id),
+        find(id),
+      ),
+    )
+    .filter(Boolean);
   return { effect };
 }
 
@@ -211,7 +299,11 @@ function difference(before, after) {
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   const changed = keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
   if (changed.length === 0) return null;
-  return { id: after.id, operation: "update", data: Object.fromEntries(changed.map((key) => [key, after[key] ?? null])) };
+  return {
+    id: after.id,
+    operation: "update",
+    data: Object.fromEntries(changed.map((key) => [key, after[key] ?? null])),
+  };
 }
 
 function replay(cells, effect) {

@@ -1,0 +1,395 @@
+"""The meeting lane: session facts read and changed one after the other, and how their changes are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from collab.core.effects import CatchUp, ChangeSession, Commit, ReadHistory, ReadSession
+from collab.core.events import (
+    Asked,
+    Barred,
+    CaughtUp,
+    Committed,
+    Departure,
+    HeadSeen,
+    HistoryRead,
+    Joined,
+    Left,
+    SessionChanged,
+    SessionRead,
+    SessionStale,
+    SessionUnchanged,
+    UserLeft,
+)
+from collab.core.meeting import Deny, End, HostBack, HostGone, Session, SetHost, SetPresenter
+from collab.core.state import RoomSettings
+from protocol.intents import AskPresenter, Aware, DenyPresenter, Eject, GrantPresenter, UserName
+from protocol.notices import (
+    AwarenessShown,
+    AwareUpdate,
+    Done,
+    PresenterAsked,
+    PresenterChanged,
+    PresenterDenied,
+    RosterChanged,
+    RosterView,
+    Troubled,
+)
+from protocol.refusals import Ending, Trouble
+from protocol.values import Role, SocketId
+from tests.support.script import (
+    FOUNDED,
+    NOTHING_NEW,
+    After,
+    Guest,
+    Script,
+    add,
+    admitted,
+    dismissed,
+    edit,
+    head,
+    joined,
+    script,
+    sent,
+    session,
+    some,
+    told,
+    user,
+)
+
+ANA, BO, CY = SocketId("ana"), SocketId("bo"), SocketId("cy")
+
+
+def name(of: str) -> UserName:
+    return UserName(provider="test", provider_id=of)
+
+
+def changing(change: Any) -> Any:
+    return some(ChangeSession, change=change)
+
+
+def changed(**changes: Any) -> SessionChanged:
+    return SessionChanged(session(**{"version": 2, **changes}))
+
+
+BO_PRESENTS = {"presenter": user("bo"), "presenter_term": 2}
+AWAY = {"host_grace_until_ms": 99}
+NO_HISTORY = HistoryRead(user("cy").id, ())
+
+# requests -------------------------------------------------------------------------------------------------------------
+
+
+def test_PR4_a_grant_is_told_to_all_once_it_stands_and_then_answered() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, GrantPresenter(name("bo"), "r"))
+    begun << ChangeSession(session(), SetPresenter(user("bo")))
+    begun >> changed(**BO_PRESENTS)
+    begun << told(PresenterChanged, by="host", roster=some(RosterView, presenter=user("bo"), presenter_term=2))
+    assert begun << sent("ana", Done, ref="r")
+
+
+def test_PR3_a_reader_may_present() -> None:
+    begun = script("ana", Guest("cy", role=Role.READER)) >> Asked(ANA, GrantPresenter(name("cy")))
+    assert begun << changing(SetPresenter(user("cy")))
+
+
+def test_PR2_PR4_a_host_who_asks_presents_once_it_is_written_down() -> None:
+    begun = script("ana", "bo", of=session(presenter=None)) >> Asked(ANA, AskPresenter())
+    begun << changing(SetPresenter(user("ana")))
+    assert begun >> changed(presenter_term=2) << told(PresenterChanged, by="host")
+
+
+def test_PR11_a_request_goes_to_the_host_and_needs_no_store() -> None:
+    begun = script("ana", "bo") >> Asked(BO, AskPresenter("r"))
+    assert begun << sent("ana", PresenterAsked, user=user("bo")) << sent("bo", Done, ref="r")
+
+
+def test_PR11_a_request_while_the_host_is_away_is_denied_by_the_system() -> None:
+    begun = script("bo", of=session(**AWAY)) >> Asked(BO, AskPresenter())
+    assert begun << sent("bo", PresenterDenied, host=None) << sent("bo", Done)
+
+
+def test_WS22_S40_a_guest_denies_and_ejects_nobody() -> None:
+    begun = script("ana", "bo", "cy")
+    for what in (DenyPresenter(name("cy")), Eject(name("cy")), Eject(name("ana")), GrantPresenter(name("bo"))):
+        begun >> Asked(BO, what) << sent("bo", Troubled, trouble=Trouble.PERMISSION_DENIED)
+    assert begun
+
+
+def test_requests_are_decided_one_after_the_other() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, GrantPresenter(name("bo"))) << ChangeSession
+    begun >> Asked(BO, AskPresenter("r"))
+    begun >> changed(**BO_PRESENTS) << told(PresenterChanged)
+    assert begun << sent("bo", Done, ref="r"), "bo presents already when the request is decided"
+
+
+def test_a_change_that_somebody_else_made_first_is_decided_anew() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, GrantPresenter(name("bo"), "r")) << ChangeSession
+    theirs = session(version=2, **BO_PRESENTS)
+    begun >> SessionStale(theirs) << told(PresenterChanged, by="system")
+    assert begun << sent("ana", Done, ref="r"), "nothing is left to be changed"
+
+
+def test_a_change_is_asked_for_on_the_newest_version_that_is_known() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, GrantPresenter(None)) << ChangeSession
+    theirs = session(version=2, **BO_PRESENTS)
+    begun >> SessionStale(theirs) << told(PresenterChanged)
+    assert begun << ChangeSession(theirs, SetPresenter(None))
+
+
+def test_I29_a_change_that_could_not_be_asked_for_is_asked_for_again() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, GrantPresenter(name("bo"))) << ChangeSession >> SessionUnchanged()
+    assert begun >> After(0.2) << ChangeSession
+
+
+def test_VEC3_a_presenter_change_moves_no_vector() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, GrantPresenter(name("bo"))) << ChangeSession
+    assert begun >> changed(**BO_PRESENTS) << told(PresenterChanged)
+    assert begun.diagram is FOUNDED
+
+
+def test_PR7_the_cursors_of_the_old_term_are_no_presenters_any_more() -> None:
+    begun = script("ana", "bo", of=session(presenter=user("bo"))) >> Asked(BO, Aware(cursor={"x": 1, "y": 1}))
+    begun << told(AwarenessShown, "bo", updates=(some(AwareUpdate, presenting=True),))
+    begun >> Asked(BO, Aware(cursor={"x": 2, "y": 2})) >> Asked(ANA, GrantPresenter(None)) << ChangeSession
+    begun >> changed(presenter=None, presenter_term=2) << told(PresenterChanged)
+    assert begun >> After(0.05) << told(AwarenessShown, "bo", updates=(some(AwareUpdate, presenting=False),))
+
+
+def test_PR7_a_presenter_of_another_dialect_disappears_from_our_screens() -> None:
+    begun = script("ana", Guest("bo", "tmi"), of=session(presenter=user("bo")))
+    begun >> Asked(BO, Aware(cursor={"x": 1, "y": 1})) << told(AwarenessShown, "bo")
+    begun >> Asked(ANA, GrantPresenter(None)) << ChangeSession
+    begun >> changed(presenter=None, presenter_term=2) << told(PresenterChanged)
+    gone = some(AwareUpdate, connection_id=BO, cursor=None, selection=None)
+    assert begun >> After(0.05) << told(AwarenessShown, "bo", updates=(gone,))
+
+
+# ejection -------------------------------------------------------------------------------------------------------------
+
+
+def test_SES18_the_ejected_go_with_all_sockets_and_the_others_see_a_new_roster() -> None:
+    begun = script("ana", "bo", Guest("bo", socket="bo2"), "cy") >> Asked(ANA, Eject(name("bo"), "r"))
+    begun << changing(Deny(user("bo"), user("ana")))
+    begun >> changed(denied=frozenset((user("bo").id,)))
+    begun << dismissed("bo", Ending.REMOVED) << dismissed("bo2", Ending.REMOVED)
+    begun << told(RosterChanged, left=(user("bo"),), ejected=True, presenter_changed=False)
+    assert begun << sent("ana", Done, ref="r")
+
+
+def test_PR5_the_presenter_falls_back_in_the_same_word_that_tells_the_ejection() -> None:
+    begun = script("ana", "bo", of=session(presenter=user("bo"))) >> Asked(ANA, Eject(name("bo")))
+    begun << changing(Deny(user("bo"), user("ana"))) >> changed(denied=frozenset((user("bo").id,)), presenter_term=2)
+    begun << dismissed("bo", Ending.REMOVED)
+    view = some(RosterView, presenter=user("ana"))
+    assert begun << told(RosterChanged, left=(user("bo"),), ejected=True, presenter_changed=True, roster=view)
+
+
+def test_SES18_an_ejection_by_another_worker_is_carried_out_here() -> None:
+    begun = script("ana", "bo") >> HeadSeen(head(FOUNDED), session_version=2) << ReadSession
+    begun >> SessionRead(session(version=2, denied=frozenset((user("bo").id,)))) << dismissed("bo", Ending.REMOVED)
+    assert begun << told(RosterChanged, left=(user("bo"),), ejected=True)
+
+
+def test_I24_what_the_ejected_still_send_or_have_waiting_is_nobodys() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, edit("a1", add("n8"))) << Commit >> Asked(BO, edit("b1", add("n9")))
+    begun >> Asked(ANA, Eject(name("bo"))) << ChangeSession
+    begun >> changed(denied=frozenset((user("bo").id,))) << dismissed("bo", Ending.REMOVED) << told(RosterChanged)
+    begun >> Asked(BO, edit("b2", add("n7"))) >> Left(BO, Departure.SERVER)
+    begun >> Committed() << some(object) << some(object) << some(object)
+    assert begun
+
+
+def test_PR10_the_cursor_of_the_ejected_is_shown_to_no_newcomer() -> None:
+    begun = script("ana", "bo") >> Asked(BO, Aware(cursor={"x": 1, "y": 1})) << told(AwarenessShown, "bo")
+    begun >> Asked(ANA, Eject(name("bo"))) << ChangeSession
+    begun >> changed(denied=frozenset((user("bo").id,))) << dismissed("bo", Ending.REMOVED) << told(RosterChanged)
+    assert begun.room.state.awareness.known() == ()
+    assert begun
+
+
+# the host goes and comes ----------------------------------------------------------------------------------------------
+
+
+def test_SES9_the_host_who_leaves_ends_the_session_for_all() -> None:
+    begun = script("ana", "bo") >> Left(ANA, Departure.CLEAN) << changing(End(Ending.HOST_LEFT))
+    begun >> changed(ended=Ending.HOST_LEFT) << CatchUp >> CaughtUp(head(FOUNDED))
+    assert begun << dismissed("bo", Ending.HOST_LEFT)
+
+
+def test_SES9_while_another_socket_of_the_host_lives_nothing_ends() -> None:
+    begun = script("ana", Guest("ana", socket="ana2"), "bo") >> Left(ANA, Departure.CLEAN)
+    assert begun << told(RosterChanged, left=(), roster=some(RosterView, host_state="here"))
+
+
+@pytest.mark.parametrize(("how", "grace_ms"), [(Departure.LOST, 15_000), (Departure.SERVER, 60_000)])
+def test_SES10_SES12_a_lost_host_has_a_grace(how: Departure, grace_ms: int) -> None:
+    begun = script("ana", "bo") >> Left(ANA, how) << changing(HostGone(grace_ms))
+    view = some(RosterView, host_state="away", host=user("ana"))
+    assert begun >> changed(**AWAY) << told(RosterChanged, joined=(), left=(), presenter_changed=False, roster=view)
+
+
+def test_SES12_a_host_whom_the_server_closed_has_the_longer_grace() -> None:
+    begun = script("ana", "bo") >> Barred(ANA, Ending.SLOW) << dismissed("ana", Ending.SLOW)
+    assert begun << changing(HostGone(60_000))
+
+
+def test_PR5_the_host_stays_presenter_during_the_grace() -> None:
+    begun = script("ana", "bo") >> Left(ANA, Departure.LOST) << ChangeSession
+    assert begun >> changed(**AWAY) << told(RosterChanged, roster=some(RosterView, presenter=user("ana")))
+
+
+def test_SES10_a_return_within_the_grace_leaves_all_as_it_was() -> None:
+    away = session(version=2, **AWAY)
+    begun = script("bo", of=away) >> joined("ana", of=away) << ReadHistory >> NOTHING_NEW << CatchUp >> NOTHING_NEW
+    begun << admitted("ana") << sent("ana", RosterChanged)
+    begun << told(RosterChanged, "ana", joined=(), roster=some(RosterView, host_state="here"))
+    begun << ChangeSession(away, HostBack())
+    assert begun >> changed(version=3) << told(RosterChanged, joined=(), left=())
+
+
+def test_SES10_a_host_who_is_back_before_the_loss_was_written_down_never_left() -> None:
+    """The store was away meanwhile: nobody was told of a leave, so nobody is told of a return."""
+    begun = script("ana", "bo") >> Left(ANA, Departure.LOST) << ChangeSession >> SessionUnchanged()
+    begun >> joined("ana") << CatchUp >> NOTHING_NEW
+    begun << admitted("ana") << sent("ana", RosterChanged) << told(RosterChanged, "ana", joined=())
+    assert begun >> After(0.2)
+
+
+def test_SES10_a_host_who_is_back_while_the_loss_is_being_written_down_takes_it_back() -> None:
+    begun = script("ana", "bo") >> Left(ANA, Departure.LOST) << ChangeSession
+    begun >> joined("ana") << CatchUp >> NOTHING_NEW
+    begun << admitted("ana") << sent("ana", RosterChanged) << told(RosterChanged, "ana", joined=())
+    begun >> changed(**AWAY) << told(RosterChanged, left=()) << changing(HostBack())
+    assert begun >> changed(version=3) << told(RosterChanged, joined=())
+
+
+def test_SES9_with_the_setting_off_the_next_writer_is_host_and_the_old_one_has_left() -> None:
+    begun = script("ana", "bo", settings=RoomSettings(host_leave_ends=False)) >> Left(ANA, Departure.CLEAN)
+    begun << changing(SetHost(user("bo")))
+    begun >> changed(host=user("bo")) << told(RosterChanged, left=(user("ana"),), roles_changed=True)
+    begun << changing(SetPresenter(user("bo")))
+    assert begun >> changed(version=3, host=user("bo"), **BO_PRESENTS) << told(PresenterChanged, by="system")
+
+
+def test_SES16_what_was_asked_of_a_session_that_ended_says_nothing_of_the_next() -> None:
+    begun = script("ana", "bo") >> Left(ANA, Departure.CLEAN) << ChangeSession
+    begun >> SessionUnchanged() >> HeadSeen(head(FOUNDED), session_version=9)
+    begun >> After(0.2) << ReadSession >> SessionRead(session(version=2, ended=Ending.IDLE))
+    begun << CatchUp >> CaughtUp(head(FOUNDED)) << dismissed("bo", Ending.IDLE)
+    other = session(id="s2", host=user("bo"))
+    begun >> joined("bo", of=other) << CatchUp >> NOTHING_NEW
+    begun << admitted("bo") << sent("bo", RosterChanged) << told(RosterChanged, "bo")
+    assert begun >> After(5.0)
+
+
+# the presenter goes ---------------------------------------------------------------------------------------------------
+
+
+def presented_by_bo(*guests: str | Guest) -> Script:
+    return script(*guests, of=session(presenter=user("bo")))
+
+
+def test_PR5_the_presenters_leave_is_told_together_with_who_presents_now() -> None:
+    begun = presented_by_bo("ana", "bo", "cy") >> Left(BO, Departure.CLEAN) << changing(SetPresenter(user("ana")))
+    begun >> changed(presenter_term=2)
+    view = some(RosterView, presenter=user("ana"), presenter_term=2)
+    assert begun << told(RosterChanged, left=(user("bo"),), presenter_changed=True, roster=view)
+
+
+def test_PR5_while_another_socket_of_the_presenter_lives_nothing_changes() -> None:
+    begun = presented_by_bo("ana", "bo", Guest("bo", socket="bo2")) >> Left(BO, Departure.LOST)
+    assert begun << told(RosterChanged, left=(), presenter_changed=False)
+
+
+def test_PR5_a_presenter_who_is_back_first_has_neither_left_nor_joined() -> None:
+    begun = presented_by_bo("ana", "bo") >> Left(BO, Departure.LOST) << ChangeSession >> SessionUnchanged()
+    begun >> joined("bo") << CatchUp >> NOTHING_NEW
+    begun << admitted("bo") << sent("bo", RosterChanged) << told(RosterChanged, "bo", joined=())
+    assert begun >> After(0.2)
+
+
+def test_PR5_a_presenter_whom_somebody_else_has_replaced_leaves_like_anybody() -> None:
+    begun = presented_by_bo("ana", "bo") >> Left(BO, Departure.LOST) << ChangeSession
+    begun >> SessionStale(session(version=2, presenter_term=2)) << told(PresenterChanged, by="system")
+    assert begun << told(RosterChanged, left=(user("bo"),))
+
+
+def test_SES6_a_presenter_who_leaves_by_rest_goes_with_all_sockets() -> None:
+    begun = presented_by_bo("ana", "bo", Guest("bo", socket="bo2")) >> UserLeft(user("bo").id)
+    begun << dismissed("bo", Ending.LEFT) << told(RosterChanged, left=())
+    begun << dismissed("bo2", Ending.LEFT) << changing(SetPresenter(user("ana")))
+    assert begun >> changed(presenter_term=2) << told(RosterChanged, left=(user("bo"),), presenter_changed=True)
+
+
+# reading --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_newer_version_of_the_session_is_read() -> None:
+    begun = script("ana", "bo") >> HeadSeen(head(FOUNDED), session_version=2) << ReadSession(session().id)
+    assert begun >> SessionRead(session(version=2, **BO_PRESENTS)) << told(PresenterChanged, by="system")
+
+
+def test_an_older_look_at_the_session_changes_nothing() -> None:
+    begun = script("ana", "bo", of=session(version=5, presenter=None, presenter_term=3))
+    begun >> HeadSeen(head(FOUNDED), session_version=4) << ReadSession
+    assert begun >> SessionRead(session(version=4))
+    assert begun.room.state.session == session(version=5, presenter=None, presenter_term=3)
+
+
+def test_I29_a_read_that_failed_is_made_again() -> None:
+    begun = script("ana") >> HeadSeen(head(FOUNDED), session_version=2) << ReadSession >> SessionUnchanged()
+    assert begun >> After(0.2) << ReadSession
+
+
+def test_a_need_that_arises_while_a_read_is_under_way_is_met_by_the_next() -> None:
+    seen = HeadSeen(head(FOUNDED), session_version=2)
+    begun = script("ana") >> seen << ReadSession >> seen
+    assert begun >> SessionRead(session(version=2)) << ReadSession >> SessionRead(session(version=2))
+
+
+def test_a_session_that_is_nowhere_is_over() -> None:
+    begun = script("ana") >> HeadSeen(head(FOUNDED), session_version=2) << ReadSession >> SessionRead(None)
+    assert begun << CatchUp >> CaughtUp(head(FOUNDED)) << dismissed("ana", Ending.SESSION_NOT_FOUND)
+
+
+def test_what_a_handshake_saw_counts_if_it_is_newer() -> None:
+    newer: Session = session(version=2, **BO_PRESENTS)
+    event: Joined = joined("cy", of=newer)
+    assert script("ana", "bo") >> event << told(PresenterChanged, by="system") << ReadHistory
+
+
+def test_SES15_a_session_that_ends_while_another_one_begins_ends_first() -> None:
+    """Somebody comes with a session that we do not know: ours is looked at before anybody is let in."""
+    other = session(id="s2", host=user("cy"))
+    begun = script("ana") >> joined("cy", of=other) << ReadHistory << ReadSession(session().id) >> NO_HISTORY
+    begun >> SessionRead(session(version=2, ended=Ending.HOST_ENDED)) << CatchUp >> CaughtUp(head(FOUNDED))
+    begun << dismissed("ana", Ending.HOST_ENDED)
+    begun << admitted("cy") << sent("cy", RosterChanged) << told(RosterChanged, "cy", joined=(user("cy"),))
+    assert begun.room.state.session == other
+    assert begun
+
+
+def test_SES16_a_session_that_has_ended_is_not_begun_again_by_a_late_joiner() -> None:
+    begun = script("ana") >> HeadSeen(head(FOUNDED), session_version=2) << ReadSession
+    begun >> joined("cy") << ReadHistory
+    begun >> SessionRead(session(version=2, ended=Ending.IDLE)) >> NO_HISTORY << CatchUp
+    begun >> CaughtUp(head(FOUNDED)) << dismissed("ana", Ending.IDLE)
+    assert begun << dismissed("cy", Ending.SESSION_NOT_FOUND)
+
+
+def test_SES16_a_joiner_of_a_session_that_is_past_is_told_so() -> None:
+    other = session(id="s0", host=user("cy"))
+    begun = script("ana") >> joined("cy", of=other) << ReadHistory << ReadSession >> NO_HISTORY
+    begun >> SessionRead(session()) << CatchUp >> CaughtUp(head(FOUNDED))
+    assert begun << dismissed("cy", Ending.SESSION_NOT_FOUND)
+
+
+def test_a_read_that_began_before_a_session_was_known_says_nothing_of_it() -> None:
+    begun = script("ana", "bo") >> HeadSeen(head(FOUNDED), session_version=2) << ReadSession
+    begun >> HeadSeen(head(FOUNDED), session_version=2)
+    begun >> SessionRead(session(version=2, ended=Ending.IDLE)) << CatchUp >> CaughtUp(head(FOUNDED))
+    begun << dismissed("ana", Ending.IDLE) << dismissed("bo", Ending.IDLE)
+    assert begun.room.state.session is None
+    assert begun

@@ -1,0 +1,243 @@
+"""What a verdict becomes once it may be told: the author's answer, and the news for everybody else."""
+
+from __future__ import annotations
+
+from collab.core.effects import Commit, Publish
+from collab.core.events import Asked, Committed, Known, Submitted, Ticket
+from protocol.intents import Edit, Misedit, Replace, Undo
+from protocol.notices import Accepted, CopyDoubtful, Corrected, Happened, HistoryDepth, Rejected
+from protocol.operations import CellChange, Kind, Outcome, Verb, Verdict
+from protocol.refusals import Reason, Refusal
+from protocol.values import CellId, OperationId, Role, RoleAt, SocketId
+from tests.support.script import (
+    EPOCH,
+    FOUNDED,
+    START,
+    After,
+    Guest,
+    Script,
+    add,
+    answered,
+    caller,
+    change,
+    edge,
+    edit,
+    node,
+    remove,
+    row,
+    script,
+    sent,
+    session,
+    some,
+    told,
+    user,
+)
+
+ANA, BO = SocketId("ana"), SocketId("bo")
+EDIT = edit("a1", change("n1", x=5), ref="r")
+Accepted_ = some(object, notice=Accepted)
+Happened_ = some(object, notice=Happened)
+Rejected_ = some(object, notice=Rejected)
+
+
+def committed(on: Script, intent: Edit | Undo, by: str = "ana") -> Script:
+    return on >> Asked(SocketId(by), intent) << Commit >> Committed()
+
+
+# accepted -------------------------------------------------------------------------------------------------------------
+
+
+def test_OP19_the_sender_gets_its_receipt_and_all_others_the_event() -> None:
+    assert (
+        committed(script("ana", "bo", of=session(start_vector=0)), EDIT)
+        << sent("ana", Accepted, operation_id="a1", vector=1, changed=True, duplicate=False, ref="r", kind=Kind.EDIT)
+        << told(Happened, "ana", operation=row("a1", 1), start_vector=0)
+        << Publish
+    )
+
+
+def test_OP19_the_receipt_holds_what_was_asked_and_what_came_of_it() -> None:
+    assert (
+        committed(script("ana"), EDIT)
+        << sent("ana", Accepted, asked=EDIT.changes, operation=row("a1", 1), by=user("ana"), history=HistoryDepth(1))
+        << told(Happened, "ana")
+        << Publish
+    )
+
+
+def test_I7_an_event_shows_the_diagram_right_after_it() -> None:
+    begun = script("ana") >> Asked(ANA, EDIT) << Commit >> Asked(ANA, edit("a2", change("n1", x=6)))
+    begun >> Committed() << sent("ana", Accepted, after=some(object, vector=1))
+    assert begun << told(Happened, "ana", after=some(object, vector=1)) << Publish << Commit
+
+
+def test_OP11_a_no_op_is_told_to_the_sender_alone() -> None:
+    assert committed(script("ana", "bo"), edit("a1", change("n1", x=0))) << sent(
+        "ana", Accepted, changed=False, duplicate=False, vector=0, operation=None
+    )
+
+
+def test_VEC12_the_count_of_the_session_goes_with_every_event() -> None:
+    begun = committed(script("ana", of=session(start_vector=3)), EDIT)
+    assert begun << sent("ana", Accepted, start_vector=3) << told(Happened, "ana", start_vector=3) << Publish
+
+
+# again ----------------------------------------------------------------------------------------------------------------
+
+
+def test_VEC8_a_retry_of_an_accepted_one_gets_its_vector_and_nobody_hears_of_it() -> None:
+    begun = committed(script("ana", "bo"), EDIT) << Accepted_ << Happened_ << Publish
+    begun = committed(begun, edit("b1", change("n2", x=1)), "bo") << Accepted_ << Happened_ << Publish
+    assert begun >> Asked(ANA, EDIT) << sent("ana", Accepted, vector=1, changed=True, duplicate=True, operation=None)
+
+
+def test_VEC8_a_retry_of_a_no_op_is_a_no_op_again() -> None:
+    nothing = edit("a1", change("n1", x=0))
+    begun = committed(script("ana", "bo"), nothing) << Accepted_
+    assert begun >> Asked(ANA, nothing) << sent("ana", Accepted, changed=False, duplicate=True)
+
+
+def test_VEC8_a_retry_of_a_refused_one_is_refused_again() -> None:
+    impossible = edit("a1", change("n9", x=0))
+    begun = committed(script("ana", "bo"), impossible) << Rejected_
+    begun = committed(begun, edit("b1", add("n9")), "bo") << Accepted_ << Happened_ << Publish
+    assert (
+        begun
+        >> Asked(ANA, impossible)
+        << sent("ana", Rejected, operation_id="a1", refusal=some(Refusal, reason=Reason.CONFLICT_DETECTED))
+    )
+
+
+def test_VEC8_what_the_store_knows_is_answered_although_this_room_never_heard_of_it() -> None:
+    """A retry after a restart: accepted before the room was loaded."""
+    first = Outcome(user("ana").id, EDIT.operation_id, EDIT.payload_sha256, Verdict.ACCEPTED, EPOCH, 0)
+    begun = script("ana", "bo") >> Asked(ANA, EDIT) << Commit
+    assert (
+        begun >> Known({(user("ana").id, EDIT.operation_id): first}) << sent("ana", Accepted, vector=0, duplicate=True)
+    )
+
+
+# refused --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_shows_the_affected_cells_as_they_are() -> None:
+    begun = committed(script("ana"), edit("a1", add("n1", x=77), ref="r"))
+    assert begun << sent(
+        "ana", Rejected, operation_id="a1", vector=0, current_cells=(node("n1"),), ref="r", at_ms=START.wall_ms
+    )
+
+
+def test_WS19_one_that_is_invalid_by_itself_is_refused_at_once_with_the_cells_it_names() -> None:
+    refusal = Refusal(Reason.VALIDATION_FAILED, "x must be a number", (CellId("n1"),))
+    begun = script("ana") >> Asked(ANA, EDIT) << Commit
+    begun >> Asked(ANA, Misedit("a2", refusal, "r"))
+    assert begun << sent("ana", Rejected, operation_id="a2", refusal=refusal, current_cells=(node("n1"),), ref="r")
+
+
+def test_S40_a_reader_hears_of_the_right_before_anything_else() -> None:
+    begun = script("ana", Guest("cy", role=Role.READER))
+    refusal = Refusal(Reason.VALIDATION_FAILED, "x must be a number")
+    assert (
+        begun
+        >> Asked(SocketId("cy"), Misedit("c1", refusal))
+        << sent("cy", Rejected, operation_id="c1", refusal=some(Refusal, reason=Reason.PERMISSION_DENIED))
+    )
+
+
+def test_S40_I12_an_edit_of_a_reader_is_refused_with_its_id_and_leaves_no_trace() -> None:
+    begun = script("ana", Guest("cy", role=Role.READER))
+    for intent in (edit("c1", change("n1", x=5)), Undo(OperationId("c1"))):
+        begun >> Asked(SocketId("cy"), intent)
+        begun << sent("cy", Rejected, operation_id="c1", refusal=some(Refusal, reason=Reason.PERMISSION_DENIED))
+    assert begun.diagram is FOUNDED
+    assert begun
+
+
+# programs -------------------------------------------------------------------------------------------------------------
+
+
+def submitted(intent: Edit | Replace, ticket: int = 7, by: str = "bo") -> Submitted:
+    return Submitted(Ticket(ticket), caller(by), RoleAt(Role.WRITER, 1), intent)
+
+
+def test_RE17_a_program_is_answered_once_and_every_socket_hears_of_it() -> None:
+    begun = script("ana", "bo") >> submitted(edit("r1", change("n1", x=5), kind=Kind.REST)) << Commit >> Committed()
+    begun << answered(7, Accepted, operation_id="r1", vector=1)
+    assert begun << told(Happened, operation=row("r1", 1, kind=Kind.REST)) << sent("bo", CopyDoubtful) << Publish
+
+
+def test_OP9_a_refusal_of_a_program_is_the_same() -> None:
+    begun = script("ana") >> submitted(edit("r1", change("n9", x=5)), by="ana") << Commit >> Committed()
+    assert begun << answered(7, Rejected, operation_id="r1", refusal=some(Refusal, reason=Reason.CONFLICT_DETECTED))
+
+
+# corrections ----------------------------------------------------------------------------------------------------------
+
+EDGE = CellChange(CellId("e1"), Verb.ADD, edge("e1", "n1", "n2"))
+
+
+def test_OP20_a_sender_whose_copy_is_wrong_now_is_corrected_after_its_receipt() -> None:
+    begun = committed(script(Guest("ana", "tmi"), "bo"), edit("b1", EDGE), "bo") << Accepted_ << Happened_ << Publish
+    begun = committed(begun, edit("a1", remove("n1"), base_vector=1))
+    begun << sent("ana", Accepted) << sent("ana", Corrected, cells=("e1",), operation=row("a1", 2))
+    assert begun << told(Happened, "ana") << Publish
+
+
+def test_OP20_a_change_that_the_sender_had_not_seen_is_told_back() -> None:
+    begun = committed(script(Guest("ana", "tmi"), "bo"), edit("b1", change("n1", x=1)), "bo")
+    begun << Accepted_ << Happened_ << Publish
+    begun = committed(begun, edit("a1", change("n1", x=2), base_vector=0))
+    assert begun << Accepted_ << sent("ana", Corrected, cells=("n1",)) << Happened_ << Publish
+
+
+# the sender's other sockets -------------------------------------------------------------------------------------------
+
+TWO_TABS = (Guest("ana", "classic"), Guest("ana", "classic", socket="ana2"), Guest("bo"))
+
+
+def test_OP20_E8_the_senders_other_sockets_are_told_that_their_copy_is_doubtful() -> None:
+    begun = committed(script(*TWO_TABS), EDIT) << Accepted_
+    assert begun << told(Happened, "ana") << sent("ana2", CopyDoubtful) << Publish
+
+
+def test_OP20_E8_at_most_once_a_second_and_the_last_time_is_not_lost() -> None:
+    begun = committed(script(*TWO_TABS), EDIT) << Accepted_ << Happened_ << sent("ana2", CopyDoubtful) << Publish
+    for id in ("a2", "a3"):
+        begun = committed(begun, edit(id, add(id))) << Accepted_ << Happened_ << Publish
+    begun >> After(0.9)
+    begun >> After(0.1) << sent("ana2", CopyDoubtful, diagram=some(object, vector=3))
+    assert begun >> After(1.0)
+
+
+def test_OP20_E8_another_users_event_makes_nobody_doubt() -> None:
+    assert committed(script(*TWO_TABS), edit("b1", add("n9")), "bo") << Accepted_ << told(Happened, "bo") << Publish
+
+
+def test_UN12_E5_an_undo_needs_no_such_word_since_it_is_shown_whole() -> None:
+    begun = script(*TWO_TABS)
+    begun = committed(begun, EDIT) << Accepted_ << Happened_ << sent("ana2", CopyDoubtful) << Publish >> After(1.0)
+    begun = committed(begun, Undo(OperationId("u1")))
+    begun << sent("ana", Accepted, kind=Kind.UNDO, operation=row("u1", 2, kind=Kind.UNDO, undo_of=1))
+    assert begun << some(object, notice=some(Happened, operation=row("u1", 2)), by=user("ana").id) << Publish
+
+
+# undo -----------------------------------------------------------------------------------------------------------------
+
+
+def test_UN8_an_empty_stack_is_told_to_the_requester_only() -> None:
+    begun = committed(script("ana", "bo"), Undo(OperationId("u1"), "r"))
+    nothing = some(Refusal, reason=Reason.NOTHING_TO_UNDO)
+    assert begun << sent("ana", Rejected, operation_id="u1", refusal=nothing, kind=Kind.UNDO, ref="r")
+
+
+def test_UN9_S40_a_reader_undoes_nothing() -> None:
+    begun = script("ana", Guest("cy", "classic", Role.READER)) >> Asked(SocketId("cy"), Undo(OperationId("u1")))
+    assert begun << sent("cy", Rejected, kind=Kind.UNDO, refusal=some(Refusal, reason=Reason.PERMISSION_DENIED))
+
+
+def test_UN6_an_undo_that_finds_nothing_to_invert_says_what_it_left_alone() -> None:
+    begun = committed(script("ana", "bo"), EDIT) << Accepted_ << Happened_ << Publish
+    begun = committed(begun, edit("b1", change("n1", x=6)), "bo") << Accepted_ << Happened_ << Publish
+    begun = committed(begun, Undo(OperationId("u1")))
+    left = some(object, id="n1", keys=("x",), why="changed")
+    assert begun << sent("ana", Accepted, changed=False, vector=2, skipped=(left,), history=HistoryDepth(0, 0))

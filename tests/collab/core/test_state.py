@@ -1,0 +1,76 @@
+"""What the parts of a room share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from collab.core.deadlines import STATE
+from collab.core.effects import Announce, Dismiss, Tell
+from collab.core.events import Loaded
+from collab.core.meeting import Session
+from collab.core.roster import Present
+from collab.core.state import RoomSettings, RoomState
+from protocol.intents import Aware
+from protocol.notices import RosterChanged
+from protocol.refusals import Ending
+from protocol.values import Role, RoleAt, SocketId
+from tests.support.script import FOUNDED, SESSION, THREAT_MODEL, caller, matches, session, some, told, user
+
+
+def state(of: Session | None = SESSION, *names: str) -> RoomState:
+    made = RoomState(THREAT_MODEL, Loaded(FOUNDED, 1), of, RoomSettings())
+    for name in names:
+        made.roster.add(Present(SocketId(name), caller(name), RoleAt(Role.WRITER, 1), "tmi", 0))
+    return made
+
+
+def asked(of: RoomState, *effects: Any) -> bool:
+    return matches(effects, tuple(of.effects))
+
+
+def test_a_change_of_the_roster_is_told_to_all_and_to_presence() -> None:
+    room = state(SESSION, "ana", "bo")
+    room.tell_roster(roles_changed=True)
+    assert asked(room, told(RosterChanged, roles_changed=True), some(Announce, session=SESSION.id))
+
+
+def test_WS11_a_join_is_seen_from_the_side_of_who_joined() -> None:
+    room = state(SESSION, "ana", "bo")
+    room.tell_roster(joined=(user("bo"),), skip=frozenset((SocketId("bo"),)))
+    assert asked(room, some(Tell, by=user("bo").id, skip=frozenset(("bo",))), Announce)
+
+
+def test_WS11_a_leave_is_seen_from_the_side_of_who_left() -> None:
+    room = state(SESSION, "ana")
+    room.tell_roster(left=(user("bo"),))
+    assert asked(room, some(Tell, by=user("bo").id), Announce)
+
+
+def test_without_a_session_there_is_no_roster_to_tell() -> None:
+    room = state(None)
+    room.tell_roster()
+    assert asked(room)
+
+
+def test_SES15_an_end_frame_names_the_host() -> None:
+    assert state().dismissal(SocketId("bo"), Ending.IDLE) == Dismiss(SocketId("bo"), Ending.IDLE, user("ana"))
+
+
+def test_a_session_is_over_once_it_has_an_ending() -> None:
+    assert state().over is None
+    assert state(None).over is None
+    assert state(session(ended=Ending.IDLE)).over is Ending.IDLE
+
+
+def test_PR10_a_socket_that_goes_takes_with_it_what_was_kept_for_it() -> None:
+    room = state(SESSION, "ana")
+    ana = SocketId("ana")
+    room.awareness.note(ana, user("ana"), True, Aware(cursor={"x": 1, "y": 1}))
+    room.after_s(STATE + ana, 5.0)
+    assert room.remove(ana)
+    assert (room.awareness.known(), room.deadlines.next_s(), len(room.roster)) == ((), None, 0)
+
+
+def test_VEC12_the_count_of_a_session_begins_at_its_first_vector() -> None:
+    assert state(session(start_vector=41)).start_vector == 41
+    assert state(None).start_vector == 0

@@ -1,0 +1,562 @@
+"""The writing lane: queue, commit, follow, catch up, reload; what may leave it and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from collab.core.apply import advance
+from collab.core.diagram import Diagram
+from collab.core.effects import (
+    CatchUp,
+    Commit,
+    Publish,
+    ReadHistory,
+    ReadRights,
+    ReadSession,
+    Reload,
+    Snapshot,
+)
+from collab.core.events import (
+    Asked,
+    CaughtUp,
+    Committed,
+    Departure,
+    Event,
+    HeadSeen,
+    Heard,
+    HistoryRead,
+    Known,
+    Left,
+    Loaded,
+    Missed,
+    RightsMoved,
+    RightsRead,
+    SessionRead,
+    SessionUnchanged,
+    Submitted,
+    Ticket,
+    Unavailable,
+    Unresolved,
+)
+from collab.core.state import RoomSettings
+from collab.core.writing import BATCH_OPERATIONS
+from protocol.intents import Undo
+from protocol.notices import Accepted, Happened, Rejected, StateReason, StateShown
+from protocol.operations import Kind, Outcome, Skipped, Verdict
+from protocol.refusals import Ending, Reason, Refusal
+from protocol.values import CellId, Epoch, Head, OperationId, Role, RoleAt, SocketId
+from tests.support.script import (
+    EPOCH,
+    FOUNDED,
+    NOTHING_NEW,
+    SESSION,
+    After,
+    Guest,
+    Script,
+    add,
+    answered,
+    caller,
+    change,
+    dismissed,
+    edit,
+    head,
+    joined,
+    logged,
+    node,
+    row,
+    script,
+    sent,
+    some,
+    told,
+    user,
+)
+
+SESSION_READ = SessionRead(SESSION)
+ANA, BO = SocketId("ana"), SocketId("bo")
+A1, A2 = edit("a1", change("n1", x=5)), edit("a2", change("n1", x=6))
+B1 = edit("b1", change("n2", x=5))
+THEIRS = logged(FOUNDED, "di", "d1", change("n2", y=9))
+THEIRS_2 = logged(advance(FOUNDED, THEIRS), "di", "d2", change("n2", y=8))
+HAPPENED = some(object, notice=Happened)
+ACCEPTED = some(object, notice=Accepted)
+
+
+def commit(*ids: str, base: int = 0, attempt: int = 1, **fields: Any) -> Any:
+    rows = tuple(row(id, base + place) for place, id in enumerate(ids, 1))
+    return some(Commit, base=some(Head, vector=base, **fields), operations=rows, attempt=attempt)
+
+
+# one call in flight ---------------------------------------------------------------------------------------------------
+
+
+def test_VEC4_I7_an_operation_is_told_to_nobody_before_it_is_in_the_log() -> None:
+    assert (
+        script("ana", "bo")
+        >> Asked(ANA, A1)
+        << commit("a1")
+        >> Asked(BO, B1)
+        >> Committed()
+        << sent("ana", Accepted, vector=1)
+        << told(Happened, "ana", operation=row("a1", 1))
+        << some(Publish, epoch=EPOCH, operations=(row("a1", 1),))
+        << commit("b1", base=1)
+    )
+
+
+def test_a_commit_carries_the_head_it_was_judged_on_and_an_outcome_for_every_id() -> None:
+    outcomes = (some(Outcome, operation_id="a1", verdict=Verdict.ACCEPTED, vector=1),)
+    assert script("ana") >> Asked(ANA, A1) << some(Commit, base=head(FOUNDED), outcomes=outcomes)
+
+
+def test_what_arrives_while_a_commit_is_in_flight_forms_the_next_batch() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, A1) << commit("a1") >> Asked(BO, B1) >> Asked(ANA, A2)
+    assert begun >> Committed() << ACCEPTED << HAPPENED << Publish << commit("b1", "a2", base=1)
+
+
+def test_I8_receipts_and_news_leave_in_the_order_of_the_log() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, A1) << commit("a1") >> Asked(BO, B1) >> Asked(ANA, A2)
+    begun >> Committed() << ACCEPTED << HAPPENED << Publish << Commit
+    begun >> Committed() << sent("bo", Accepted, vector=2) << told(Happened, "bo", operation=row("b1", 2))
+    assert begun << sent("ana", Accepted, vector=3) << told(Happened, "ana", operation=row("a2", 3)) << Publish
+
+
+def test_I6_a_no_is_said_only_after_the_commit_in_which_it_was_judged() -> None:
+    begun = script("ana") >> Asked(ANA, edit("a1", change("n9", x=1)))
+    begun << some(Commit, operations=(), outcomes=(some(Outcome, verdict=Verdict.REFUSED),))
+    assert begun >> Committed() << sent("ana", Rejected, operation_id="a1")
+
+
+def test_VEC3_no_ops_and_refusals_are_confirmed_with_no_vector() -> None:
+    begun = (
+        script("ana") >> Asked(ANA, edit("a1", change("n1", x=0))) << some(Commit, base=head(FOUNDED), operations=())
+    )
+    assert begun >> Committed() << sent("ana", Accepted, vector=0, changed=False)
+    assert begun.diagram is FOUNDED
+
+
+def test_VEC11_what_the_role_forbids_needs_no_commit() -> None:
+    begun = script(Guest("cy", role=Role.READER)) >> Asked(SocketId("cy"), A1)
+    assert begun << sent("cy", Rejected, refusal=some(Refusal, reason=Reason.PERMISSION_DENIED))
+
+
+def test_WS19_a_forbidden_one_keeps_its_place_among_those_that_wait() -> None:
+    begun = script("ana", Guest("cy", role=Role.READER)) >> Asked(ANA, A1) << Commit
+    begun >> Asked(ANA, A2) >> Asked(SocketId("cy"), edit("c1", change("n1", x=1)))
+    begun >> Committed() << ACCEPTED << HAPPENED << Publish << commit("a2", base=1)
+    assert begun >> Committed() << ACCEPTED << HAPPENED << sent("cy", Rejected) << Publish
+
+
+def test_I28_a_batch_takes_64_operations_and_leaves_the_rest_for_the_next() -> None:
+    begun = script("ana") >> Asked(ANA, A1) << Commit
+    for number in range(BATCH_OPERATIONS + 1):
+        begun >> Asked(ANA, edit(f"m{number}", add(f"m{number}")))
+    begun >> Committed() << ACCEPTED << HAPPENED << Publish
+    assert begun << commit(*(f"m{number}" for number in range(BATCH_OPERATIONS)), base=1)
+
+
+def test_what_waits_of_a_socket_that_has_gone_is_not_judged() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, A1) << Commit >> Asked(BO, B1)
+    begun >> Left(BO, Departure.LOST) << gone("bo")
+    assert begun >> Committed() << ACCEPTED << HAPPENED << Publish
+
+
+def test_what_is_in_a_commit_stays_though_its_socket_has_gone() -> None:
+    begun = script("ana", "bo") >> Asked(BO, B1) << commit("b1")
+    begun >> Left(BO, Departure.LOST) << gone("bo")
+    assert begun >> Committed() << sent("bo", Accepted) << told(Happened, "bo") << Publish
+
+
+# histories ------------------------------------------------------------------------------------------------------------
+
+
+def submitted(intent: Any = A1, by: str = "di", *, acl_version: int = 1, role: Role = Role.WRITER) -> Submitted:
+    return Submitted(Ticket(1), caller(by), RoleAt(role, acl_version), intent)
+
+
+def test_UN11_a_stack_is_read_from_the_log_before_its_user_is_judged() -> None:
+    diagram = advance(FOUNDED, THEIRS)
+    begun = script("ana", diagram=diagram) >> submitted(Undo(OperationId("u1"))) << ReadHistory(user("di").id)
+    begun >> HistoryRead(user("di").id, (THEIRS,)) << commit("u1", base=1)
+    begun >> Committed() << answered(1, Accepted, operation=row("u1", 2, kind=Kind.UNDO, undo_of=1)) << HAPPENED
+    assert begun << Publish
+
+
+def test_I8_operations_of_others_wait_behind_one_whose_history_is_read() -> None:
+    begun = script("ana") >> submitted() << ReadHistory >> Asked(ANA, A2)
+    assert begun >> NOTHING_NEW << commit("a1", "a2")
+
+
+def test_news_that_is_heard_while_a_history_is_read_is_told_right_after() -> None:
+    begun = script("ana") >> submitted() << ReadHistory >> Heard(EPOCH, (THEIRS,))
+    assert begun >> NOTHING_NEW << told(Happened, operation=THEIRS) << commit("a1", base=1)
+
+
+# missed ---------------------------------------------------------------------------------------------------------------
+
+
+def test_whoever_loses_the_race_follows_and_judges_anew() -> None:
+    begun = script("ana") >> Asked(ANA, A1) << commit("a1")
+    begun >> Missed(head(THEIRS), (THEIRS,)) << told(Happened, operation=THEIRS) << commit("a1", base=1, attempt=2)
+    assert begun >> Committed() << sent("ana", Accepted, vector=2) << told(Happened, "ana") << Publish
+
+
+def test_I6_a_verdict_on_an_old_state_is_never_told() -> None:
+    begun = script("ana") >> Asked(ANA, edit("a1", add("n9"))) << commit("a1")
+    first = logged(FOUNDED, "di", "d1", add("n9", label="theirs"))
+    begun >> Missed(head(first), (first,)) << told(Happened, operation=first) << some(Commit, operations=())
+    assert begun >> Committed() << sent("ana", Rejected, refusal=some(Refusal, reason=Reason.CONFLICT_DETECTED))
+
+
+def test_the_attempts_of_a_batch_are_counted() -> None:
+    begun = script("ana") >> Asked(ANA, A1) << commit("a1")
+    begun >> Missed(head(THEIRS), (THEIRS,)) << HAPPENED << commit("a1", base=1, attempt=2)
+    begun >> Missed(head(THEIRS_2), (THEIRS_2,)) << HAPPENED << commit("a1", base=2, attempt=3)
+    begun >> Committed() << ACCEPTED << HAPPENED << Publish
+    assert begun >> Asked(ANA, A2) << commit("a2", base=3, attempt=1)
+
+
+def test_what_arrived_meanwhile_joins_the_next_attempt() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, A1) << commit("a1") >> Asked(BO, B1)
+    assert begun >> Missed(head(THEIRS), (THEIRS,)) << HAPPENED << commit("a1", "b1", base=1, attempt=2)
+
+
+def test_a_miss_that_brings_too_little_is_followed_by_a_read() -> None:
+    begun = script("ana") >> Asked(ANA, A1) << commit("a1") >> Missed(head(THEIRS_2), (THEIRS,))
+    begun << told(Happened, operation=THEIRS) << CatchUp(head(THEIRS))
+    begun >> CaughtUp(head(THEIRS_2), (THEIRS_2,)) << told(Happened, operation=THEIRS_2)
+    assert begun << commit("a1", base=2, attempt=2)
+
+
+def test_VEC6_I16_another_epoch_is_loaded_before_anything_else_is_judged() -> None:
+    begun = script("ana") >> Asked(ANA, A1) << Commit
+    assert begun >> Missed(Head(Epoch("e2"), 4, 0, 1)) << Reload
+
+
+def test_VEC5_a_head_below_ours_is_another_history() -> None:
+    begun = script("ana", diagram=advance(FOUNDED, THEIRS)) >> Asked(ANA, A1) << Commit
+    assert begun >> Missed(head(FOUNDED)) << Reload
+
+
+def test_a_miss_drops_what_came_from_sockets_that_have_gone_since() -> None:
+    begun = script("ana", "bo") >> Asked(BO, B1) << commit("b1")
+    begun >> Left(BO, Departure.LOST) << gone("bo")
+    assert begun >> Missed(head(THEIRS), (THEIRS,)) << HAPPENED
+
+
+# rights ---------------------------------------------------------------------------------------------------------------
+
+
+def rights(acl_version: int, **roles: RoleAt) -> RightsRead:
+    return RightsRead(acl_version, {user(name).id: role for name, role in roles.items()})
+
+
+def test_AU15_I25_S47_a_right_that_is_withdrawn_stops_a_write_that_was_judged_already() -> None:
+    begun = script("ana", "bo") >> Asked(BO, B1) << commit("b1", acl_version=1)
+    begun >> Missed(head(FOUNDED, acl_version=2)) << ReadRights << ReadSession
+    begun >> rights(2, ana=RoleAt(Role.OWNER, 2), bo=RoleAt(Role.READER, 2)) << told(object, roles_changed=True)
+    assert begun >> NOTHING_NEW << sent("bo", Rejected, refusal=some(Refusal, reason=Reason.PERMISSION_DENIED))
+
+
+def test_AU15_after_rights_moved_nothing_is_judged_before_rights_and_session_were_read() -> None:
+    begun = script("ana", "bo") >> RightsMoved() << ReadRights << ReadSession >> Asked(BO, B1)
+    same = {"ana": RoleAt(Role.WRITER, 2), "bo": RoleAt(Role.WRITER, 2)}
+    begun >> rights(2, **same) << CatchUp >> CaughtUp(head(FOUNDED, acl_version=2))
+    assert begun >> SESSION_READ << commit("b1", acl_version=2)
+
+
+def test_AU15_a_read_of_the_rights_that_was_under_way_does_not_count() -> None:
+    begun = script("bo") >> RightsMoved() << ReadRights << ReadSession >> RightsMoved() >> Asked(BO, B1)
+    begun >> rights(2, bo=RoleAt(Role.WRITER, 2)) << ReadRights
+    begun >> rights(3, bo=RoleAt(Role.WRITER, 3)) << CatchUp >> CaughtUp(head(FOUNDED, acl_version=3))
+    begun >> SESSION_READ << ReadSession
+    assert begun >> SESSION_READ << commit("b1", acl_version=3)
+
+
+def test_I21_a_read_of_the_session_that_was_under_way_does_not_count() -> None:
+    begun = script("bo") >> HeadSeen(head(FOUNDED), session_version=9) << ReadSession
+    begun >> RightsMoved() << ReadRights >> rights(1, bo=RoleAt(Role.WRITER, 1)) << CatchUp
+    begun >> CaughtUp(head(FOUNDED)) >> Asked(BO, B1)
+    begun >> SESSION_READ << ReadSession
+    assert begun >> SESSION_READ << commit("b1")
+
+
+def test_a_program_whose_role_was_read_by_another_clock_makes_the_room_look() -> None:
+    begun = script("ana") >> submitted(acl_version=2) << ReadRights << ReadSession
+    begun >> rights(2, di=RoleAt(Role.WRITER, 2), ana=RoleAt(Role.WRITER, 2)) << ReadHistory
+    begun >> SESSION_READ
+    assert begun >> HistoryRead(user("di").id, ()) << commit("a1", acl_version=2)
+
+
+def test_a_program_with_no_session_has_no_session_to_wait_for() -> None:
+    begun = script() >> Left(ANA, Departure.LOST)
+    begun.room.state.session = None
+    begun >> submitted(acl_version=2) << ReadRights >> rights(2, di=RoleAt(Role.WRITER, 2)) << ReadHistory
+    assert begun >> NOTHING_NEW << commit("a1", acl_version=2)
+
+
+# known ----------------------------------------------------------------------------------------------------------------
+
+
+def outcome(id: str, by: str, vector: int, verdict: Verdict = Verdict.ACCEPTED, **rest: Any) -> Known:
+    sha = {"a1": A1, "b1": B1}[id].payload_sha256
+    found = Outcome(user(by).id, OperationId(id), sha, verdict, EPOCH, vector, **rest)
+    return Known({(found.user, found.operation_id): found})
+
+
+def test_VEC8_I4_an_id_that_had_an_outcome_gets_it_and_the_rest_is_judged_anew() -> None:
+    begun = script("ana", "bo", diagram=advance(FOUNDED, THEIRS)) >> Asked(ANA, A1) << Commit
+    begun >> Asked(BO, B1) >> outcome("a1", "ana", 1) << commit("b1", base=1)
+    assert begun >> Committed() << sent("ana", Accepted, vector=1, duplicate=True) << ACCEPTED << HAPPENED << Publish
+
+
+def test_VEC8_an_outcome_from_above_our_vector_is_answered_once_we_stand_there() -> None:
+    mine = logged(FOUNDED, "ana", "a1", *A1.changes)
+    begun = script("ana", "bo") >> Asked(ANA, A1) << Commit >> outcome("a1", "ana", 1) << CatchUp
+    begun >> CaughtUp(head(mine), (mine,)) << told(Happened, operation=mine)
+    begun << some(object, notice=some(object, diagram=...))
+    assert begun << sent("ana", Accepted, vector=1, duplicate=True)
+
+
+# unknown outcomes -----------------------------------------------------------------------------------------------------
+
+
+def test_I1_an_unknown_outcome_is_asked_for_by_the_same_commit_on_the_same_base() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, A1)
+    begun << commit("a1") >> Unresolved() >> Asked(BO, B1)
+    begun >> After(0.2) << commit("a1")
+    assert begun >> Committed() << sent("ana", Accepted, duplicate=False) << HAPPENED << Publish << commit("b1", base=1)
+
+
+def test_I8_when_it_turns_out_to_be_in_the_log_it_takes_its_slot_as_its_receipt() -> None:
+    mine = logged(FOUNDED, "ana", "a1", *A1.changes)
+    next_ = logged(advance(FOUNDED, mine), "di", "d2", change("n2", y=1))
+    begun = script("ana", "bo") >> Asked(ANA, A1) << Commit >> Unresolved() >> After(0.2) << Commit
+    begun >> Missed(head(next_), (mine, next_))
+    begun << sent("ana", Accepted, vector=1, duplicate=False, operation=mine) << told(Happened, "ana", operation=mine)
+    assert begun << told(Happened, operation=next_)
+
+
+def test_I8_the_same_by_way_of_known_ids_with_what_an_undo_left_alone() -> None:
+    mine = logged(FOUNDED, "ana", "a1", *A1.changes)
+    begun = script("ana", "bo") >> Asked(ANA, A1) << Commit >> Unresolved() >> After(0.2) << Commit
+    left = (Skipped(CellId("n2"), ("x",), "changed"),)
+    begun >> outcome("a1", "ana", 1, skipped=left) << CatchUp >> CaughtUp(head(mine), (mine,))
+    assert begun << sent("ana", Accepted, vector=1, operation=mine, skipped=left) << told(Happened, "ana")
+
+
+def test_an_unknown_outcome_stays_unknown_while_the_store_is_away() -> None:
+    begun = script("ana") >> Asked(ANA, A1) << Commit >> Unresolved() >> After(0.2) << commit("a1") >> Unavailable()
+    assert begun >> After(0.2) << commit("a1")
+
+
+# the store is away ----------------------------------------------------------------------------------------------------
+
+
+AWAY = RoomSettings(store_patience_s=1.0, retry_s=0.25)
+
+
+def away(begun: Script, effect: Any) -> Script:
+    """The store answers nothing, however often it is asked; then the patience is over."""
+    for _ in range(3):
+        begun >> Unavailable() >> After(0.25) << effect
+    return begun >> Unavailable() >> After(0.25)
+
+
+def gone(name: str) -> Any:
+    return some(object, notice=some(object, left=(user(name),)))
+
+
+def test_I29_what_could_not_be_sent_is_tried_again_until_it_can() -> None:
+    begun = script("ana", settings=AWAY) >> Asked(ANA, A1) << commit("a1")
+    begun >> Unavailable() >> After(0.25) << commit("a1") >> Unavailable() >> After(0.25) << commit("a1")
+    assert begun >> Committed() << ACCEPTED << HAPPENED << Publish
+
+
+def test_I6_after_the_patience_our_own_clients_may_try_again_and_the_others_are_closed() -> None:
+    begun = script("ana", Guest("bo", "tmi"), Guest("cy", "classic"), settings=AWAY) >> Asked(ANA, A1) << Commit
+    begun >> Asked(BO, B1) >> Asked(SocketId("cy"), edit("c1", change("n1", y=1)))
+    begun = away(begun, Commit)
+    begun << sent("ana", Rejected, operation_id="a1", refusal=some(Refusal, reason=Reason.UNAVAILABLE, retry=True))
+    begun << dismissed("bo", Ending.UNAVAILABLE) << gone("bo")
+    assert begun << dismissed("cy", Ending.UNAVAILABLE) << gone("cy")
+
+
+def test_I6_an_unknown_outcome_is_never_guessed_the_socket_is_closed_without_an_answer() -> None:
+    begun = script("ana", "bo", settings=AWAY) >> Asked(BO, B1) << Commit >> Unresolved() >> After(0.25) << Commit
+    begun >> Asked(BO, edit("b2", change("n2", x=6)))
+    begun >> Unavailable() >> After(0.25) << Commit >> Unavailable() >> After(0.25) << Commit
+    begun >> Unavailable() >> After(0.25)
+    begun << sent("bo", Rejected, operation_id="b2", refusal=some(Refusal, retry=True))
+    assert begun << dismissed("bo", Ending.UNAVAILABLE) << gone("bo") << CatchUp
+
+
+def test_a_program_is_told_to_come_again() -> None:
+    begun = away(script("ana", settings=AWAY) >> submitted(by="ana") << Commit, Commit)
+    assert begun << answered(1, Rejected, operation_id="a1", refusal=some(Refusal, reason=Reason.UNAVAILABLE))
+
+
+def test_a_program_with_an_unknown_outcome_is_told_no_more_than_to_come_again() -> None:
+    begun = script("ana", settings=AWAY) >> submitted(by="ana") << Commit
+    for _ in range(3):
+        begun >> Unresolved() >> After(0.25) << Commit
+    begun >> Unresolved() >> After(0.25)
+    assert begun << answered(1, Rejected, refusal=some(Refusal, reason=Reason.UNAVAILABLE, retry=True)) << CatchUp
+
+
+def test_a_socket_that_waits_to_be_let_in_is_closed_too() -> None:
+    begun = away(script("ana", settings=AWAY) >> joined("cy") << ReadHistory, ReadHistory)
+    assert begun << dismissed("cy", Ending.UNAVAILABLE)
+
+
+def test_the_patience_begins_anew_with_every_answer_of_the_store() -> None:
+    begun = script("ana", settings=AWAY) >> Asked(ANA, A1) << Commit >> Unavailable() >> After(0.25) << Commit
+    begun >> Missed(head(THEIRS), (THEIRS,)) << HAPPENED << Commit
+    assert away(begun, Commit) << sent("ana", Rejected)
+
+
+def test_I21_the_patience_covers_a_session_that_cannot_be_read() -> None:
+    begun = script("ana", settings=AWAY) >> RightsMoved() << ReadRights << ReadSession
+    begun >> rights(1, ana=RoleAt(Role.WRITER, 1)) << CatchUp >> CaughtUp(head(FOUNDED)) >> Asked(ANA, A1)
+    for _ in range(3):
+        begun >> SessionUnchanged() >> After(0.25) << ReadSession
+    begun >> SessionUnchanged() >> After(0.25)
+    assert begun << sent("ana", Rejected, refusal=some(Refusal, reason=Reason.UNAVAILABLE)) << ReadSession
+
+
+READS: dict[type, Event] = {
+    ReadHistory: submitted(),
+    CatchUp: HeadSeen(head(THEIRS)),
+    Reload: HeadSeen(Head(Epoch("e2"), 0, 0, 1)),
+}
+
+
+@pytest.mark.parametrize("read", READS)
+def test_I29_a_read_that_failed_is_made_again(read: type) -> None:
+    assert script("bo") >> READS[read] << read >> Unavailable() >> After(0.2) << read
+
+
+def test_I29_a_read_of_the_rights_that_failed_is_made_again() -> None:
+    begun = script("bo") >> RightsMoved() << ReadRights << ReadSession >> Unavailable()
+    assert begun >> After(0.2) << ReadRights
+
+
+# following ------------------------------------------------------------------------------------------------------------
+
+
+def test_news_is_told_in_its_order() -> None:
+    begun = script("ana") >> Heard(EPOCH, (THEIRS_2,)) >> Heard(EPOCH, (THEIRS,))
+    assert begun << told(Happened, operation=THEIRS) << told(Happened, operation=THEIRS_2)
+
+
+def test_I4_news_that_is_heard_twice_is_told_once() -> None:
+    begun = script("ana") >> Heard(EPOCH, (THEIRS,)) << HAPPENED >> Heard(EPOCH, (THEIRS,))
+    assert begun >> Heard(EPOCH, (THEIRS, THEIRS_2)) << told(Happened, operation=THEIRS_2)
+
+
+def test_news_of_the_very_vector_that_is_being_written_waits_for_the_outcome() -> None:
+    begun = script("ana") >> Asked(ANA, A1) << Commit >> Heard(EPOCH, (THEIRS,))
+    begun >> Missed(head(THEIRS), (THEIRS,)) << told(Happened, operation=THEIRS) << Commit
+    begun >> Heard(EPOCH, (row_of(A1, 2),)) >> Committed() << ACCEPTED << HAPPENED
+    assert begun << Publish
+
+
+def row_of(intent: Any, vector: int) -> Any:
+    return msgspec.structs.replace(logged(FOUNDED, "ana", intent.operation_id, *intent.changes), vector=vector)
+
+
+def test_a_gap_that_does_not_close_in_50_ms_is_filled_from_the_log() -> None:
+    begun = script("ana") >> Heard(EPOCH, (THEIRS_2,)) >> After(0.04)
+    begun >> After(0.01) << CatchUp(head(FOUNDED))
+    begun >> CaughtUp(head(THEIRS_2), (THEIRS, THEIRS_2)) << told(Happened, operation=THEIRS)
+    assert begun << told(Happened, operation=THEIRS_2)
+
+
+def test_a_gap_that_closes_in_time_needs_no_read() -> None:
+    begun = script("ana") >> Heard(EPOCH, (THEIRS_2,)) >> After(0.04) >> Heard(EPOCH, (THEIRS,)) << HAPPENED << HAPPENED
+    assert begun >> After(0.1)
+
+
+def test_I18_VEC13_lost_news_is_read_from_the_log_at_once() -> None:
+    assert script("ana") >> Heard(EPOCH, (), gap=True) << CatchUp
+
+
+def test_I18_VEC13_a_head_above_ours_is_caught_up_with() -> None:
+    begun = script("ana") >> HeadSeen(head(THEIRS)) << CatchUp(head(FOUNDED))
+    assert begun >> CaughtUp(head(THEIRS), (THEIRS,)) << told(Happened, operation=THEIRS)
+
+
+def test_a_head_that_is_ours_asks_for_nothing() -> None:
+    assert script("ana") >> HeadSeen(head(FOUNDED), session_version=1)
+
+
+def test_a_head_from_before_our_last_commit_asks_for_nothing() -> None:
+    assert script("ana", diagram=advance(FOUNDED, THEIRS)) >> HeadSeen(head(FOUNDED))
+
+
+def test_I25_a_head_with_another_permission_clock_makes_the_room_look() -> None:
+    begun = script("ana") >> HeadSeen(head(FOUNDED, acl_version=2)) << CatchUp
+    assert begun >> CaughtUp(head(FOUNDED, acl_version=2)) << ReadRights << ReadSession
+
+
+def test_I13_news_that_gives_another_hash_is_told_to_nobody_the_diagram_is_loaded_anew() -> None:
+    damaged = msgspec.structs.replace(THEIRS, state_hash=1)
+    begun = script("ana") >> Heard(EPOCH, (damaged,)) << Reload
+    begun >> Loaded(advance(FOUNDED, THEIRS), 1, (THEIRS,))
+    begun << sent("ana", StateShown, reason=StateReason.HASH_MISMATCH, corrects=True)
+    assert begun << ReadRights << ReadSession
+
+
+def test_I13_a_head_at_our_vector_with_another_hash_is_loaded_anew() -> None:
+    assert script("ana") >> HeadSeen(Head(EPOCH, 0, 1, 1)) << Reload
+    assert script("ana") >> Heard(EPOCH, (), gap=True) << CatchUp >> CaughtUp(Head(EPOCH, 0, 1, 1)) << Reload
+
+
+def test_VEC6_I16_after_a_change_of_epoch_every_socket_is_shown_the_whole_diagram_first() -> None:
+    other = Diagram.found(FOUNDED.id, Epoch("e2"), (node("z"),))
+    begun = script("ana", "bo") >> HeadSeen(Head(Epoch("e2"), 0, other.state_hash, 1)) << Reload
+    begun >> Asked(ANA, A1)
+    begun >> Loaded(other, 1) << sent("ana", StateShown, diagram=other, reason=StateReason.EPOCH_CHANGED, corrects=True)
+    begun << sent("bo", StateShown, diagram=other, reason=StateReason.EPOCH_CHANGED)
+    assert begun << ReadRights << ReadSession
+
+
+def test_UN11_a_new_epoch_empties_the_stacks() -> None:
+    other = Diagram.found(FOUNDED.id, Epoch("e2"), (node("n1"),))
+    begun = script("ana") >> HeadSeen(Head(Epoch("e2"), 0, other.state_hash, 1)) << Reload >> Asked(ANA, A1)
+    begun >> Loaded(other, 1) << StateShown_ << ReadRights << ReadSession
+    begun >> rights(1, ana=RoleAt(Role.WRITER, 1))
+    assert begun << ReadHistory(user("ana").id)
+
+
+StateShown_ = some(object, notice=StateShown)
+
+
+def test_VEC6_news_of_another_epoch_is_no_news_but_a_reason_to_load() -> None:
+    assert script("ana") >> Heard("e2", (THEIRS,)) << Reload
+    assert script("ana") >> Heard("e2", ())
+
+
+# snapshots ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_is_asked_for_30_s_after_the_last_operation() -> None:
+    begun = script("ana", settings=RoomSettings(heartbeat_s=1e6))
+    begun >> Asked(ANA, A1) << Commit >> Committed() << ACCEPTED << HAPPENED << Publish >> After(29.0)
+    begun >> Asked(ANA, A2) << Commit >> Committed() << ACCEPTED << HAPPENED << Publish >> After(29.0)
+    assert begun >> After(1.0) << some(Snapshot, diagram=some(object, vector=2))
+
+
+def test_a_snapshot_is_asked_for_after_so_many_operations() -> None:
+    begun = script("ana", settings=RoomSettings(snapshot_operations=2))
+    begun >> Asked(ANA, A1) << Commit >> Committed() << ACCEPTED << HAPPENED << Publish
+    begun >> Asked(ANA, A2) << Commit >> Committed() << ACCEPTED << HAPPENED << Publish
+    assert begun << some(Snapshot, diagram=some(object, vector=2))
+
+
+def test_a_snapshot_holds_no_uncommitted_state() -> None:
+    begun = script("ana", settings=RoomSettings(snapshot_s=5.0))
+    begun >> Heard(EPOCH, (THEIRS,)) << HAPPENED >> Asked(ANA, A1) << Commit
+    assert begun >> After(5.0) << some(Snapshot, diagram=some(object, vector=1))

@@ -1,0 +1,401 @@
+"""The task around a room: what it serves first, what it starts, and that nobody waits for a room that has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from collab.core.effects import Commit, Effect
+from collab.core.events import Asked, Committed, Event, Missed, StoreOutcome, Unavailable, Woke
+from collab.core.meeting import Session, SessionChange
+from collab.core.room import Room
+from collab.core.state import RoomSettings
+from collab.loading import Opened, load
+from collab.ports import Stale, StoreUnavailable
+from collab.room_task import INBOX, Inbox, RoomTask
+from collab.rooms import Rooms
+from protocol.intents import Edit, Heartbeat
+from protocol.notices import Accepted, Rejected
+from protocol.refusals import Reason
+from protocol.values import Caller, DiagramId, Instant, RoleAt, SocketId
+from storage.diagrams import SqlDiagrams
+from storage.sessions import SqlSessions
+from tests.support.premises import Premises, person, premises
+from tests.support.script import add, edit
+from tests.support.turns import turns, until
+from tests.support.wire import Line
+
+ANA = Caller(person("ana"))
+
+
+def asked(n: int) -> Asked:
+    return Asked(SocketId(str(n)), Heartbeat())
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[Premises]:
+    async with premises(tmp_path) as house:
+        yield house
+
+
+async def opened(house: Premises, kind: type[Room] = Room, **ports: Any) -> RoomTask:
+    """A room that runs beside those of the house."""
+    found = await load(house.ports.store, house.diagram)
+    assert isinstance(found, Opened)
+    room = kind(found.threat_model, found.loaded, await house.sessions.live(house.diagram), RoomSettings())
+    task = RoomTask(house.diagram, room, msgspec.structs.replace(house.ports, **ports))
+    house.tasks.start("room", task.run())
+    return task
+
+
+async def role(house: Premises) -> RoleAt:
+    role = await house.authorizer.role(ANA, house.diagram)
+    assert isinstance(role, RoleAt)
+    return role
+
+
+async def submit(house: Premises, task: RoomTask, id: str) -> Accepted | Rejected:
+    return await task.submit(ANA, await role(house), an_edit(id))
+
+
+def an_edit(id: str) -> Edit:
+    return edit(id, add(str(uuid4())))
+
+
+async def present(house: Premises, name: str = "ana") -> Line:
+    line = Line(house.endpoint, house.path, {"ticket": await house.ticket(name), "dialect": "codraw.v1"})
+    await line.hear("participants")
+    return line
+
+
+async def heads_vector(house: Premises) -> int:
+    return (await house.ports.store.heads((house.diagram,)))[house.diagram].vector
+
+
+# the inbox ------------------------------------------------------------------------------------------------------------
+
+
+async def test_outcomes_are_served_before_events() -> None:
+    inbox = Inbox()
+    inbox.put_now(asked(1))
+    inbox.outcome(Woke())
+    inbox.outcome(Committed())
+    assert [await inbox.next() for _ in range(3)] == [Woke(), Committed(), asked(1)]
+
+
+async def test_a_full_inbox_waits_and_keeps_order_and_outcomes_still_pass() -> None:
+    inbox = Inbox()
+    for n in range(INBOX):
+        await inbox.put(asked(n))
+    waiting = [asyncio.create_task(inbox.put(asked(INBOX + n))) for n in range(2)]
+    await turns()
+    assert not any(task.done() for task in waiting)
+    inbox.outcome(Committed())
+    assert await inbox.next() == Committed()
+    await turns()
+    assert not any(task.done() for task in waiting)
+    taken = []
+    for _ in range(INBOX + 2):
+        taken.append(await inbox.next())
+        await asyncio.sleep(0)
+    assert taken == [asked(n) for n in range(INBOX + 2)]
+
+
+async def test_who_stops_waiting_for_space_has_posted_nothing() -> None:
+    inbox = Inbox()
+    for n in range(INBOX):
+        await inbox.put(asked(n))
+    waiting = asyncio.create_task(inbox.put(asked(-1)))
+    await turns()
+    waiting.cancel()
+    await turns()
+    inbox.put_now(asked(INBOX))
+    assert [await inbox.next() for _ in range(INBOX + 1)] == [asked(n) for n in range(INBOX + 1)]
+
+
+async def test_next_waits_for_what_comes() -> None:
+    inbox = Inbox()
+    taking = asyncio.create_task(inbox.next())
+    await turns()
+    inbox.put_now(asked(1))
+    assert await taking == asked(1)
+
+
+# operations of programs -----------------------------------------------------------------------------------------------
+
+
+async def test_an_operation_of_a_program_gets_its_outcome(house: Premises) -> None:
+    task = await opened(house)
+    accepted = await submit(house, task, "one")
+    assert isinstance(accepted, Accepted) and accepted.vector == 1
+    again = await submit(house, task, "two")
+    assert isinstance(again, Accepted) and again.vector == 2
+    await task.close()
+
+
+async def test_I29_what_was_read_before_the_room_closes_gets_its_outcome(house: Premises) -> None:
+    task = await opened(house)
+    begun = [asyncio.create_task(submit(house, task, f"op-{n}")) for n in range(100)]
+    await turns(5)
+    await task.close()
+    outcomes = await asyncio.gather(*begun)
+    accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
+    assert accepted, "nothing was judged: the test proves nothing"
+    assert await heads_vector(house) == len(accepted)
+    assert {outcome.refusal.reason for outcome in refused} <= {Reason.UNAVAILABLE}
+
+
+async def test_a_closed_room_takes_no_operation(house: Premises) -> None:
+    task = await opened(house)
+    await task.close()
+    with pytest.raises(StoreUnavailable):
+        await submit(house, task, "late")
+
+
+async def test_closing_twice_is_no_harm(house: Premises) -> None:
+    task = await opened(house)
+    await task.close()
+    await task.close()
+    assert task.closed
+
+
+async def test_a_room_that_closes_saves_a_snapshot(house: Premises) -> None:
+    task = await opened(house)
+    await submit(house, task, "one")
+    await task.close()
+    await turns()
+    assert [kept.vector for kept in await SqlDiagrams(house.database).snapshots(house.diagram)] == [0, 1]
+
+
+# our own bugs ---------------------------------------------------------------------------------------------------------
+
+
+class Buggy(Room):
+    """Stumbles over the first heartbeat."""
+
+    def handle(self, event: Event, now: Instant) -> list[Effect]:
+        if isinstance(event, Asked) and isinstance(event.intent, Heartbeat):
+            raise RuntimeError("planted")
+        return super().handle(event, now)
+
+
+async def test_S91_a_room_that_crashes_closes_its_sockets_and_the_next_join_loads_anew(
+    house: Premises, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.open_session()
+    with monkeypatch.context() as planted:
+        planted.setattr("collab.rooms.Room", Buggy)
+        ana, bo = await present(house), await present(house, "bo")
+    ana.say({"message_type": "heartbeat"})
+    assert [await line.ended() for line in (ana, bo)] == [1012, 1012]
+    assert len(house.crashes) == house.tasks.crashes == 1 and "planted" in house.crashes.pop()
+    again = await present(house)
+    again.say({"message_type": "heartbeat"})
+    assert (await again.hear("heartbeat"))["update_vector"] == 0
+
+
+async def test_I29_nobody_waits_for_a_room_that_crashed(house: Premises) -> None:
+    """Not those it has heard, nor those who wait for space in its inbox."""
+    task = await opened(house, Buggy)
+    task.post_now(asked(0))
+    known = await role(house)
+    begun = [asyncio.create_task(task.submit(ANA, known, an_edit(f"op-{n}"))) for n in range(2 * INBOX + 10)]
+    async with asyncio.timeout(20):
+        outcomes = await asyncio.gather(*begun, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {StoreUnavailable}
+    assert "planted" in house.crashes.pop()
+
+
+class BuggyStore(SqlDiagrams):
+    """Its first commit happens, and then it fails in a way that no port allows."""
+
+    failed = False
+
+    async def commit(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
+        outcome = await super().commit(diagram, commit)
+        if not self.failed:
+            self.failed = True
+            raise RuntimeError("planted")
+        return outcome
+
+
+async def test_I4_a_commit_that_fails_in_a_strange_way_is_repeated_and_counts_once(
+    house: Premises, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = await opened(house, store=BuggyStore(house.database, house.now_ms))
+    begun = asyncio.create_task(submit(house, task, "one"))
+    await until(lambda: bool(house.clock.timers))
+    house.clock.advance(1.0)
+    outcome = await begun
+    assert isinstance(outcome, Accepted) and outcome.vector == await heads_vector(house) == 1
+    assert [record.message for record in caplog.records] == [f"Commit of {house.diagram} failed"]
+    await task.close()
+
+
+class BuggySessions(SqlSessions):
+    failed = False
+
+    async def change(self, id: Any, expected: int, to: SessionChange) -> Session | Stale:
+        if not self.failed:
+            self.failed = True
+            raise RuntimeError("planted")
+        return await super().change(id, expected, to)
+
+
+async def test_a_session_change_that_fails_in_a_strange_way_is_tried_again(house: Premises) -> None:
+    session = await house.open_session()
+    rooms = Rooms(
+        msgspec.structs.replace(house.ports, sessions=BuggySessions(house.database, house.now_ms)), RoomSettings()
+    )
+    house.endpoint.rooms = rooms
+    ana, bo = await present(house), await present(house, "bo")
+    ana.leave(code=1000, reason="")
+    await ana.ended()
+    async with rooms.hold(house.diagram) as task:
+        assert task is not None
+        await until(lambda: bool(house.clock.timers))
+        await until(lambda: BuggySessions is type(task._ports.sessions) and task._ports.sessions.failed)
+        await turns()
+        house.clock.advance(1.0)
+        assert await bo.ended() == 1000
+    after = await house.sessions.read(session.id)
+    assert after is not None and after.ended is not None
+    await rooms.close()
+
+
+# the store away -------------------------------------------------------------------------------------------------------
+
+
+class Away(SqlDiagrams):
+    away = True
+
+    async def commit(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
+        return Unavailable() if self.away else await super().commit(diagram, commit)
+
+
+async def test_I29_an_operation_waits_for_a_store_that_is_away(house: Premises) -> None:
+    store = Away(house.database, house.now_ms)
+    task = await opened(house, store=store)
+    begun = asyncio.create_task(submit(house, task, "one"))
+    await until(lambda: bool(house.clock.timers))
+    assert not begun.done()
+    store.away = False
+    house.clock.advance(1.0)
+    assert isinstance(await begun, Accepted)
+    await task.close()
+
+
+class Moving(SqlDiagrams):
+    """Before its first commit somebody else changes the rights."""
+
+    def __init__(self, house: Premises) -> None:
+        super().__init__(house.database, house.now_ms)
+        self.house = house
+        self.seen: list[type[StoreOutcome]] = []
+
+    async def commit(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
+        if not self.seen:
+            model = await self.house.models.read(self.house.threat_model)
+            assert model is not None
+            await self.house.models.change(msgspec.structs.replace(model, entries=()))
+        outcome = await super().commit(diagram, commit)
+        self.seen.append(type(outcome))
+        return outcome
+
+
+async def test_AU15_rights_that_moved_are_read_again_before_the_operation_counts(house: Premises) -> None:
+    store = Moving(house)
+    task = await opened(house, store=store)
+    bo = Caller(person("bo"))
+    known = await house.authorizer.role(bo, house.diagram)
+    assert isinstance(known, RoleAt)
+    outcome = await task.submit(bo, known, an_edit("one"))
+    assert isinstance(outcome, Rejected) and outcome.refusal.reason is Reason.PERMISSION_DENIED
+    assert store.seen[0] is Missed and await heads_vector(house) == 0
+    await task.close()
+
+
+# who is here ----------------------------------------------------------------------------------------------------------
+
+
+async def only_room(house: Premises) -> RoomTask:
+    (room,) = house.rooms.open_rooms()
+    return room
+
+
+async def test_a_room_without_sockets_has_nothing_to_stamp(house: Premises) -> None:
+    await house.open_session()
+    task = await opened(house)
+    assert task.alive() is None
+    await task.close()
+
+
+async def test_SES14_what_is_stamped_is_the_age_of_the_last_message(house: Premises) -> None:
+    session = await house.open_session()
+    ana = await present(house)
+    room = await only_room(house)
+    house.clock.advance(7)
+    alive = room.alive()
+    assert alive is not None and (alive.session, alive.active_ms_ago, alive.host) == (session.id, 7_000, True)
+    ana.say({"message_type": "heartbeat"})
+    await ana.hear("heartbeat")
+    alive = room.alive()
+    assert alive is not None and alive.active_ms_ago == 0
+
+
+async def test_only_the_hosts_own_socket_stamps_the_host(house: Premises) -> None:
+    await house.open_session()
+    await present(house, "bo")
+    alive = (await only_room(house)).alive()
+    assert alive is not None and not alive.host
+
+
+async def test_SES13_the_first_and_the_last_socket_are_stamped_at_once(house: Premises) -> None:
+    session = await house.open_session()
+    seen = []
+    for step in ("come", "go"):
+        house.clock.advance(5)
+        if step == "come":
+            line = await present(house, "bo")
+        else:
+            line.leave(code=1006)
+            await line.ended()
+        await until_seen(house, session, house.now_ms())
+        seen.append(house.now_ms() - session.created_at_ms)
+    assert seen == [5_000, 10_000]
+
+
+async def until_seen(house: Premises, session: Session, at_ms: int) -> None:
+    async with asyncio.timeout(20):
+        while (found := await house.sessions.read(session.id)) and found.seen_at_ms != at_ms:
+            await asyncio.sleep(0)
+
+
+async def test_SES17_presence_counts_a_users_sockets_once(house: Premises) -> None:
+    session = await house.open_session()
+    await present(house)
+    await present(house)
+    members = await house.rooms.members(session)
+    assert [(member.user.id, member.sockets, member.role) for member in members] == [(ANA.id, 2, "writer")]
+
+
+async def test_of_operations_that_arrive_together_one_commit_takes_all(house: Premises) -> None:
+    """Natural batching: what came while a commit was under way forms the next."""
+    commits: list[int] = []
+
+    class Counting(SqlDiagrams):
+        async def commit(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
+            commits.append(len(commit.operations))
+            return await super().commit(diagram, commit)
+
+    task = await opened(house, store=Counting(house.database, house.now_ms))
+    await asyncio.gather(*(submit(house, task, f"op-{n}") for n in range(50)))
+    assert sum(commits) == 50 and len(commits) < 10
+    await task.close()

@@ -1,0 +1,88 @@
+"""What README.md says, done: its tour and its two clients against a real server, its settings against the settings."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from codraw.cli import shown
+from codraw.settings import Settings, variable
+from tests.support.servers import Server
+from tests.support.tree import ROOT
+
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SAVED_AS = re.compile(r"Save this as\s`(\w+\.py)`")
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")
+SETTING = re.compile(r"^\| `(CODRAW_\w+)` \| (?:`(.*?)`|–) \|", re.MULTILINE)
+HERE = "http://127.0.0.1:8080"
+INTERPRETER = ".venv/bin/python"
+PATIENCE_S = 60
+
+
+def blocks(language: str) -> list[str]:
+    return [text for found, text in BLOCK.findall(README) if found == language]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("readme")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def tour(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the whole tour prints."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not on the path: the tour of README.md was not taken")
+    folder = tmp_path_factory.mktemp("tour")
+    clients = dict(zip(SAVED_AS.findall(README), blocks("python"), strict=True))
+    for name, text in clients.items():
+        (folder / name).write_text(text, "utf-8")
+    script = "".join(blocks("bash"))
+    assert script.count(HERE) == 1 and script.count(INTERPRETER) == len(clients)
+    script = script.replace(HERE, server.http).replace(INTERPRETER, sys.executable)
+    return taken(script, folder)
+
+
+def taken(script: str, folder: Path) -> str:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_tour_works_to_its_last_line(tour: str) -> None:
+    assert '"update_vector":1,' in tour
+    assert tour.strip().splitlines()[-1] == "3"
+
+
+def test_RE16_the_tour_reads_back_what_it_was_acknowledged(tour: str) -> None:
+    assert 'etag: "1"' in tour
+    assert '"label":"Web shop","attrs":{"body":{"fill":"#cfe2ff"}}' in tour
+
+
+def test_the_classic_client_sees_what_the_other_drew(tour: str) -> None:
+    assert "classic sees ['Customer', 'Payment', 'Warehouse', 'Web shop']" in tour
+
+
+def test_VEC8_the_codraw_v1_client_hears_its_first_outcome_again(tour: str) -> None:
+    receipt, again = re.findall(r"operation_accepted at vector (\d+)(.*)", tour)
+    assert receipt[0] == again[0] and again[1] == " duplicate True"
+
+
+def test_every_setting_stands_in_the_readme_with_its_default(no_settings: Path) -> None:
+    settings = Settings()
+    defaults = {variable(field): shown(settings, field) for field in Settings.model_fields}
+    assert dict(SETTING.findall(README)) == defaults
+
+
+def test_every_link_into_the_repository_leads_somewhere() -> None:
+    assert [target for target in LINK.findall(README) if not (ROOT / target).exists()] == []
