@@ -8,11 +8,12 @@ PY := $(VENV)/bin/python
 SOURCES := $(patsubst %/__init__.py,%,$(wildcard $(addsuffix /__init__.py,protocol collab rest storage codraw)))
 OLD_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help serve test lint format lock wheel clean
+.PHONY: help serve test soak lint format lock wheel clean
 
 help:
 	@echo "make serve    run codraw on http://127.0.0.1:8080/ (development mode)"
 	@echo "make test     lint, types and the whole test suite"
+	@echo "make soak     fifty editors on a large diagram, and a server that is killed in the middle"
 	@echo "make lint     lint and types alone;  make format  lets ruff rewrite"
 	@echo "make wheel    dist/codraw-*.whl"
 	@echo "make lock     pin the newest versions pyproject.toml allows"
@@ -28,6 +29,9 @@ test: $(VENV)/.dev
 	echo "== pytest"; $(PY) -m pytest -n auto $(ARGS); tests=$$?; \
 	if [ $$style -ne 0 ]; then echo "error: lint or types failed, see above the tests" >&2; fi; \
 	exit $$((style || tests))
+
+soak: $(VENV)/.dev
+	@$(PY) -m pytest -m soak tests/wire/test_soak.py $(ARGS)
 
 lint: $(VENV)/.dev
 	@echo "== ruff check";  $(PY) -m ruff check .; check=$$?; \

@@ -17,6 +17,7 @@ import sqlite3
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -33,7 +34,7 @@ from storage.sqlite import SqliteDatabase
 ANA = User("test", "ana", "ana@example.com", "Ana")
 EPOCH = Epoch("00000000000000aa")
 MODEL = ThreatModelId("m")
-CELL = {
+CELL: dict[str, Any] = {
     "id": "7d3e6f5a-1b2c-4d3e-8f90-a1b2c3d4e5f6",
     "shape": "process",
     "x": 100,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 import msgspec
 
 from collab.core.meeting import SessionChange, SetHost
-from collab.ports import End, Session, SessionStore, Stale, StoreUnavailable
+from collab.ports import End, Session, Stale, StoreUnavailable
 from collab.room_task import RoomPorts
 from collab.rooms import Rooms
 from protocol.refusals import Ending
@@ -57,8 +58,10 @@ class Keeper:
             if now_s >= self._stamp_at_s:
                 self._stamp_at_s = now_s + self._intervals.stamp_s
                 await self._stamp()
+            # Asked when quiet, too: it shows whether the store is there.
+            overdue = await self._ports.sessions.overdue()
             if now_s >= self._quiet_until_s:
-                await self._end_overdue(self._ports.sessions)
+                await self._end(overdue)
             if now_s >= self._prune_at_s:
                 self._prune_at_s = now_s + self._intervals.prune_s
                 await self._ports.store.prune(self._intervals.keep_operations, int(self._intervals.keep_s * 1000))
@@ -74,9 +77,9 @@ class Keeper:
         for room in rooms:
             await room.refresh_presence()
 
-    async def _end_overdue(self, sessions: SessionStore) -> None:
-        for session, end in await sessions.overdue():
-            changed = await sessions.change(session.id, session.version, self._instead(session, end))
+    async def _end(self, overdue: Sequence[tuple[Session, SessionChange]]) -> None:
+        for session, end in overdue:
+            changed = await self._ports.sessions.change(session.id, session.version, self._instead(session, end))
             if isinstance(changed, Stale):
                 continue
             if changed.ended is not None:

@@ -1,7 +1,7 @@
 """The bounded queue of one socket (WS12).
 
 1. What waits is at most `BOUND` bytes of the socket's own frames; full states, whose bytes many sockets share, are not
-   counted, and at most one of them waits.
+   counted, but at most `STATES` of them wait.
 2. Receipts, notes and end frames are delivered or the socket is closed; events are delivered in order, or a full state
    takes the place of all that waited; cursors may be dropped.
 3. Only as much is given to the socket as it can pass on now: the rest can still be replaced.
@@ -17,6 +17,7 @@ from collab.sockets import Frame, Socket
 
 BOUND = 1024 * 1024
 HANDOVER = 64 * 1024
+STATES = 3
 
 
 class Kind(Enum):
@@ -153,14 +154,14 @@ class Outbox:
         self._awareness[parcel.subject] = parcel
 
     def _make_way(self) -> None:
-        """A full state holds all that the events before it said, and is newer than a state before it.
+        """For a full state, which holds all that the events and states before it say.
 
-        Without need nothing is dropped: a receipt would come without what was ordered before it (WS15).
+        Without need they stay: else a receipt among them would come without what was ordered before it (WS15).
         """
-        if self._phase is Phase.LAGGING or any(parcel.kind is Kind.STATE for parcel in self._waiting):
-            self._drop_events()
         if self._phase is Phase.LAGGING:
             self._phase = Phase.RECOVERING
+        elif sum(parcel.kind is Kind.STATE for parcel in self._waiting) >= STATES:
+            self._drop_events()
 
     def _relieve(self) -> None:
         # A burst larger than the bound is no lag as long as the socket takes it.

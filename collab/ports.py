@@ -64,7 +64,7 @@ class DiagramStore(Protocol):
         """All or nothing, only if epoch, vector and acl_version of `commit.base` still stand and the diagram is not
         deleted. n operations take exactly n vectors; every id gets its one outcome. Committed means durable. n = 0
         confirms the head. Missed carries the head and, within the epoch, the operations after `base.vector`. Known: the
-        outcomes of those ids that had one, whatever the rest is. Never raises."""
+        outcomes of those ids that had one, said only while the base stands; else Missed comes first. Never raises."""
 
     async def since(self, diagram: DiagramId, head: Head) -> CaughtUp | Gone | Unavailable:
         """Everything after `head.vector`, in order, without gaps, from a read that began after the call; with a head of
@@ -193,20 +193,6 @@ class Logins(Protocol):
         """In one query; unknown sids are left out."""
 
 
-class Subscription(Protocol):
-    def close(self) -> None: ...
-
-
-class Bus(Protocol):
-    async def publish(self, diagram: DiagramId, news: bytes) -> None:
-        """At most once; order not promised; never raises."""
-
-    async def subscribe(self, diagram: DiagramId, hear: Callable[[bytes | None], None]) -> Subscription:
-        """Returns when confirmed: later news arrives, or None (a gap) does. Own news is heard too."""
-
-    def healthy(self) -> bool: ...
-
-
 class Member(msgspec.Struct, frozen=True):
     """One connected user of a session on one worker; times are Unix milliseconds."""
 
@@ -233,15 +219,3 @@ class Clock(Protocol):
     def now(self) -> Instant: ...
     def call_at(self, at: Instant, callback: Callable[[], None]) -> TimerHandle:
         """By the monotonic reading of `at`."""
-
-
-class Counter(Protocol):
-    def __call__(self, n: float = 1) -> None: ...
-
-
-class Meter(Protocol):
-    """Counts and distributions; bound once by name and labels, then called."""
-
-    def counter(self, name: str, **labels: str) -> Counter: ...
-    def histogram(self, name: str, **labels: str) -> Counter: ...
-    def gauge(self, name: str, **labels: str) -> Counter: ...

@@ -158,7 +158,6 @@ class Diagrams:
     ) -> int | None:
         """The vector at which the cells are these; None: somebody else wrote after `vector`, and no If-Match forbids to
         try again on what is there now."""
-        rights.not_ejected(role)
         # The session is looked for after the vector was read: one that begins later finds its first edit in the way.
         if await self.deps.sessions.live(id) is not None:
             if if_match is None:

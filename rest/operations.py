@@ -54,7 +54,6 @@ class Operations:
     async def submit(self, call: Call) -> Response:
         id = call.diagram_id
         role = await rights.on_diagram(self.deps, call, call.threat_model_id, id, Role.WRITER)
-        rights.not_ejected(role)
         edit = self._edit(await json_object(call.request, CELLS_BODY_BYTES))
         outcome = await self.deps.rooms.submit(id, call.caller, role, edit)
         if isinstance(outcome, Rejected):

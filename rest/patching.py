@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import jsonpatch
-from jsonpointer import JsonPointerException
 
-from protocol.codec import FORBIDDEN_KEYS, Encoding, decode_body, encode
+from protocol.codec import Encoding, decode_body, encode
 from protocol.refusals import ProtocolError
 from rest.bodies import BODY_BYTES, JSON, JSON_PATCH, MERGE_PATCH, Body, as_object
 from rest.problems import Problem, conflict
@@ -86,7 +85,7 @@ def _operation(entry: Any) -> Operation:
 
 
 def _is_path(path: Any) -> bool:
-    return isinstance(path, str) and path.startswith("/") and FORBIDDEN_KEYS.isdisjoint(_segments(path))
+    return isinstance(path, str) and path.startswith("/")
 
 
 def _segments(path: str) -> list[str]:
@@ -111,7 +110,7 @@ def _copied(target: Body, operation: Operation) -> int:
         return 0
     try:
         return len(encode(jsonpatch.JsonPointer(operation["from"]).resolve(target), Encoding.JSON))
-    except (JsonPointerException, RecursionError):
+    except (jsonpatch.JsonPointerException, RecursionError):
         raise _invalid("The patch cannot be applied.") from None
 
 
@@ -123,7 +122,7 @@ def _apply(target: Body, operation: Operation) -> None:
         jsonpatch.JsonPatch([operation]).apply(target, in_place=True)
     except jsonpatch.JsonPatchTestFailed:
         raise conflict(f"The test of {operation['path']} fails.") from None
-    except (jsonpatch.JsonPatchException, JsonPointerException, RecursionError):
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, RecursionError):
         raise _invalid(f"{operation['op']} {operation['path']} cannot be applied.") from None
 
 
@@ -131,7 +130,7 @@ def _parent_is_object(target: Body, path: str) -> bool:
     parent = path.rpartition("/")[0]
     try:
         return isinstance(jsonpatch.JsonPointer(parent).resolve(target), dict)
-    except JsonPointerException:
+    except jsonpatch.JsonPointerException:
         return False
 
 

@@ -35,6 +35,6 @@ async def on_diagram(
 
 
 def not_ejected(role: RoleAt) -> None:
-    """SES18: whom the host removed may read, but neither join nor write until the session ends."""
+    """SES18: whom the host removed may not join until the session ends; that they do not write, the room sees to."""
     if role.denied:
         raise forbidden("The host has removed you from this session.")

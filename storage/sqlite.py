@@ -21,6 +21,7 @@ OLDEST = (3, 37, 0)
 READERS = 2
 BUSY_S = 2.0
 TIMEOUT_S = 5.0
+LOG_BYTES = 64 * 1_048_576
 URL = "sqlite:///"
 
 _WORDS = (
@@ -113,6 +114,8 @@ def _probe(path: Path) -> None:
 def _connected(path: Path, *, reader: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, cached_statements=256)
     settings = ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -16000"]
+    # a burst leaves no large log behind
+    settings.append(f"journal_size_limit = {LOG_BYTES}")
     if sys.platform == "darwin":
         settings += ["fullfsync = ON", "checkpoint_fullfsync = ON"]
     if reader:

@@ -9,6 +9,7 @@ import sysconfig
 import venv
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from codraw import __version__
@@ -72,3 +73,19 @@ def test_every_module_and_migration_is_in_it(present: set[str], installed: Path,
     (own,) = run(installed / "python", "-c", "import codraw; print(codraw.__path__[0])", cwd=tmp_path).splitlines()
     missing = {path for path in present if not (Path(own).parent / path).is_file()}
     assert missing == set()
+
+
+def test_it_serves_the_page_and_the_documents(installed: Path, tmp_path: Path) -> None:
+    command = [str(installed / "codraw"), "serve", "--dev", "--port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, env=QUIET, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            address = process.stdout.readline().split()[-1]
+            page = httpx2.get(address, headers={"Accept": "text/html"})
+            assert page.headers["content-type"].startswith("text/html") and "codraw" in page.text
+            for kind in ("openapi", "asyncapi"):
+                assert f"{kind}: " in httpx2.get(f"{address}{kind}.yml").text
+        finally:
+            process.terminate()
+        assert process.wait(60) == 0

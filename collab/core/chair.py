@@ -34,8 +34,8 @@ class Chair:
         self._read_wanted = False
         self._unheard: set[UserId] = set()
         """Whose last socket has gone, while the others still take them for present."""
-        self._past: SessionId | None = None
-        """The session that ended last: a handshake may have seen it live."""
+        self._past: set[SessionId] = set()
+        """Sessions that have ended here: a handshake may have seen them live."""
 
     @property
     def in_flight(self) -> bool:
@@ -66,6 +66,7 @@ class Chair:
             grace_s = settings.server_grace_s if how is Departure.SERVER else settings.host_grace_s
             lost = HostLost(user.id, clean=how is Departure.CLEAN, grace_ms=round(grace_s * 1000))
             self.ask(Request(lost, left=(user,)))
+            self._state.roster.lost = user.id
         elif session is not None and session.presenter is not None and session.presenter.id == user.id:
             self.ask(Request(PresenterLost(), left=(user,)))
         else:
@@ -80,6 +81,7 @@ class Chair:
         away = False
         if session is not None and user.id == session.host.id:
             away = session.host_grace_until_ms is not None
+            self._state.roster.lost = None
             self.ask(Request(HostReturned()))
         unheard = user.id in self._unheard
         self._unheard.discard(user.id)
@@ -89,7 +91,7 @@ class Chair:
         """What the handshake of a joining socket read: newer facts than ours count."""
         mine = self._state.session
         if mine is None:
-            if session.id != self._past:
+            if session.id not in self._past:
                 self._state.session = session
         elif mine.id == session.id:
             self._take(session)
@@ -99,8 +101,10 @@ class Chair:
     def end(self) -> None:
         """Everybody has gone; what was asked of this session is void."""
         state = self._state
-        self._past = state.session.id if state.session is not None else self._past
+        if state.session is not None:
+            self._past.add(state.session.id)
         state.session = None
+        state.roster.lost = None
         self._requests.clear()
         self._unheard.clear()
         self._read_wanted = False
@@ -208,6 +212,9 @@ class Chair:
         if presented:
             self._new_term()
         successor = session.host.id != before.host.id
+        host_moved = successor or session.host_grace_until_ms != before.host_grace_until_ms
+        if host_moved:
+            state.roster.lost = None
         left = self._leaving(before, session, request)
         ejected = sorted(session.denied - before.denied)
         gone = tuple(present for user in ejected for present in state.roster.of(user))
@@ -216,7 +223,7 @@ class Chair:
             state.remove(present.socket)
             state.ask(state.dismissal(present.socket, Ending.REMOVED))
         left += tuple(dict.fromkeys(present.user for present in gone))
-        if left or ejected or successor or session.host_grace_until_ms != before.host_grace_until_ms:
+        if left or ejected or host_moved:
             state.tell_roster(left=left, ejected=bool(ejected), presenter_changed=presented, roles_changed=successor)
         elif presented:
             by = "host" if request is not None and request.socket is not None else "system"

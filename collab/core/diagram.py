@@ -46,17 +46,33 @@ class Diagram(msgspec.Struct, frozen=True):
     @staticmethod
     def found(id: DiagramId, epoch: Epoch, cells: Iterable[Cell]) -> Diagram:
         """A new diagram at vector 0 (VEC1). The cells are taken as they are; `apply.founded` judges them."""
-        return Diagram(id, epoch)._with_cells(cells)
+        return Diagram._of(id, epoch, 0, cells, Traces())
 
     @staticmethod
     def restore(id: DiagramId, epoch: Epoch, vector: int, cells: Iterable[Cell], touched: Any) -> Diagram:
         """From a snapshot; `touched` as `touched()` gave it, None if nothing is known of the past."""
-        traces = Traces(floor=vector) if touched is None else Traces.load(touched)
-        return msgspec.structs.replace(Diagram(id, epoch)._with_cells(cells), vector=vector, traces=traces)
+        return Diagram._of(id, epoch, vector, cells, Traces(vector) if touched is None else Traces.load(touched))
 
-    def _with_cells(self, cells: Iterable[Cell]) -> Diagram:
-        differences = [Difference(CellId(cell["id"]), None, cell) for cell in cells]
-        return msgspec.structs.replace(self.after(differences, NOBODY), vector=0, traces=Traces())
+    @staticmethod
+    def _of(id: DiagramId, epoch: Epoch, vector: int, cells: Iterable[Cell], traces: Traces) -> Diagram:
+        slots: dict[CellId, Slot] = {}
+        referring: dict[CellId, dict[CellId, None]] = {}
+        for place, cell in enumerate(cells):
+            hash, size = measure(cell)
+            slots[cell["id"]] = Slot(cell, place, hash, size)
+            for named in references(cell):
+                referring.setdefault(named, {})[cell["id"]] = None
+        return Diagram(
+            id,
+            epoch,
+            vector,
+            state_hash=sum(slot.hash for slot in slots.values()) % MODULUS,
+            size=sum(slot.size for slot in slots.values()),
+            slots=Map(slots),
+            next_place=len(slots),
+            referring=Map({named: Map(by) for named, by in referring.items()}),
+            traces=traces,
+        )
 
     def touched(self) -> Any:
         """Who last changed what, as a value that JSON can carry."""
@@ -116,7 +132,7 @@ class Diagram(msgspec.Struct, frozen=True):
         vector = self.vector + 1
         write = Write(user, vector)
         state_hash, size, next_place = self.state_hash, self.size, self.next_place
-        slots, cell_traces, referring = self.slots, self.traces.cells, self.referring
+        slots, cell_traces, referring = self.slots.mutate(), self.traces.cells.mutate(), self.referring
         for difference in differences:
             id, after = difference.id, difference.after
             former = slots.get(id)
@@ -127,20 +143,20 @@ class Diagram(msgspec.Struct, frozen=True):
                 hash, bytes = measure(after)
                 state_hash += hash
                 size += bytes
-                slots = slots.set(id, Slot(after, next_place if former is None else former.place, hash, bytes))
+                slots[id] = Slot(after, next_place if former is None else former.place, hash, bytes)
                 next_place += former is None
             elif former is not None:
-                slots = slots.delete(id)
+                del slots[id]
             if difference.refers:
                 referring = _rereferred(referring, difference)
             paths = [path for path, _ in difference.keys] or _WHOLE
-            cell_traces = cell_traces.set(id, traced(cell_traces.get(id), paths, write))
-        order_trace = self.traces.order
+            cell_traces[id] = traced(cell_traces.get(id), paths, write)
+        left, order_trace = slots.finish(), self.traces.order
         if order is not None:
-            slots, next_place = _placed(slots, order), len(slots)
+            left, next_place = _placed(left, order), len(left)
             order_trace = traced(order_trace, _WHOLE, write)
-        traces = Traces(self.traces.floor, cell_traces, order_trace)
-        return Diagram(self.id, self.epoch, vector, state_hash % MODULUS, size, slots, next_place, referring, traces)
+        traces = Traces(self.traces.floor, cell_traces.finish(), order_trace)
+        return Diagram(self.id, self.epoch, vector, state_hash % MODULUS, size, left, next_place, referring, traces)
 
 
 NOBODY = UserId("")

@@ -40,8 +40,6 @@ class Door:
         asked: list[Asked] = []
         for event in ready:
             asked += self._early.pop(event.socket, [])
-            if self._state.session is None:
-                self._chair.adopt(event.session)
             role = self._writer.role_of(event.caller.id)
             refusal = self._refused(event, role)
             if refusal is not None:
@@ -140,3 +138,7 @@ class Door:
         if state.session is not None:
             state.ask(Announce(state.session.id, ()))
         self._chair.end()
+        for join in self._writer.joins():
+            self._chair.adopt(join.session)
+        # what their handshakes saw may have ended as well
+        state.doubt_session()

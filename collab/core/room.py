@@ -227,7 +227,7 @@ class Room:
         over = self._state.over
         if self._gone:
             # the session's own ending says whether the diagram or its threat model went
-            if not self._chair.reading:
+            if over is not None or not self._chair.reading:
                 self._door.end(over or Ending.DIAGRAM_DELETED)
         elif over is not None:
             if not self._ending and len(self._state.roster):

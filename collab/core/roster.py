@@ -94,6 +94,8 @@ class Roster:
     def __init__(self) -> None:
         self._present: dict[SocketId, Present] = {}
         self._by_user: dict[UserId, dict[SocketId, Present]] = {}
+        self.lost: UserId | None = None
+        """The host, between the loss of the last socket and the note of it in the session."""
 
     def __len__(self) -> int:
         return len(self._present)
@@ -140,7 +142,7 @@ class Roster:
     def view(self, session: Session) -> RosterView:
         """The host stays listed while away (tables of section 1)."""
         here = session.host.id in self._by_user
-        away = session.host_grace_until_ms is not None and not here
+        away = not here and (session.host_grace_until_ms is not None or self.lost == session.host.id)
         participants = [_participant(tuple(sockets.values())) for sockets in self._by_user.values()]
         if away:
             participants.insert(0, Participant(session.host, Role.OWNER, (), session.active_at_ms))

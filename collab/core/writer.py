@@ -106,12 +106,12 @@ class Writer:
             self._writing = CatchingUp(tuple(join for join in self._writing.joins if join.socket != socket))
 
     def joining(self, socket: SocketId) -> bool:
-        return any(join.socket == socket for join in self._all_joins())
+        return any(join.socket == socket for join in self.joins())
 
     def joining_of(self, user: UserId) -> tuple[SocketId, ...]:
-        return tuple(join.socket for join in self._all_joins() if join.caller.id == user)
+        return tuple(join.socket for join in self.joins() if join.caller.id == user)
 
-    def _all_joins(self) -> tuple[Joined, ...]:
+    def joins(self) -> tuple[Joined, ...]:
         in_flight = self._writing.joins if isinstance(self._writing, CatchingUp) else ()
         return (*in_flight, *self._joins, *self.ready_joins)
 
@@ -140,7 +140,7 @@ class Writer:
     def abandon(self, refusal: Refusal) -> list[SocketId]:
         """Empties the lane, whose call is back: programs get the refusal. Returns the sockets not let in yet."""
         batch = self._writing.batch if isinstance(self._writing, Committing) else ()
-        sockets = [join.socket for join in self._all_joins()]
+        sockets = [join.socket for join in self.joins()]
         for waiting in (*batch, *self._queue):
             if not isinstance(waiting.source, str):
                 self._receipts.refuse(waiting, refusal)
@@ -288,6 +288,8 @@ class Writer:
         for user, role in event.roles.items():
             if user in self._rights:
                 self._rights[user] = (self._rights[user][0], role)
+        # whoever came while the read was under way is known by the older clock
+        self._rights_stale = self._rights_stale or not self._rights.keys() <= event.roles.keys()
 
     # the next call ----------------------------------------------------------------------------------------------------
 

@@ -143,7 +143,9 @@ def create_threat_model(base: str, headers: dict[str, str]) -> Any:
 def test_the_program_of_a_threat_models_life(base: str, headers: dict[str, str]) -> None:
     model = create_threat_model(base, headers)
     data = good(
-        requests.get(f"{base}/threat_models", headers=headers, params={"limit": 50, "sort": "-created_at"}, timeout=30)
+        requests.get(
+            f"{base}/threat_models", headers=headers, params={"limit": "50", "sort": "-created_at"}, timeout=30
+        )
     )
     assert data["total"] >= 1
     assert data["items"][0]["id"] == model["id"]
@@ -296,7 +298,7 @@ def test_the_programs_of_threats_and_their_report(base: str, headers: dict[str, 
     assert good(patched)["status"] == "mitigated"
 
     report = requests.get(f"{base}/threat_models/{model['id']}", headers=headers, timeout=30).json()
-    params = {"threat_model_id": model["id"], "limit": 500}
+    params: dict[str, Any] = {"threat_model_id": model["id"], "limit": 500}
     found = requests.get(f"{base}/threats", headers=headers, params=params, timeout=30).json()["items"]
     diagrams = requests.get(f"{base}/threat_models/{model['id']}/diagrams", headers=headers, timeout=30).json()["items"]
     assert [report[name] is not None for name in ("name", "description", "owner", "created_at")] == [True] * 4

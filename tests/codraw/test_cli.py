@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from itertools import pairwise
 from pathlib import Path
 
+import httpx2
 import pytest
 from typer.testing import CliRunner, Result
 
 from codraw import __version__
 from codraw.cli import cli
+from codraw.house import open_store
 from codraw.settings import Settings, load, variable
+from collab.core.effects import Commit
+from collab.core.events import Committed
+from protocol.values import DiagramId, Head
+from rest.ports import ThreatModel
+from tests.contracts.worlds import ANA, MODEL, SqlWorld
+from tests.support.drawing import history
+from tests.support.servers import Server, free_port
+from tests.support.stored import founding
 
 pytestmark = pytest.mark.usefixtures("no_settings")
 
@@ -24,10 +36,25 @@ def test_it_says_its_version() -> None:
     assert codraw("--version").output == f"codraw {__version__}\n"
 
 
-def test_serve_refuses_with_one_sentence_per_reason() -> None:
-    result = codraw("serve", "--workers", "2", "--dev")
-    assert result.exit_code == 1
-    assert result.stderr == "error: More than one worker needs PostgreSQL and Redis, which are not in this version.\n"
+@pytest.mark.parametrize(
+    ("words", "reasons"),
+    [
+        (("--workers", "2"), ["More than one worker needs PostgreSQL and Redis, which are not in this version."]),
+        (("--redis", "redis://localhost"), ["Redis carries news between workers, of which there is one"]),
+        (("--store", "postgresql://db/codraw"), ["PostgreSQL as a store is not in this version."]),
+        (("--workers", "2", "--store", "postgres://db/codraw"), ["More than one worker", "PostgreSQL as a store"]),
+    ],
+)
+def test_serve_refuses_with_one_sentence_per_reason(
+    no_settings: Path, words: tuple[str, ...], reasons: list[str]
+) -> None:
+    result = codraw("serve", "--dev", *words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    lines = result.stderr.splitlines()
+    assert len(lines) == len(reasons)
+    assert all(f"error: {reason}" in line for reason, line in zip(reasons, lines, strict=True))
+    assert all(line.endswith("not in this version.") for line in lines)
+    assert list(no_settings.iterdir()) == []
 
 
 def test_a_wrong_option_is_wrong_use() -> None:
@@ -71,3 +98,124 @@ def test_the_printed_env_is_one_that_can_be_read(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("\n".join(line.replace("#CODRAW", "CODRAW") for line in text.splitlines()))
     assert load() == Settings()
     assert all(variable(field) in text for field in Settings.model_fields)
+
+
+# check ----------------------------------------------------------------------------------------------------------------
+
+
+def test_check_says_what_it_looked_at(no_settings: Path) -> None:
+    result = codraw("check", "--dev")
+    assert result.exit_code == 0
+    assert [line.split()[:2] for line in result.stdout.splitlines()] == [
+        [part, "ok"] for part in ("settings", "store", "packages")
+    ]
+    assert (no_settings / "codraw.db").is_file()
+
+
+def test_check_names_a_store_that_another_process_uses(server: Server) -> None:
+    result = codraw("check", "--dev", CODRAW_STORE_URL=f"sqlite:///{server.store}")
+    assert result.exit_code == 1 and "in use by another process" in result.stderr
+
+
+# token ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_printed_token_is_accepted(server: Server) -> None:
+    result = codraw("token", "--user", "alice", "--url", server.http)
+    assert (result.exit_code, result.stderr) == (0, "")
+    own = {"Authorization": f"Bearer {result.stdout.strip()}"}
+    assert httpx2.get(f"{server.http}/me", headers=own).json()["provider_id"] == "alice"
+
+
+def test_without_a_server_there_is_no_token() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    result = codraw("token", "--user", "alice", "--url", url)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"error: {url} does not answer") and len(result.stderr.splitlines()) == 1
+
+
+def test_a_token_is_somebodys() -> None:
+    assert codraw("token").exit_code == 2
+
+
+# verify ---------------------------------------------------------------------------------------------------------------
+
+
+DIAGRAMS = (DiagramId("one"), DiagramId("two"))
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> str:
+    """The address of a store of two diagrams, which have three operations each."""
+
+    async def fill() -> None:
+        database = await open_store(load({"store_url": url}))
+        world = SqlWorld(database)
+        states = history(seed=5, operations=3)
+        await world.models.create(ThreatModel(MODEL, ANA, ANA, 0, 0, {"name": "model"}, (), {}))
+        for id in DIAGRAMS:
+            await world.models.create_diagram(founding(states[0][0], id, MODEL))
+            for (before, _), (_, operation) in pairwise(states):
+                assert operation is not None
+                commit = Commit(Head(before.epoch, before.vector, before.state_hash, 1), (operation,), ())
+                assert await world.diagrams.commit(id, commit) == Committed()
+        await database.close()
+
+    url = f"sqlite:///{tmp_path}/kept.db"
+    asyncio.run(fill())
+    return url
+
+
+def damage(url: str) -> None:
+    """An operation of the second diagram is lost."""
+
+    async def spoil() -> None:
+        database = await open_store(load({"store_url": url}))
+        number = f"(SELECT number FROM diagram_head WHERE id = '{DIAGRAMS[1]}')"
+        sql = f"DELETE FROM diagram_op WHERE vector = 2 AND diagram = {number}"
+        assert await database.transaction(lambda tx: tx.execute(sql)) == 1
+        await database.close()
+
+    asyncio.run(spoil())
+
+
+def test_verify_of_a_sound_store_is_good(stored: str) -> None:
+    result = codraw("verify", "--store", stored)
+    assert (result.exit_code, result.stdout) == (0, "2 diagrams, 0 findings\n")
+
+
+def test_verify_names_damage_and_fails(stored: str) -> None:
+    damage(stored)
+    result = codraw("verify", "--store", stored)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        "diagram two at vector 2: is missing in the log, which goes on with 3",
+        "2 diagrams, 1 findings",
+    ]
+
+
+def test_verify_looks_at_one_diagram_where_one_is_named(stored: str) -> None:
+    damage(stored)
+    assert codraw("verify", "one", "--store", stored).exit_code == 0
+    assert codraw("verify", "two", "--store", stored).exit_code == 1
+    unknown = codraw("verify", "three", "--store", stored)
+    assert unknown.exit_code == 1 and "diagram three: is unknown or deleted" in unknown.stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("sqlite:///nowhere.db", "There is no store sqlite:///nowhere.db."),
+        ("postgresql://db/codraw", "looks like sqlite:///codraw.db"),
+        ("sqlite:///", "There is no store"),
+    ],
+)
+def test_verify_of_a_store_that_is_not_there_fails_and_makes_none(no_settings: Path, url: str, why: str) -> None:
+    result = codraw("verify", "--store", url)
+    assert (result.exit_code, result.stdout) == (1, "") and why in result.stderr
+    assert list(no_settings.iterdir()) == []
+
+
+def test_verify_leaves_the_store_of_a_running_server_alone(server: Server) -> None:
+    result = codraw("verify", "--store", f"sqlite:///{server.store}")
+    assert result.exit_code == 1 and "in use by another process" in result.stderr

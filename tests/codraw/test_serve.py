@@ -1,9 +1,10 @@
-"""`codraw serve` runs as a process of its own, says where, answers, and stops when told."""
+"""`codraw serve` runs as a process of its own, says where, answers, refuses in one sentence, and stops when told."""
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,46 +13,128 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from codraw.serve import banner, uvicorn_config
+from codraw.app import App
+from codraw.serve import banner, listen, uvicorn_config
 from codraw.settings import Settings
+from tests.support.client import CodrawV1, add, cell_id
+from tests.support.servers import Meeting, Server, meet, sign_in
 from tests.support.tree import ROOT
 
+ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
 
-@pytest.fixture
-def served(no_settings: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "codraw", "serve", "--dev", "--port", "0"],
-        cwd=no_settings,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+
+def serve(folder: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "codraw", "serve", "--dev", *words],
+        cwd=folder,
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    ) as process:
+    )
+
+
+def refusal(folder: Path, *words: str) -> str:
+    """The one line on stderr of a server that does not start."""
+    with serve(folder, *words) as process:
+        said, why = process.communicate(timeout=60)
+    assert (process.returncode, said) == (1, "")
+    (line,) = why.splitlines()
+    return line
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    with serve(tmp_path, "--port", "0") as process:
         assert process.stdout is not None
         process.stdout.readline()
         yield process, process.stdout.readline().split()[-1]
         process.kill()
 
 
-def test_it_answers_where_it_says(served: tuple[subprocess.Popen[str], str]) -> None:
-    _, address = served
-    assert httpx2.get(address).json()["service"]["name"] == "codraw"
+# starting -------------------------------------------------------------------------------------------------------------
 
 
-def test_it_names_neither_itself_nor_the_query_to_the_world(served: tuple[subprocess.Popen[str], str]) -> None:
+def test_it_answers_where_it_says_and_ctrl_c_is_no_failure(served: tuple[subprocess.Popen[str], str]) -> None:
     process, address = served
-    answer = httpx2.get(address + "nowhere?token=abc")
+    assert httpx2.get(f"{address}healthz").status_code == 200
     process.send_signal(signal.SIGINT)
-    _, logged = process.communicate(timeout=20)
-    assert "server" not in answer.headers
-    assert "/nowhere" in logged and "abc" not in logged
-
-
-def test_ctrl_c_is_no_failure(served: tuple[subprocess.Popen[str], str]) -> None:
-    process, _ = served
-    process.send_signal(signal.SIGINT)
-    _, logged = process.communicate(timeout=20)
+    _, logged = process.communicate(timeout=60)
     assert (process.returncode, logged) == (0, "")
+
+
+def test_a_second_server_on_the_same_store_is_refused(server: Server) -> None:
+    why = refusal(server.folder, "--port", "0", "--store", f"sqlite:///{server.store}")
+    assert why == f"error: The store {server.store} is in use by another process."
+
+
+def test_a_port_that_is_taken_is_refused(server: Server, tmp_path: Path) -> None:
+    why = refusal(tmp_path, "--port", str(server.port))
+    assert why == f"error: The server cannot listen on 127.0.0.1, port {server.port} (Address already in use)."
+
+
+def test_it_names_neither_itself_nor_the_query_to_the_world(server: Server) -> None:
+    answer = httpx2.get(f"{server.http}/nowhere?token=abc123")
+    assert "server" not in answer.headers
+    assert "/nowhere" in server.log and "abc123" not in server.log
+
+
+@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
+def test_both_kinds_of_address_can_be_listened_on(host: str, family: socket.AddressFamily) -> None:
+    with listen(host, 0) as listener:
+        assert listener.family == family
+
+
+def test_an_unknown_address_is_refused_as_a_taken_one_is() -> None:
+    with pytest.raises(OSError):
+        listen("nowhere.invalid", 0)
+
+
+# stopping -------------------------------------------------------------------------------------------------------------
+
+
+async def crowded(server: Server) -> tuple[Meeting, CodrawV1]:
+    meeting = await meet(await sign_in(server, "ana"))
+    return meeting, await CodrawV1(meeting, meeting.host).join()
+
+
+async def test_I29_SIGTERM_answers_what_was_read_and_sends_everybody_away(tmp_path: Path) -> None:
+    """And SES12: the session is still there after the restart, and so is every acknowledged operation."""
+    with Server(tmp_path) as server:
+        meeting, ana = await crowded(server)
+        for _ in range(100):
+            await ana.edit(add(cell_id()))
+        await ana.hear("operation_accepted")
+        code = server.stop()
+        close, heard = await ana.closed()
+        assert (code, close) == (0, 1012)
+        assert heard[-1]["message_type"] == "goodbye" and heard[-1]["reason"] == "restart"
+        accepted = [id for id, outcome in ana.outcomes.items() if outcome["message_type"] == "operation_accepted"]
+        server.start()
+        vector, cells = await meeting.cells()
+        assert vector == len(cells) == len(accepted) == ana.vector
+        again = await CodrawV1(meeting, meeting.host).join()
+        assert again.vector == vector and again.cells == ana.cells
+        assert "Traceback" not in server.log
+
+
+async def test_the_secret_is_kept_so_that_tokens_outlive_a_restart(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        ana = await sign_in(server, "ana")
+        server.kill()
+        server.start()
+        assert (await ana.get("/me"))["provider_id"] == "ana"
+
+
+async def test_a_socket_that_reads_nothing_does_not_keep_it_from_stopping(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        _, ana = await crowded(server)
+        ana.connection.transport.pause_reading()
+        assert server.stop() == 0
+        ana.cut()
+
+
+# what it says ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -64,11 +147,21 @@ def test_the_banner_shows_an_address_one_can_click(host: str, address: str) -> N
 
 
 @pytest.mark.usefixtures("no_settings")
+def test_the_banner_shows_the_public_address_where_there_is_one() -> None:
+    assert "https://draw.example.org/" in banner(Settings(public_url="https://draw.example.org"), 8080).split()
+
+
+@pytest.mark.usefixtures("no_settings")
 def test_the_banner_says_what_runs() -> None:
     first = banner(Settings(mode="development"), 8080).splitlines()[0]
     assert first.endswith("development  store sqlite codraw.db (durability disk)  bus memory  1 worker")
 
 
 @pytest.mark.usefixtures("no_settings")
+def test_only_a_development_server_offers_any_name() -> None:
+    assert "sign in" in banner(Settings(mode="development"), 8080) and "sign in" not in banner(Settings(), 8080)
+
+
+@pytest.mark.usefixtures("no_settings")
 def test_the_frame_limit_is_the_servers() -> None:
-    assert uvicorn_config(Settings(max_frame_bytes=1234)).ws_max_size == 1234
+    assert uvicorn_config(App(Settings(max_frame_bytes=1234))).ws_max_size == 1234

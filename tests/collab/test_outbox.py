@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Hashable, Sequence
 
-from collab.outbox import HANDOVER, Kind, Outbox, Parcel
+from collab.outbox import HANDOVER, STATES, Kind, Outbox, Parcel
 from collab.sockets import Frame
 
 BOUND = 1_000
@@ -165,12 +165,20 @@ def test_a_burst_that_the_socket_takes_is_no_lag() -> None:
     assert len(asked.wire.written) == 50
 
 
-def test_a_newer_state_takes_the_place_of_what_waits() -> None:
+def test_WS15_a_state_lets_stand_what_waits_before_it() -> None:
     asked = stalled()
-    for kind, payload in ((Kind.EVENT, b"1"), (Kind.STATE, b"old"), (Kind.EVENT, b"2"), (Kind.STATE, b"new")):
+    what = [(Kind.EVENT, b"1"), (Kind.KEPT, b"receipt 2"), (Kind.STATE, b"3"), (Kind.EVENT, b"4"), (Kind.STATE, b"5")]
+    for kind, payload in what:
         asked.put(kind, payload)
-    asked.put(Kind.EVENT, b"3")
-    assert asked.read() == [b"new", b"3"]
+    assert asked.read() == [payload for _, payload in what]
+
+
+def test_of_many_states_only_the_last_waits_for_one_who_does_not_read() -> None:
+    asked = stalled()
+    for n in range(STATES + 2):
+        asked.put(Kind.EVENT, b"event %d" % n)
+        asked.put(Kind.STATE, b"state %d" % n)
+    assert asked.read() == [b"state 3", b"event 4", b"state 4"]
 
 
 def test_of_awareness_about_the_same_the_latest_goes_out() -> None:

@@ -27,9 +27,12 @@ class AccountsAndLogins(Accounts, Logins, Protocol):
 
 
 class AccountWorld(Protocol):
-    clock: Hands
-    accounts: AccountsAndLogins
-    models: Models
+    @property
+    def clock(self) -> Hands: ...
+    @property
+    def accounts(self) -> AccountsAndLogins: ...
+    @property
+    def models(self) -> Models: ...
 
 
 class AccountsContract:

@@ -34,7 +34,7 @@ OTHER = Epoch("00000000000000bb")
 
 
 def snapshot(vector: int, **more: Any) -> SnapshotData:
-    values = {"epoch": EPOCH, "vector": vector, "cells": CELLS, "touched": None, "state_hash": vector}
+    values: dict[str, Any] = {"epoch": EPOCH, "vector": vector, "cells": CELLS, "touched": None, "state_hash": vector}
     return SnapshotData(**(values | more))
 
 

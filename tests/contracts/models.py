@@ -35,16 +35,22 @@ FIRST = Page()
 
 
 class ModelWorld(Protocol):
-    clock: Hands
-    models: Models
-    accounts: Accounts
-    diagrams: DiagramStore
-    sessions: SessionStore
-    authorizer: Authorizer
+    @property
+    def clock(self) -> Hands: ...
+    @property
+    def models(self) -> Models: ...
+    @property
+    def accounts(self) -> Accounts: ...
+    @property
+    def diagrams(self) -> DiagramStore: ...
+    @property
+    def sessions(self) -> SessionStore: ...
+    @property
+    def authorizer(self) -> Authorizer: ...
 
 
 def model(id: str = "m", owner: User = ANA, *entries: Entry, **more: Any) -> ThreatModel:
-    values = {
+    values: dict[str, Any] = {
         "id": ThreatModelId(id),
         "owner": owner,
         "created_by": owner,
@@ -66,7 +72,7 @@ def group_entry(name: str, role: Role, provider: str | None = None) -> Entry:
 
 
 def item(id: str, **more: Any) -> Item:
-    values = {"id": ItemId(id), "threat_model_id": M, "fields": {}, "metadata": {}}
+    values: dict[str, Any] = {"id": ItemId(id), "threat_model_id": M, "fields": {}, "metadata": {}}
     return Item(**(values | {"created_at_ms": 0, "modified_at_ms": 0} | more))
 
 
@@ -274,8 +280,11 @@ class ModelsContract:
         twin = User("other", "bo", BO.email, "Another")
         await world.accounts.remember(caller(BO))
         await world.accounts.remember(caller(twin))
-        await world.models.create(model("m", ANA, Entry("user", Role.READER, email=BO.email)))
-        assert await world.models.role(caller(BO), M) is Role.NONE
+        unbound = Entry("user", Role.READER, email=BO.email)
+        created = await world.models.create(model("m", ANA, unbound))
+        assert created.entries == (unbound,)
+        for who in (BO, twin):
+            assert await world.models.role(caller(who), M) is Role.NONE
         assert await world.models.known_users(BO.email) == [twin, BO]
         await world.models.create(model("m2", ANA, Entry("user", Role.READER, "test", email=BO.email)))
         assert await world.models.role(caller(BO), ThreatModelId("m2")) is Role.READER
@@ -398,7 +407,7 @@ class ModelsContract:
     async def test_VEC3_a_change_of_fields_moves_no_vector(self, world: ModelWorld) -> None:
         await world.models.create(model())
         await diagram_in(world, "m", "d")
-        await grow(world, 2)  # type: ignore[arg-type]
+        await grow(world, 2)
         head = (await world.diagrams.heads([D]))[D]
         world.clock.turn(60)
         assert await world.models.change_diagram(D, {"name": "New"}, {"k": "v"}) is Changed.DONE
@@ -414,7 +423,7 @@ class ModelsContract:
         await diagram_in(world, "m", "d")
         await diagram_in(world, "m", "d2")
         at_ms = world.clock.ms + 5_000
-        await grow(world, 1, at_ms=at_ms)  # type: ignore[arg-type]
+        await grow(world, 1, at_ms=at_ms)
         row = await world.models.diagram(D)
         assert row is not None
         assert (row.modified_at_ms, row.vector, row.epoch) == (at_ms, 1, EPOCH)

@@ -12,12 +12,20 @@ S = SessionId("s")
 
 
 class PresenceWorld(Protocol):
-    presence: Presence
-    clock: Hands
+    @property
+    def presence(self) -> Presence: ...
+    @property
+    def clock(self) -> Hands: ...
 
 
 def member(user: User, **more: Any) -> Member:
-    values = {"user": user, "role": "writer", "joined_at_ms": 100, "last_activity_ms": 200, "sockets": 1}
+    values: dict[str, Any] = {
+        "user": user,
+        "role": "writer",
+        "joined_at_ms": 100,
+        "last_activity_ms": 200,
+        "sockets": 1,
+    }
     return Member(**(values | more))
 
 

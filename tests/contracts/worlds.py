@@ -68,11 +68,18 @@ class Hands:
         self.ms += round(seconds * 1000)
 
 
-class World(Protocol):
-    clock: Hands
-    diagrams: DiagramStore
-    sessions: SessionStore
-    authorizer: Authorizer
+class Growing(Protocol):
+    @property
+    def diagrams(self) -> DiagramStore: ...
+
+
+class World(Growing, Protocol):
+    @property
+    def clock(self) -> Hands: ...
+    @property
+    def sessions(self) -> SessionStore: ...
+    @property
+    def authorizer(self) -> Authorizer: ...
 
     async def add(self, id: DiagramId = D, cells: tuple[Cell, ...] = CELLS) -> Head:
         """A diagram of ANA's threat model."""
@@ -175,11 +182,11 @@ def batch(base: Head, *operations: LoggedOperation, also: tuple[Outcome, ...] = 
     return Commit(base, operations, (*map(outcome, operations), *also))
 
 
-async def head_of(world: World, id: DiagramId = D) -> Head:
+async def head_of(world: Growing, id: DiagramId = D) -> Head:
     return (await world.diagrams.heads([id]))[id]
 
 
-async def grow(world: World, count: int, id: DiagramId = D, user: User = ANA, **more: Any) -> Head:
+async def grow(world: Growing, count: int, id: DiagramId = D, user: User = ANA, **more: Any) -> Head:
     """Commits `count` operations in one batch; returns the new head."""
     head = await head_of(world, id)
     operations = [operation(head.vector + n, user, **more) for n in range(1, count + 1)]

@@ -301,3 +301,20 @@ async def test_the_room_and_the_store_agree(here: Edge, alice: Somebody) -> None
     assert viewed is not None
     cells = (await alice.get(diagram))["cells"]
     assert hex32(viewed.state_hash) == hex32(sum(map(cell_hash, cells)) % 2**128)
+
+
+async def test_VEC7_after_a_receipt_every_worker_shows_it(here: Edge, alice: Somebody) -> None:
+    """The other worker has the diagram open, and no news reaches it here."""
+    diagram = await alice.diagram(await alice.threat_model())
+    other = Edge(here.database, "wiki", True, (), worker="w2")
+    elsewhere = await other.as_("alice")
+    try:
+        await elsewhere.put(flat(diagram), {"cells": [NODE]})
+        receipt = await alice.put(flat(diagram), {"cells": [NODE, node("b")]})
+        assert receipt["update_vector"] == 2
+        assert (await elsewhere.get(diagram))["cells"] == [NODE, node("b")]
+        assert (await elsewhere.put(flat(diagram), {"cells": [NODE]}))["update_vector"] == 3
+        assert (await alice.get(diagram))["update_vector"] == 3
+    finally:
+        await other.rooms.close()
+        await other.tasks.close()

@@ -166,3 +166,9 @@ def test_S55_the_page_runs_no_foreign_script(web: Path) -> None:
         "default-src 'self'; connect-src 'self' wss://draw.example.org; object-src 'none'"
     )
     assert "unsafe" not in policy["content-security-policy"]
+
+
+def test_S96_health_pages_show_state_and_nothing_else() -> None:
+    asked = client(front())
+    assert asked.get("/healthz").text == "ok\n"
+    assert set(asked.get("/readyz").json()) == {"store", "bus", "schema", "draining"}

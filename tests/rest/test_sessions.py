@@ -207,3 +207,10 @@ async def test_AU19_a_ticket_tells_a_stranger_nothing(alice: Somebody, eve: Some
     await alice.refused(400, "invalid_id", "GET", "/ws/ticket?session_id=x")
     await alice.delete(path)
     await alice.refused(404, "not_found", "GET", f"/ws/ticket?session_id={session['session_id']}")
+
+
+async def test_SES3_who_joins_or_owns_does_not_become_host(here: Edge, bob: Somebody, path: str) -> None:
+    await bob.post(path)
+    for name in ("oz", "alice", "bob"):
+        joined = await (await here.as_(name)).put(path)
+        assert joined["host"] == "bob@tmi.local"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,10 +18,24 @@ from storage.sqlite import SqliteDatabase  # noqa: E402
 from tests.support.keyed import CREATE  # noqa: E402
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the schema and nothing else: copying it is quicker than migrating anew for every test."""
+    path = tmp_path_factory.mktemp("store") / "template.db"
+
+    async def make() -> None:
+        database = SqliteDatabase(path)
+        await migrate(database)
+        await database.close()
+
+    asyncio.run(make())
+    return path
+
+
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
+async def database(tmp_path: Path, migrated: Path) -> AsyncIterator[SqliteDatabase]:
+    shutil.copy(migrated, tmp_path / "codraw.db")
     database = SqliteDatabase(tmp_path / "codraw.db")
-    await migrate(database)
     yield database
     await database.close()
 

@@ -54,7 +54,12 @@ class Edge:
     """`http` asks as nobody; `as_` as somebody, with the test provider's e-mail address."""
 
     def __init__(
-        self, database: SqliteDatabase, profile: str, development: bool, providers: Sequence[Provider]
+        self,
+        database: SqliteDatabase,
+        profile: str,
+        development: bool,
+        providers: Sequence[Provider],
+        worker: str = "w1",
     ) -> None:
         self.clock = HandClock()
         self.database = database
@@ -72,7 +77,7 @@ class Edge:
             presence=self.presence,
             clock=self.clock,
             tasks=self.tasks,
-            worker="w1",
+            worker=worker,
             server=ServerFacts(),
         )
         self.rooms = Rooms(ports, RoomSettings(limits=LIMITS))

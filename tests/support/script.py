@@ -328,14 +328,14 @@ class Script:
 
 def script(
     *guests: str | Guest,
-    of: Session = SESSION,
+    of: Session | None = SESSION,
     diagram: Diagram = FOUNDED,
     settings: RoomSettings = SETTINGS,
     recent: tuple[LoggedOperation, ...] = (),
 ) -> Script:
-    """A room at `diagram` with these guests in it; acl_version 1, no undo histories."""
+    """A room with these guests in it; acl_version 1, no undo histories. `of`: the session, if one lives."""
     room = Room(THREAT_MODEL, Loaded(diagram, 1, recent), of, settings)
     begun = Script(room, {})
     for guest in guests:
-        begun.admit(Guest(guest) if isinstance(guest, str) else guest, of)
+        begun.admit(Guest(guest) if isinstance(guest, str) else guest, of or SESSION)
     return begun

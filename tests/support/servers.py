@@ -51,6 +51,11 @@ class Server:
         return (self.folder / "server.log").read_text("utf-8", "replace")
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def http(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 TURNS = 20
 PATIENCE_S = 20.0
@@ -18,4 +18,11 @@ async def until(condition: Callable[[], bool]) -> None:
     """Yields until it holds; a condition that never does fails the test at a hang guard."""
     async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - what is looked at belongs to nobody who could set an event
+            await asyncio.sleep(0.001)
+
+
+async def until_read(condition: Callable[[], Awaitable[bool]]) -> None:
+    """The same of what has to be asked for."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not await condition():  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.001)

@@ -13,7 +13,19 @@ from protocol.cells import canonical_cells, canonical_changes, is_edge
 from protocol.operations import CellEffect, Effect, Verb
 from protocol.values import Limits
 from tests.naive import ACCEPTED, NaiveDiagram
-from tests.support.client import PATIENCE_S, Classic, CodrawV1, Editor, Message, Packed, Tmi, add, cell_id, remove, update
+from tests.support.client import (
+    PATIENCE_S,
+    Classic,
+    CodrawV1,
+    Editor,
+    Message,
+    Packed,
+    Tmi,
+    add,
+    cell_id,
+    remove,
+    update,
+)
 from tests.support.servers import Meeting, Server, meet, sign_in
 from tests.support.tree import ROOT
 

@@ -128,12 +128,12 @@ export class Canvas {
     });
   }
 
-  /** 0 for the only edge between its ends, else … -1, 1, -2, 2 …, so that lines lie side by side. */
+  /** 0 for the only edge between its ends, else ±0.6, ±1.8 …, so that lines lie side by side. */
   #laneOf(cell) {
     const lanes = [...(this.#lanes.get(pairOf(cell)) ?? [])];
     if (lanes.length < 2) return 0;
     const at = lanes.indexOf(cell.id);
-    return (at % 2 ? -1 : 1) * (Math.floor(at / 2) + 0.5) * 2 * 0.6;
+    return (at % 2 ? -1 : 1) * (Math.floor(at / 2) * 1.2 + 0.6);
   }
 
   #tie(cell) {
@@ -166,6 +166,10 @@ export class Canvas {
 
   // -- selection -----------------------------------------------------------------------------------------------------
 
+  get selectedNodes() {
+    return this.#nodesAmong(this.selection);
+  }
+
   select(ids) {
     for (const id of this.selection) this.#groups.get(id)?.classList.remove("selected");
     this.selection = new Set(ids);
@@ -181,7 +185,7 @@ export class Canvas {
 
   /** Handles of what is selected: corners of a single box, and where a flow starts. */
   drawMarks() {
-    const ids = this.#nodesAmong(this.selection);
+    const ids = this.selectedNodes;
     const marks = ids.map((id) => frameOf(this.boxOf(id)));
     if (ids.length === 1) marks.push(...this.#handles(this.boxOf(ids[0])));
     this.#layers.marks.replaceChildren(...marks);

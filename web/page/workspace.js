@@ -234,7 +234,7 @@ class Editor {
   }
 
   #connectSelected() {
-    const nodes = [...this.canvas.selection].filter((id) => this.look.get(id) && !isEdge(this.look.get(id)));
+    const nodes = this.canvas.selectedNodes;
     if (nodes.length !== 2) return false;
     this.connect(...nodes);
     return true;
@@ -254,7 +254,7 @@ class Editor {
     const ids = [...this.canvas.selection];
     this.#selectionBar.hidden = ids.length === 0 || !this.canWrite;
     if (this.#selectionBar.hidden) return;
-    const nodes = ids.filter((id) => this.look.get(id) && !isEdge(this.look.get(id)));
+    const nodes = this.canvas.selectedNodes;
     this.#selectionBar.replaceChildren(
       ...(ids.length === 1
         ? [this.#iconButton("rename", "Rename (Enter)", () => this.rename(ids[0]))]

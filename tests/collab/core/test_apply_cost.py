@@ -120,6 +120,17 @@ def test_S78_a_removed_hub_costs_its_edges_and_no_more() -> None:
     assert per_edge[1] < 1.1 * per_edge[0]
 
 
+def test_S78_a_removed_tree_costs_its_cells_however_deep_it_is() -> None:
+    def per_node(depth: int) -> float:
+        tree = [node(f"n{number}", parent=f"n{number - 1}") for number in range(1, depth)]
+        leaves = [node(f"leaf{number}", parent=f"n{number}") for number in range(depth)]
+        batch = changes(*(remove(f"n{number}") for number in range(1, depth)))
+        before = diagram(node("n0"), *tree, *leaves)
+        return bytecodes(lambda: apply(before, batch, ANA, LIMITS)) / depth
+
+    assert per_node(400) < 1.1 * per_node(100)
+
+
 def test_S78_many_keys_of_one_cell_cost_each_as_much_as_few() -> None:
     def undone(keys: int) -> float:
         data = {f"k{number}": {"p": number} for number in range(keys)}

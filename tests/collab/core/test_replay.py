@@ -25,8 +25,8 @@ def replay(
     """From the state at `start`, as a snapshot in the store would give it; `of` replaces parts of the snapshot."""
     state = STATES[start][0]
     stored = msgspec.json.decode(msgspec.json.encode([state.cells_in_order(), state.touched()]))
-    snapshot = {"epoch": state.epoch, "vector": start, "cells": stored[0], "touched": stored[1]} | of
-    return replayed(state.id, *snapshot.values(), TAIL[start:] if tail is None else tail, head)
+    snapshot: dict[str, Any] = {"epoch": state.epoch, "vector": start, "cells": stored[0], "touched": stored[1]} | of
+    return replayed(id=state.id, tail=TAIL[start:] if tail is None else tail, head=head, **snapshot)
 
 
 @pytest.mark.parametrize("start", [0, 1, 17, 40])

@@ -134,6 +134,17 @@ def test_UN2_an_object_that_others_use_by_now_stays() -> None:
     assert story.undo().cell() == node("a", attrs={"line": {"x": 2}})
 
 
+def test_UN2_an_object_that_others_emptied_stays_empty() -> None:
+    story = Story(node("a")).by(ANA, update("a", {"attrs/body/fill": 1})).by(BO, update("a", {"attrs/body/fill": None}))
+    assert story.undo().cell() == node("a", attrs={"body": {}})
+
+
+def test_UN2_a_value_that_is_not_the_one_written_stays_whoever_wrote_it() -> None:
+    story = Story(node("a")).by(ANA, update("a", x=1, y=1)).by(ANA, update("a", x=2))
+    inversion = invert(story.now, Stacks.of(story.ana).undo[0], ANA)
+    assert inversion.skipped == (Skipped(A, ("x",), "changed"),)
+
+
 def test_UN2_an_end_whose_node_is_gone_stays() -> None:
     story = Story(node("a"), node("b"), node("c"), flow("f", "a", "b"))
     story.by(ANA, update("f", target="c", label="x")).by(BO, remove("b")).undo()
@@ -179,6 +190,13 @@ def test_UN3_a_node_to_which_somebody_else_attached_something_stays(use: dict[st
 def test_UN3_an_edge_of_ones_own_that_somebody_else_changed_holds_its_node() -> None:
     story = Story(node("b")).by(ANA, add(node("a")), add(flow("f", "a", "b"))).by(BO, update("f", label="x")).undo()
     assert story.why == [("f", (), "changed"), ("a", (), "in_use")]
+
+
+def test_UN3_an_edge_of_somebody_else_that_cannot_be_led_back_holds_its_node() -> None:
+    story = Story(node("b"), node("c")).by(BO, add(flow("f", "b", "c")))
+    story.by(ANA, add(node("a")), update("f", target="a")).by(BO, remove("c")).undo()
+    assert story.why == [("f", ("target",), "gone"), ("a", (), "in_use")]
+    assert story.cell("f") == flow("f", "b", "a")
 
 
 def test_UN3_a_list_of_children_does_not_hold_a_node() -> None:
@@ -249,6 +267,8 @@ def test_an_order_that_somebody_else_gave_since_stays() -> None:
     story = Story(node("a"), node("b"), node("c")).replaced(ANA, node("c"), node("b"), node("a"))
     story.replaced(BO, node("b"), node("c"), node("a"))
     assert ids(story.undo().now) == ["b", "c", "a"]
+    story.replaced(BO, node("c"), node("b"), node("a"))
+    assert ids(story.undo().now) == ["c", "b", "a"]
     story = Story(node("a"), node("b")).replaced(ANA, node("b"), node("a")).by(BO, add(node("c")))
     assert ids(story.undo().now) == ["b", "a", "c"]
 

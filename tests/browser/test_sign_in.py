@@ -1,0 +1,52 @@
+"""The ways into the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Browser, Route
+
+from tests.browser.window import Window
+from tests.support.servers import Server
+
+pytestmark = pytest.mark.needs_chromium
+
+
+def test_two_windows_of_one_browser_may_be_two_people(window: Callable[..., Window]) -> None:
+    alice = window("alice")
+    alice.page.wait_for_selector(".shelf")
+    second = alice.page.context.new_page()
+    second.goto(alice.page.url)
+    second.fill("input[name=name]", "bob")
+    second.click("#sign-in")
+    second.locator(".who", has_text="Bob").wait_for()
+    alice.page.reload()
+    alice.page.locator(".who", has_text="Alice").wait_for()
+
+
+def test_signing_out_leads_back_to_the_door(window: Callable[..., Window]) -> None:
+    alice = window("alice")
+    alice.page.click("text=Sign out")
+    alice.page.reload()
+    alice.page.wait_for_selector("#sign-in")
+
+
+def test_a_provider_is_reached_with_a_challenge_and_comes_back(browser: Browser, server: Server) -> None:
+    """The list of providers is another server's; the conversation that follows is ours, from start to end."""
+    provider = {"id": "corp", "name": "Corp", "auth_url": f"{server.http}/oauth2/authorize?idp=test&login_hint=carol"}
+
+    def answer(route: Route) -> None:
+        route.fulfill(content_type="application/json", body=json.dumps({"providers": [provider]}))
+
+    page = browser.new_context().new_page()
+    page.route("**/oauth2/providers", answer)
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(f"{server.http}/")
+    page.click("text=Sign in with Corp")
+    page.locator(".who", has_text="Carol").wait_for()
+    assert any("code_challenge_method=S256" in url for url in requests)
+    assert page.url == f"{server.http}/"
+    page.context.close()

@@ -1,0 +1,50 @@
+"""The real clock: two readings, and timers by the monotonic one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import msgspec
+
+from codraw.clock import SystemClock
+from protocol.values import Instant
+
+
+def test_it_reads_monotonic_seconds_and_unix_milliseconds() -> None:
+    before = time.monotonic(), time.time() * 1_000
+    now = SystemClock().now()
+    after = time.monotonic(), time.time() * 1_000
+    assert before[0] <= now.monotonic_s <= after[0]
+    assert int(before[1]) <= now.wall_ms <= after[1] and isinstance(now.wall_ms, int)
+
+
+async def test_a_timer_goes_by_the_monotonic_reading_alone() -> None:
+    clock, fired = SystemClock(), asyncio.Event()
+    clock.call_at(msgspec.structs.replace(clock.now(), wall_ms=2**52), fired.set)
+    async with asyncio.timeout(20):
+        await fired.wait()
+
+
+async def test_what_is_overdue_fires_at_once_but_not_within_the_call() -> None:
+    clock, fired = SystemClock(), asyncio.Event()
+    clock.call_at(Instant(0.0, 0), fired.set)
+    assert not fired.is_set()
+    async with asyncio.timeout(20):
+        await fired.wait()
+
+
+async def test_a_timer_waits_for_its_time() -> None:
+    clock, fired = SystemClock(), asyncio.Event()
+    far = clock.call_at(Instant(clock.now().monotonic_s + 3_600, 0), fired.set)
+    assert far.when() - asyncio.get_running_loop().time() > 3_000
+    far.cancel()
+
+
+async def test_a_cancelled_timer_stays_silent() -> None:
+    clock, silent, later = SystemClock(), asyncio.Event(), asyncio.Event()
+    clock.call_at(Instant(0.0, 0), silent.set).cancel()
+    clock.call_at(Instant(0.0, 0), later.set)
+    async with asyncio.timeout(20):
+        await later.wait()
+    assert not silent.is_set()

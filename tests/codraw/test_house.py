@@ -1,0 +1,151 @@
+"""What the house makes of the settings, and how it stands when its store is away or it is about to close."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from codraw import __version__
+from codraw.clock import SystemClock
+from codraw.house import House, ages, build_number, open_store, room_settings, tokens
+from codraw.settings import Settings
+from collab.access.tokens import InvalidToken
+from protocol.values import Caller, User
+from storage.database import StoreRefused
+from storage.diagrams import SqlDiagrams
+from storage.sqlite import SqliteDatabase
+from tests.support.wire import Line
+
+pytestmark = pytest.mark.usefixtures("no_settings")
+
+SECRET = "n0t-a-default:9f2c41d7e8b35a60c1d2"
+ANA = Caller(User("test", "ana", "ana@example.org", "Ana"))
+
+
+def settings(folder: Path | None = None, **given: Any) -> Settings:
+    place = {} if folder is None else {"store_url": f"sqlite:///{folder}/store.db"}
+    return Settings(mode="development", **({"secret_key": SECRET} | place | given))
+
+
+@asynccontextmanager
+async def standing(folder: Path, **given: Any) -> AsyncIterator[tuple[House, SqliteDatabase, httpx2.AsyncClient]]:
+    database = await open_store(settings(folder, **given))
+    assert isinstance(database, SqliteDatabase)
+    house = House(settings(folder, **given), database)
+    house.start()
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(house.http), base_url="http://here") as http:
+        yield house, database, http
+    await house.close()
+
+
+# facts ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("version", "build"), [("1.2.3", "1.2.3"), ("1.2.3.dev4", "1.2.3"), ("1.2.3rc1", "1.2.3"), ("odd", "0.0.0")]
+)
+def test_the_build_is_three_numbers(version: str, build: str) -> None:
+    assert build_number(version) == build
+
+
+@pytest.mark.parametrize(("profile", "word"), [("wiki", "OK"), ("tmi", "ok")])
+async def test_the_front_says_which_build_in_the_word_of_the_profile(tmp_path: Path, profile: str, word: str) -> None:
+    async with standing(tmp_path, api_profile=profile) as (_, _, http):
+        front = (await http.get("/")).json()
+    assert front["status"]["code"] == word
+    assert front["service"] == {"name": "codraw", "build": __version__}
+
+
+def test_ages_are_the_settings_in_milliseconds() -> None:
+    found = ages(settings(session_first_socket_seconds=1, session_empty_seconds=2, session_idle_seconds=3))
+    assert (found.first_socket, found.empty, found.idle) == (1_000, 2_000, 3_000)
+
+
+def test_rooms_know_the_host_settings_and_the_limits() -> None:
+    found = room_settings(settings(host_grace_seconds=7, host_leave_ends=False, max_cells_per_diagram=3))
+    assert (found.host_grace_s, found.host_leave_ends, found.limits.max_cells_per_diagram) == (7, False, 3)
+
+
+def test_AU1_tokens_are_for_this_address_alone() -> None:
+    issued, _ = tokens(settings(public_url="https://one.example.org"), SystemClock()).issue(ANA)
+    assert tokens(settings(public_url="https://one.example.org"), SystemClock()).verify(issued).id == ANA.id
+    with pytest.raises(InvalidToken):
+        tokens(settings(public_url="https://two.example.org"), SystemClock()).verify(issued)
+
+
+def test_without_a_secret_there_are_no_tokens() -> None:
+    with pytest.raises(ValueError, match="secret"):
+        tokens(settings(secret_key=None), SystemClock())
+
+
+# the store ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_store_is_opened_once(tmp_path: Path) -> None:
+    database = await open_store(settings(tmp_path))
+    with pytest.raises(StoreRefused, match="in use by another process"):
+        await open_store(settings(tmp_path))
+    await database.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql://db/codraw", "sqlite:///", "codraw.db"])
+def test_no_other_store_is_opened_in_its_place(tmp_path: Path, url: str) -> None:
+    with pytest.raises(StoreRefused, match=r"sqlite:///codraw\.db"):
+        asyncio.run(open_store(settings(store_url=url)))
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_store_that_cannot_be_brought_to_this_version_is_let_go(tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"no database at all, but long enough to be looked at as one" * 20)
+    for _ in range(2):
+        with pytest.raises(StoreRefused, match="cannot be used as a store"):
+            await open_store(settings(tmp_path))
+
+
+async def test_a_newer_schema_is_refused_and_let_go(tmp_path: Path) -> None:
+    database = await open_store(settings(tmp_path))
+    journal = "INSERT INTO schema_migration (number, name, sha256, applied_at) VALUES (9999, 'later', '', 0)"
+    await database.transaction(lambda tx: tx.execute(journal))
+    await database.close()
+    for _ in range(2):
+        with pytest.raises(StoreRefused, match="newer"):
+            await open_store(settings(tmp_path))
+
+
+# standing -------------------------------------------------------------------------------------------------------------
+
+
+async def test_it_is_not_ready_while_its_store_is_away(tmp_path: Path) -> None:
+    async with standing(tmp_path) as (_, database, http):
+        assert (await http.get("/readyz")).json() == {"store": "ok", "bus": "ok", "schema": "ok", "draining": False}
+        await database.close()
+        answer = await http.get("/readyz")
+        assert (answer.status_code, answer.json()["store"]) == (503, "down")
+        assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_while_it_drains_it_is_not_ready_and_lets_no_socket_in(tmp_path: Path) -> None:
+    async with standing(tmp_path) as (house, _, http):
+        await house.drain()
+        answer = await http.get("/readyz")
+        assert (answer.status_code, answer.json()["draining"]) == (503, True)
+        status, body, headers = await Line(house.socket, "/anything").refusal()
+        assert (status, body["error"], headers["retry-after"]) == (503, "unavailable", "1")
+
+
+async def test_a_closed_house_leaves_nothing_running_and_the_store_free(tmp_path: Path) -> None:
+    async with standing(tmp_path) as (house, _, http):
+        signed_in = await http.get("/oauth2/authorize?idp=test&login_hint=ana", follow_redirects=True)
+        own = {"Authorization": f"Bearer {signed_in.json()['access_token']}"}
+        model = (await http.post("/threat_models", json={"name": "m"}, headers=own)).json()
+        await http.post(f"/threat_models/{model['id']}/diagrams", json={"name": "d", "type": "DFD-1.0.0"}, headers=own)
+    assert len(house._tasks) == 0 and house._tasks.crashes == 0
+    again = await open_store(settings(tmp_path))
+    assert len(await SqlDiagrams(again).diagrams()) == 1
+    await again.close()

@@ -1,0 +1,330 @@
+"""What happens although nobody asks: stamps, ends by age, rooms swept, rows pruned; by the clock that was given."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from collab.core.state import RoomSettings
+from collab.keeper import Intervals, Keeper
+from collab.ports import Alive, Session, StoreUnavailable
+from collab.room_task import PRESENCE_TTL_S
+from collab.rooms import LINGER_S, Rooms
+from protocol.refusals import Ending
+from protocol.values import Caller, RoleAt
+from storage.sessions import SqlSessions
+from tests.support.premises import Premises, person, premises
+from tests.support.script import add, edit
+from tests.support.turns import turns, until, until_read
+from tests.support.wire import Line
+
+ALWAYS = Intervals(quiet_s=0, pause_s=float("inf"))
+"""Never quiet: the clock may be turned in great steps."""
+STEP_S = 4.0
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[Premises]:
+    async with premises(tmp_path) as house:
+        yield house
+
+
+@pytest.fixture
+def keeper(house: Premises) -> Keeper:
+    return Keeper(house.rooms, house.ports, ALWAYS)
+
+
+async def live(house: Premises) -> Session | None:
+    return await house.sessions.live(house.diagram)
+
+
+async def ending(house: Premises, session: Session) -> Ending | None:
+    found = await house.sessions.read(session.id)
+    assert found is not None
+    return found.ended
+
+
+async def present(house: Premises, name: str = "ana") -> Line:
+    line = Line(house.endpoint, house.path, {"ticket": await house.ticket(name), "dialect": "codraw.v1"})
+    await line.hear("participants")
+    return line
+
+
+async def announced(house: Premises) -> None:
+    """What the rooms have begun is done."""
+    await until(lambda: not any("nnounce" in name or "Change" in name for name in running(house)))
+
+
+def running(house: Premises) -> list[str]:
+    return [task.get_name() for task in house.tasks._running]
+
+
+async def look(house: Premises, keeper: Keeper, after_s: float = 0.0) -> None:
+    house.clock.advance(after_s)
+    await keeper.look()
+    await announced(house)
+
+
+async def pass_time(house: Premises, keeper: Keeper, seconds: float) -> None:
+    """As the running keeper sees it go by: in small steps."""
+    while seconds > 0:
+        await look(house, keeper, min(seconds, STEP_S))
+        seconds -= STEP_S
+
+
+# ends by age ----------------------------------------------------------------------------------------------------------
+
+
+async def test_SES13_a_new_session_ends_without_a_first_socket(house: Premises, keeper: Keeper) -> None:
+    session = await house.open_session()
+    await look(house, keeper, 59.9)
+    assert await ending(house, session) is None
+    await look(house, keeper, 0.1)
+    assert await ending(house, session) is Ending.EMPTY
+
+
+async def test_SES13_a_first_socket_in_the_last_second_keeps_the_session(house: Premises, keeper: Keeper) -> None:
+    session = await house.open_session()
+    await look(house, keeper, 58)
+    await present(house)
+    await announced(house)
+    await look(house, keeper, 3)
+    assert await ending(house, session) is None
+
+
+async def test_SES13_a_session_ends_after_its_last_socket(house: Premises, keeper: Keeper) -> None:
+    session = await house.open_session()
+    bo = await present(house, "bo")
+    await look(house, keeper, 25)
+    bo.leave(code=1006)
+    await bo.ended()
+    await announced(house)
+    await look(house, keeper, 29.9)
+    assert await ending(house, session) is None
+    await look(house, keeper, 0.1)
+    assert await ending(house, session) is Ending.EMPTY
+
+
+async def test_SES13_sockets_keep_a_session_however_long(house: Premises, keeper: Keeper) -> None:
+    session = await house.open_session()
+    await present(house)
+    for _ in range(20):
+        await look(house, keeper, 20)
+    assert await ending(house, session) is None
+
+
+async def test_SES14_a_session_without_messages_ends_and_everybody_is_told(house: Premises, keeper: Keeper) -> None:
+    session = await house.open_session()
+    ana, bo = await present(house), await present(house, "bo")
+    for _ in range(44):
+        await look(house, keeper, 20)
+    await look(house, keeper, 19)
+    assert await ending(house, session) is None
+    await look(house, keeper, 1)
+    assert await ending(house, session) is Ending.IDLE
+    for line in (ana, bo):
+        assert (await line.hear("goodbye"))["reason"] == "idle"
+        assert await line.ended() == 1000
+
+
+async def test_SES14_a_message_starts_the_idle_time_anew(house: Premises, keeper: Keeper) -> None:
+    session = await house.open_session()
+    ana = await present(house)
+    for n in range(60):
+        await look(house, keeper, 20)
+        if n == 40:
+            ana.say({"message_type": "heartbeat"})
+            await ana.hear("heartbeat")
+            while not ana.frames.empty():
+                ana.frames.get_nowait()
+    assert await ending(house, session) is None
+
+
+async def lose(house: Premises, line: Line) -> None:
+    line.leave(code=1006)
+    await line.ended()
+
+    async def away() -> bool:
+        found = await live(house)
+        return found is not None and found.host_grace_until_ms is not None
+
+    await until_read(away)
+
+
+async def test_SES10_a_lost_host_who_does_not_return_ends_the_session(house: Premises, keeper: Keeper) -> None:
+    session = await house.open_session()
+    ana, bo = await present(house), await present(house, "bo")
+    await lose(house, ana)
+    await look(house, keeper, 14.9)
+    assert await ending(house, session) is None
+    await look(house, keeper, 0.1)
+    assert await ending(house, session) is Ending.HOST_LOST
+    assert (await bo.hear("goodbye"))["reason"] == "host_lost"
+
+
+async def test_SES10_a_host_who_returns_within_the_grace_is_host_as_before(house: Premises, keeper: Keeper) -> None:
+    session = await house.open_session()
+    ana, _ = await present(house), await present(house, "bo")
+    await lose(house, ana)
+    house.clock.advance(14)
+    await present(house)
+    await announced(house)
+    await look(house, keeper, 10)
+    found = await live(house)
+    assert found is not None and (found.id, found.host.id) == (session.id, person("ana").id)
+    assert found.host_grace_until_ms is None
+
+
+async def test_SES9_where_a_host_may_leave_the_next_writer_is_host_when_the_grace_is_over(house: Premises) -> None:
+    session = await house.open_session()
+    house.endpoint.rooms = house.rooms = Rooms(house.ports, RoomSettings(host_leave_ends=False))
+    keeper = Keeper(house.rooms, house.ports, ALWAYS)
+    ana, bo = await present(house), await present(house, "bo")
+    await lose(house, ana)
+    await look(house, keeper, 15)
+    found = await live(house)
+    assert found is not None and (found.id, found.host.id) == (session.id, person("bo").id)
+    while (roster := await bo.hear("participants"))["host"]["provider_id"] != "bo":
+        pass
+    assert [user["user"]["provider_id"] for user in roster["participants"]] == ["bo"]
+
+
+async def test_SES9_where_nobody_can_be_host_the_session_ends_after_the_grace(house: Premises) -> None:
+    session = await house.open_session()
+    house.endpoint.rooms = house.rooms = Rooms(house.ports, RoomSettings(host_leave_ends=False))
+    keeper = Keeper(house.rooms, house.ports, ALWAYS)
+    ana, _ = await present(house), await present(house, "cy")
+    await lose(house, ana)
+    await look(house, keeper, 15)
+    assert await ending(house, session) is Ending.HOST_LOST
+
+
+# quiet ----------------------------------------------------------------------------------------------------------------
+
+
+async def test_SES12_after_a_start_nothing_ends_by_age_for_a_minute(house: Premises) -> None:
+    session = await house.open_session()
+    house.clock.advance(300)
+    keeper = Keeper(house.rooms, house.ports, Intervals())
+    await pass_time(house, keeper, 59)
+    assert await ending(house, session) is None
+    await look(house, keeper, 1)
+    assert await ending(house, session) is Ending.EMPTY
+
+
+async def test_SES12_after_a_pause_nothing_ends_by_age_for_a_minute(house: Premises) -> None:
+    """A process that stood still has not seen who came meanwhile."""
+    keeper = Keeper(house.rooms, house.ports, Intervals())
+    await pass_time(house, keeper, 60)
+    session = await house.open_session()
+    await look(house, keeper, 300)
+    await pass_time(house, keeper, 59)
+    assert await ending(house, session) is None
+    await look(house, keeper, 1)
+    assert await ending(house, session) is Ending.EMPTY
+
+
+class Away(SqlSessions):
+    away = False
+
+    async def touch(self, alive: Collection[Alive]) -> None:
+        if self.away:
+            raise StoreUnavailable("away")
+        await super().touch(alive)
+
+    async def overdue(self) -> Any:
+        if self.away:
+            raise StoreUnavailable("away")
+        return await super().overdue()
+
+
+async def test_SES12_after_a_failed_store_call_nothing_ends_by_age_for_a_minute(house: Premises) -> None:
+    sessions = Away(house.database, house.now_ms)
+    keeper = Keeper(house.rooms, msgspec.structs.replace(house.ports, sessions=sessions), Intervals())
+    await pass_time(house, keeper, 60)
+    session = await house.open_session()
+    sessions.away = True
+    await pass_time(house, keeper, 120)
+    sessions.away = False
+    await pass_time(house, keeper, 59)
+    assert await ending(house, session) is None
+    await look(house, keeper, 1)
+    assert await ending(house, session) is Ending.EMPTY
+
+
+# stamps, sweeping, pruning --------------------------------------------------------------------------------------------
+
+
+async def test_every_ten_seconds_the_sessions_with_sockets_are_stamped(house: Premises, keeper: Keeper) -> None:
+    await house.open_session()
+    await present(house)
+    await announced(house)
+    seen = []
+    for _ in range(21):
+        await look(house, keeper)
+        found = await live(house)
+        assert found is not None and found.seen_at_ms is not None
+        seen.append((found.seen_at_ms - found.created_at_ms) // 1000)
+        house.clock.advance(1)
+    assert seen == [0] * 10 + [10] * 10 + [20]
+
+
+async def test_SES20_presence_outlives_its_short_life_while_somebody_is_here(house: Premises, keeper: Keeper) -> None:
+    session = await house.open_session()
+    await present(house)
+    for _ in range(8):
+        await look(house, keeper, PRESENCE_TTL_S / 3)
+    assert [member.user.id for member in await house.rooms.members(session)] == [person("ana").id]
+
+
+async def test_rooms_that_nobody_needs_are_closed(house: Premises, keeper: Keeper) -> None:
+    async with house.rooms.hold(house.diagram):
+        await look(house, keeper, LINGER_S)
+        assert len(house.rooms.open_rooms()) == 1
+    await look(house, keeper, LINGER_S)
+    assert house.rooms.open_rooms() == []
+
+
+async def test_old_rows_are_pruned_now_and_then(house: Premises) -> None:
+    intervals = Intervals(quiet_s=0, pause_s=float("inf"), keep_s=1, keep_operations=0)
+    keeper = Keeper(house.rooms, house.ports, intervals)
+    ana = Caller(person("ana"))
+    role = await house.authorizer.role(ana, house.diagram)
+    assert isinstance(role, RoleAt)
+    for n in range(3):
+        await house.rooms.submit(house.diagram, ana, role, edit(f"op-{n}", add(str(uuid4()))))
+        await house.rooms.close()
+        await until(lambda: not len(house.tasks))
+    epoch = (await house.ports.store.heads((house.diagram,)))[house.diagram].epoch
+
+    async def kept() -> list[int]:
+        return [operation.vector async for operation in house.ports.store.log(house.diagram, epoch)]
+
+    await look(house, keeper, intervals.prune_s - 1)
+    assert await kept() == [1, 2, 3]
+    await look(house, keeper, 1)
+    assert await kept() == [3]
+
+
+async def test_I29_a_failed_round_does_not_end_the_keeper(house: Premises, caplog: pytest.LogCaptureFixture) -> None:
+    rounds = 0
+
+    class Stumbling(Rooms):
+        async def sweep(self) -> None:
+            nonlocal rounds
+            rounds += 1
+            if rounds == 1:
+                raise RuntimeError("planted")
+
+    keeper = Keeper(Stumbling(house.ports, RoomSettings()), house.ports, Intervals(look_s=0.0))
+    task = house.tasks.start("keeper", keeper.run())
+    await until(lambda: rounds > 2)
+    assert not task.done()
+    assert [record.message for record in caplog.records] == ["the keeper failed"]
+    task.cancel()
+    await turns()

@@ -1,0 +1,291 @@
+"""Fifty editors of all dialects on a diagram of 5 000 cells, and a server that is killed in the middle (`make soak`).
+
+It prints figures and asserts no times. CODRAW_TEST_SOAK=seed:operations chooses another run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from protocol.operations import Effect
+from tests.data.generate import diagram
+from tests.naive import NaiveDiagram
+from tests.support.client import Classic, CodrawV1, Editor, Message, Packed, Tmi, add, cell_id, remove, update
+from tests.support.servers import Meeting, Person, Server, meet, sign_in
+from tests.support.tree import ROOT
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1_800)]
+
+SEED, OPERATIONS = (int(part) for part in os.environ.get("CODRAW_TEST_SOAK", "1:4000").split(":"))
+EDITORS = 50
+CELLS = 5_000
+KINDS: tuple[type[Editor], ...] = (Classic, Tmi, CodrawV1, Packed)
+ANSWERS = {
+    "classic": {"sync_status_response"},
+    "tmi": {"diagram_operation_event", "operation_rejected"},
+    "codraw.v1": {"operation_accepted", "operation_rejected"},
+}
+LOG = "SELECT vector, operation_id, effect FROM diagram_op WHERE diagram = ? ORDER BY vector"
+
+
+class Run:
+    """What all editors share: how much is still to be done, and whether the server is there."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.left = OPERATIONS
+        self.half_done = asyncio.Event()
+        self.alive = asyncio.Event()
+        self.alive.set()
+        self.counts: Counter[str] = Counter()
+        self.receipts: dict[str, int] = {}
+        self.peak_mib = 0
+
+    def take(self) -> bool:
+        self.left -= 1
+        if self.left <= OPERATIONS // 2:
+            self.half_done.set()
+        return self.left >= 0
+
+    async def kill_in_the_middle(self) -> None:
+        await self.half_done.wait()
+        self.peak_mib = peak_mib(self.server)
+        self.alive.clear()
+        self.server.kill()
+        await asyncio.to_thread(self.server.start)
+        self.alive.set()
+
+
+class Hand:
+    """One editor at work. `pending`: what it has sent and has no outcome of."""
+
+    def __init__(self, run: Run, editor: Editor, seed: int) -> None:
+        self.run = run
+        self.editor = editor
+        self.random = random.Random(seed)
+        self.pending: Message | None = None
+
+    async def work(self) -> None:
+        while self.pending is not None or self.run.take():
+            try:
+                await self._step()
+            except ConnectionClosed:
+                await self.return_()
+
+    async def return_(self) -> None:
+        """As its dialect can: what it has seen already is not asked for again."""
+        self.run.counts["reconnects"] += 1
+        while True:
+            await self.run.alive.wait()
+            try:
+                known = {"resume": self.editor.place} if isinstance(self.editor, CodrawV1) else {}
+                await self.editor.join(**known)
+            except (OSError, ConnectionClosed):
+                continue
+            return
+
+    async def _step(self) -> None:
+        if self.pending is None:
+            self.pending = self._gesture()
+            if "operation" in self.pending:
+                self.editor.sent(self.pending)
+            self.run.counts["operations"] += 1
+        else:
+            self.run.counts["sent again"] += 1
+            if isinstance(self.editor, Classic):
+                # the state it has just been shown may be older than its own operation
+                self.editor.sent(self.pending)
+        await self.editor.say(self.pending)
+        if isinstance(self.editor, Classic):
+            await self.editor.say({"message_type": "sync_status_request"})
+        answer = await self._answer(self.pending.get("operation_id"))
+        self.pending = None
+        self._count(answer)
+
+    async def _answer(self, operation_id: str | None) -> Message:
+        while True:
+            message = await self.editor.next()
+            mine = isinstance(self.editor, Classic) or message.get("operation_id") == operation_id
+            if mine and message.get("message_type") in ANSWERS[self.editor.dialect]:
+                return message
+
+    def _count(self, answer: Message) -> None:
+        match answer["message_type"]:
+            case "operation_rejected":
+                self.run.counts["rejected"] += 1
+            case "operation_accepted" | "diagram_operation_event":
+                self.run.counts["receipts"] += 1
+                if answer.get("changed", True):
+                    self.run.receipts[answer["operation_id"]] = answer["update_vector"]
+
+    def _gesture(self) -> Message:
+        chance = self.random.random()
+        if isinstance(self.editor, CodrawV1) and chance < 0.05:
+            return {"message_type": "undo", "operation_id": cell_id()}
+        nodes = [cell for cell in self.random.sample(list(self.editor.cells.values()), 20) if "x" in cell]
+        node = nodes[0]
+        if chance < 0.65:
+            changes = [update(node["id"], x=self.random.randrange(8_000), y=self.random.randrange(8_000) + 0.25)]
+        elif chance < 0.85:
+            fill = f"#{self.random.randrange(16**6):06x}"
+            # a classic client applies its own operations itself, and the one of these tests knows whole keys only
+            keys = {} if isinstance(self.editor, Classic) else {"attrs/body/fill": fill}
+            changes = [update(node["id"], label=f"box {fill}", **keys)]
+        elif chance < 0.95:
+            box = cell_id()
+            ends = {"source": {"cell": box}, "target": {"cell": node["id"]}}
+            changes = [add(box), {"id": cell_id(), "operation": "add", "data": {"shape": "flow", **ends}}]
+        else:
+            changes = [remove(node["id"])]
+        return self.editor.operation(changes)
+
+    async def settle(self, vector: int) -> bool:
+        """Hears all there is; whether the copy had to be fetched anew."""
+        editor = self.editor
+        if not isinstance(editor, Classic):
+            while editor.vector < vector:
+                await editor.next()
+            return False
+        status = -1
+        while status < vector:
+            await editor.say({"message_type": "sync_status_request"})
+            status = (await editor.hear("sync_status_response"))["update_vector"]
+        if editor.doubtful:
+            await self.fetch()
+            return True
+        return False
+
+    async def fetch(self) -> None:
+        await self.editor.say({"message_type": "sync_request"})
+        await self.editor.hear("diagram_state_sync")
+
+
+def peak_mib(server: Server) -> int:
+    """The most resident memory its process has had; 0 where the system does not say."""
+    status = Path(f"/proc/{server.pid}/status")
+    if not status.exists():
+        return 0
+    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) // 1024
+
+
+def stored_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("codraw.db*"))
+
+
+async def gather_hands(run: Run, meeting: Meeting) -> list[Hand]:
+    people: list[Person] = [await sign_in(run.server, f"editor{number}") for number in range(EDITORS)]
+    kinds = (KINDS[number % len(KINDS)] for number in range(EDITORS))
+    editors = [await kind(meeting, person).join() for kind, person in zip(kinds, people, strict=True)]
+    return [Hand(run, editor, SEED * 1_000 + number) for number, editor in enumerate(editors)]
+
+
+async def lecture_hall(server: Server) -> tuple[Meeting, list[dict[str, Any]]]:
+    """A session on the large diagram, and its founding cells. The host stays away: a session may do without."""
+    host = await sign_in(server, "host")
+    meeting = await meet(host)
+    body = {"name": "large", "type": "DFD-1.0.0", "cells": diagram(CELLS, SEED)}
+    meeting.diagram = (await host.post(f"/threat_models/{meeting.threat_model}/diagrams", body))["id"]
+    meeting.session = (await host.post(f"{meeting.path}/collaborate"))["session_id"]
+    return meeting, (await meeting.cells())[1]
+
+
+def logged(server: Server, diagram: str) -> Iterator[tuple[int, str, Effect]]:
+    with closing(sqlite3.connect(f"file:{server.store}?mode=ro", uri=True)) as store:
+        (number,) = store.execute("SELECT number FROM diagram_head WHERE id = ?", (diagram,)).fetchone()
+        for vector, operation_id, effect in store.execute(LOG, (number,)):
+            yield vector, operation_id, msgspec.json.decode(effect, type=Effect)
+
+
+async def test_I1_fifty_editors_a_kill_and_everybody_ends_equal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Server(tmp_path) as server:
+        run = Run(server)
+        meeting, founding = await lecture_hall(server)
+        joined_at = time.perf_counter()
+        hands = await gather_hands(run, meeting)
+        started_at = time.perf_counter()
+        async with asyncio.TaskGroup() as work:
+            work.create_task(run.kill_in_the_middle())
+            for hand in hands:
+                work.create_task(hand.work())
+        worked_s = time.perf_counter() - started_at
+        vector, cells = await meeting.cells()
+        async with asyncio.timeout(300):
+            fetched = [await hand.settle(vector) for hand in hands]
+        figures = {
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+            "seed": SEED,
+            "cells": f"{len(founding)} at first, {len(cells)} at last",
+            "editors": f"{len(hands)} in {started_at - joined_at:.1f} s",
+            **run.counts,
+            "vector": vector,
+            "seconds of work, kill and restart included": round(worked_s, 1),
+            "operations per second": round(OPERATIONS / worked_s),
+            "memory of the server at its peak, MiB": f"{run.peak_mib} before the kill, {peak_mib(server)} after",
+            "store, MiB": round(stored_bytes(tmp_path) / 2**20, 1),
+            "classic copies fetched anew at the end": sum(fetched),
+            "classic copies that differ all the same": different(hands, cells, (Classic,)),
+        }
+        with capsys.disabled():
+            show(figures)
+        assert run.counts["operations"] == OPERATIONS and run.counts["reconnects"] >= EDITORS
+        assert [fault for hand in hands for fault in hand.editor.faults] == []
+        assert different(hands, cells, (Tmi, CodrawV1)) == 0
+        for hand in hands:
+            if isinstance(hand.editor, Classic):
+                # It cannot say what it has seen: of two changes of one key at once it may show the wrong one.
+                await hand.fetch()
+        assert different(hands, cells, (Classic,)) == 0
+        await meeting.over()
+        assert server.stop() == 0
+        judge_the_log(server, meeting, founding, cells, run.receipts)
+
+
+def different(hands: list[Hand], cells: list[dict[str, Any]], kinds: tuple[type[Editor], ...]) -> int:
+    """E1: tmi shows `data` of every cell, `{}` where there is none."""
+    truth = {cell["id"]: cell | ({} if cell.get("data") else {"data": {}}) for cell in cells}
+    copies = (hand.editor.cells for hand in hands if isinstance(hand.editor, kinds))
+    return sum({id: {"data": {}} | cell for id, cell in copy.items()} != truth for copy in copies)
+
+
+def judge_the_log(
+    server: Server,
+    meeting: Meeting,
+    founding: list[dict[str, Any]],
+    cells: list[dict[str, Any]],
+    receipts: dict[str, int],
+) -> None:
+    log = list(logged(server, meeting.diagram))
+    assert [vector for vector, _, _ in log] == list(range(1, len(log) + 1))
+    placed = {operation_id: vector for vector, operation_id, _ in log}
+    assert {id: placed.get(id) for id in receipts} == receipts
+    naive = NaiveDiagram(founding)
+    for _, _, effect in log:
+        naive.replay(effect)
+    assert naive.cells == cells
+    command = [sys.executable, "-m", "codraw", "verify", "--store", f"sqlite:///{server.store}"]
+    verified = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def show(figures: Mapping[str, Any]) -> None:
+    print("\n== soak")
+    for name, figure in figures.items():
+        print(f"{name:>44}  {figure}")
