@@ -35,7 +35,7 @@ class Server(uvicorn.Server):
         self.listening(self.servers[0].sockets[0].getsockname()[1])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal drains, a second ends at once. Uvicorn would raise it again: the end would look a failure."""
+        """The first signal drains, a second ends at once. Raised again, as by uvicorn, it would look like a failure."""
         self.force_exit = self.should_exit
         self.should_exit = True
 

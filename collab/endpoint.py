@@ -127,6 +127,7 @@ class Visit:
         self._operations = Bucket(rate, rate * BURST_S, now_s)
         self._others = Bucket(rate, rate * BURST_S, now_s)
         self._unreadable_at_s: deque[float] = deque(maxlen=UNREADABLE_PER_MINUTE)
+        self._barred = False
 
     async def run(self) -> None:
         try:
@@ -188,19 +189,21 @@ class Visit:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 return departure(message)
-            if not self._connected.outbox.closing:
+            if not (self._barred or self._connected.outbox.closing):
                 await self._hear(room, message)
 
     async def _hear(self, room: Room, message: Message) -> None:
         frame = self._frame(message)
         if isinstance(frame, Ending):
-            room.post_now(Barred(self._id, frame))
+            self._bar(room, frame)
             return
         dialect = self._entry.dialect
         try:
             intent = dialect.read(decode(frame, self._entry.encoding), limits=self._endpoint.limits)
         except ProtocolError as error:
-            self._count_unreadable(room)
+            if self._floods():
+                self._bar(room, Ending.FLOODING)
+                return
             misedit = dialect.misread(error)
             if misedit is None:
                 self._explain(room, error)
@@ -220,13 +223,18 @@ class Visit:
             return Ending.NOT_TEXT
         return Ending.TOO_BIG if len(frame) > self._endpoint.limits.max_frame_bytes else frame
 
-    def _count_unreadable(self, room: Room) -> None:
-        """WS7: more than so many within any minute."""
+    def _bar(self, room: Room, ending: Ending) -> None:
+        """The room ends it, after what it has been told before; nothing more is read."""
+        self._barred = True
+        room.post_now(Barred(self._id, ending))
+
+    def _floods(self) -> bool:
+        """WS7: one unreadable frame more; whether it is one too many within a minute."""
         now_s = self._clock.now().monotonic_s
         times = self._unreadable_at_s
-        if len(times) == UNREADABLE_PER_MINUTE and now_s - times[0] < 60:
-            room.post_now(Barred(self._id, Ending.FLOODING))
+        flood = len(times) == UNREADABLE_PER_MINUTE and now_s - times[0] < 60
         times.append(now_s)
+        return flood
 
     def _explain(self, room: Room, error: ProtocolError) -> None:
         room.fanout.send(

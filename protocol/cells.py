@@ -67,6 +67,20 @@ def canonical_changes(raw_cells: Any, *, free_ids: bool, limits: Limits) -> tupl
     return tuple([_change(entry, free_ids, limits) for entry in entries])
 
 
+def respelled(raw_cells: Sequence[Any], changes: Sequence[CellChange]) -> bool:
+    """Whether a copy to which `raw_cells` was applied as it came differs from one to which `changes` was."""
+    return any(_is_respelled(raw, change) for raw, change in zip(raw_cells, changes, strict=True))
+
+
+def _is_respelled(raw: dict[str, Any], change: CellChange) -> bool:
+    if raw["id"] != change.id:
+        return True
+    if change.data is None:
+        return False
+    data = {key: value for key, value in raw["data"].items() if key != "id"}
+    return data != {key: value for key, value in change.data.items() if key != "id"}
+
+
 def check_cell(cell: Cell, limits: Limits) -> None:
     """All rules of one whole canonical cell. Raises CellError."""
     check_shape(cell)

@@ -20,7 +20,10 @@ class UserName(msgspec.Struct, frozen=True):
 
 
 class Edit(msgspec.Struct, frozen=True):
-    """A cell patch operation. `payload_sha256` covers kind and canonical changes only (VEC11)."""
+    """A cell patch operation. `payload_sha256` covers kind and canonical changes only (VEC11).
+
+    `respelled`: canonical form is not what was sent, so that its receipt shows the cells even where they are as asked.
+    """
 
     operation_id: OperationId
     changes: tuple[CellChange, ...]
@@ -30,6 +33,7 @@ class Edit(msgspec.Struct, frozen=True):
     group_id: str | None = None
     ref: str | None = None
     kind: Kind = Kind.EDIT
+    respelled: bool = False
 
 
 class Replace(msgspec.Struct, frozen=True):

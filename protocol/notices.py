@@ -162,7 +162,8 @@ class Accepted(msgspec.Struct, frozen=True):
     """The receipt of an operation, undo or redo (E1, E2, E3, E5), to the socket that sent it.
 
     `operation` is None where nothing was logged now (no-op, repeated id, empty inversion). `asked` holds the changes as
-    the sender gave them, empty for undo and redo. `vector`: the operation's, of a no-op the current one.
+    the sender gave them, empty for undo and redo and where they were taken in another spelling. `vector`: the
+    operation's, of a no-op the current one.
     """
 
     operation_id: str

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from protocol.cells import canonical_changes, payload_sha256
+from protocol.cells import canonical_changes, payload_sha256, respelled
 from protocol.codec import Encoding, decode_body, encode
 from protocol.dialects import codraw_v1
 from protocol.intents import Edit
@@ -79,6 +79,7 @@ class Operations:
             strict=bool(given.strict),
             group_id=given.group_id,
             kind=Kind.REST,
+            respelled=respelled(operation["cells"], changes),
         )
 
 

@@ -110,8 +110,9 @@ def _copied(target: Body, operation: Operation) -> int:
         return 0
     try:
         return len(encode(jsonpatch.JsonPointer(operation["from"]).resolve(target), Encoding.JSON))
-    except (jsonpatch.JsonPointerException, RecursionError):
-        raise _invalid("The patch cannot be applied.") from None
+    except (jsonpatch.JsonPointerException, RecursionError, TypeError):
+        # TypeError: `-` resolves to the place behind the last entry, which is no value.
+        raise _invalid("copy names nothing that is there.") from None
 
 
 def _apply(target: Body, operation: Operation) -> None:

@@ -1,4 +1,4 @@
-"""What README.md says, done: its tour and its two clients against a real server, its settings against the settings."""
+"""What README.md says, done: its tour and its two clients against a real server; what documents point at, there."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ import pytest
 from codraw.cli import shown
 from codraw.settings import Settings, variable
 from tests.support.servers import Server
-from tests.support.tree import ROOT
+from tests.support.tree import PACKAGES, ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SAVED_AS = re.compile(r"Save this as\s`(\w+\.py)`")
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")
+PATH = re.compile(rf"`((?:{'|'.join((*PACKAGES, 'tests', 'web', 'bench', 'docs'))})/[\w/.]*)")
+"""A file or folder of ours, named from the root."""
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SETTING = re.compile(r"^\| `(CODRAW_\w+)` \| (?:`(.*?)`|–) \|", re.MULTILINE)
 HERE = "http://127.0.0.1:8080"
 INTERPRETER = ".venv/bin/python"
@@ -83,5 +86,13 @@ def test_every_setting_stands_in_the_readme_with_its_default(no_settings: Path) 
     assert dict(SETTING.findall(README)) == defaults
 
 
-def test_every_link_into_the_repository_leads_somewhere() -> None:
-    assert [target for target in LINK.findall(README) if not (ROOT / target).exists()] == []
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_and_every_path_leads_somewhere(document: Path) -> None:
+    text = document.read_text("utf-8")
+    astray = [target for target in LINK.findall(text) if not (document.parent / target).exists()]
+    assert astray + [path for path in PATH.findall(text) if not (ROOT / path).exists()] == []
+
+
+def test_every_decision_is_listed() -> None:
+    listed = set(LINK.findall((ROOT / "docs/adr/README.md").read_text("utf-8")))
+    assert listed == {path.name for path in (ROOT / "docs/adr").glob("0*.md")}

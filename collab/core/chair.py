@@ -12,10 +12,11 @@ from collab.core.effects import ChangeSession, ReadSession, Send, Tell
 from collab.core.events import ChairOutcome, Departure, SessionRead, SessionUnchanged
 from collab.core.meeting import Session
 from collab.core.moderation import HostLost, HostReturned, PresenterLost, Request, decide
+from collab.core.roster import Present
 from collab.core.state import RoomState
-from protocol.notices import Done, PresenterChanged
+from protocol.notices import Done, Participant, PresenterChanged
 from protocol.refusals import Ending
-from protocol.values import SessionId, User, UserId
+from protocol.values import SessionId, User
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -32,8 +33,6 @@ class Chair:
         self._call: Reading | Deciding | None = None
         self._requests: deque[Request] = deque()
         self._read_wanted = False
-        self._unheard: set[UserId] = set()
-        """Whose last socket has gone, while the others still take them for present."""
         self._past: set[SessionId] = set()
         """Sessions that have ended here: a handshake may have seen them live."""
 
@@ -59,19 +58,18 @@ class Chair:
         """From a read that begins from now on: one under way does not count."""
         self._read_wanted = True
 
-    def user_left(self, user: User, how: Departure) -> bool:
-        """The last socket of `user` went. Whether the leave is told together with a change that follows from it."""
-        session, settings = self._state.session, self._state.settings
+    def user_left(self, present: Present, how: Departure) -> bool:
+        """The last socket of a user went. Whether the leave is told together with a change that follows from it."""
+        session, settings, user = self._state.session, self._state.settings, present.user
         if session is not None and user.id == session.host.id:
             grace_s = settings.server_grace_s if how is Departure.SERVER else settings.host_grace_s
             lost = HostLost(user.id, clean=how is Departure.CLEAN, grace_ms=round(grace_s * 1000))
             self.ask(Request(lost, left=(user,)))
-            self._state.roster.lost = user.id
         elif session is not None and session.presenter is not None and session.presenter.id == user.id:
             self.ask(Request(PresenterLost(), left=(user,)))
         else:
             return False
-        self._unheard.add(user.id)
+        self._state.roster.unheard[user.id] = Participant(user, present.role.role, (), present.active_ms)
         return True
 
     def user_came(self, user: User) -> bool:
@@ -81,11 +79,9 @@ class Chair:
         away = False
         if session is not None and user.id == session.host.id:
             away = session.host_grace_until_ms is not None
-            self._state.roster.lost = None
             self.ask(Request(HostReturned()))
-        unheard = user.id in self._unheard
-        self._unheard.discard(user.id)
-        return not away and not unheard
+        unheard = self._state.roster.unheard.pop(user.id, None)
+        return not away and unheard is None
 
     def adopt(self, session: Session) -> None:
         """What the handshake of a joining socket read: newer facts than ours count."""
@@ -104,9 +100,8 @@ class Chair:
         if state.session is not None:
             self._past.add(state.session.id)
         state.session = None
-        state.roster.lost = None
+        state.roster.unheard.clear()
         self._requests.clear()
-        self._unheard.clear()
         self._read_wanted = False
 
     # outcomes ---------------------------------------------------------------------------------------------------------
@@ -213,8 +208,9 @@ class Chair:
             self._new_term()
         successor = session.host.id != before.host.id
         host_moved = successor or session.host_grace_until_ms != before.host_grace_until_ms
-        if host_moved:
-            state.roster.lost = None
+        if host_moved and request is None and session.host_grace_until_ms is None:
+            # back on another worker
+            state.roster.unheard.pop(session.host.id, None)
         left = self._leaving(before, session, request)
         ejected = sorted(session.denied - before.denied)
         gone = tuple(present for user in ejected for present in state.roster.of(user))
@@ -238,8 +234,10 @@ class Chair:
         return self._now_heard(user for user in left if user.id not in (away, session.host.id))
 
     def _now_heard(self, users: Iterable[User]) -> tuple[User, ...]:
-        left = tuple(user for user in users if user.id in self._unheard and not self._state.roster.of(user.id))
-        self._unheard.difference_update(user.id for user in left)
+        roster = self._state.roster
+        left = tuple(user for user in users if user.id in roster.unheard and not roster.of(user.id))
+        for user in left:
+            del roster.unheard[user.id]
         return left
 
     def _new_term(self) -> None:

@@ -36,9 +36,8 @@ class Door:
     def admit_ready(self) -> list[Asked]:
         """I8, I9: state and audience in one step, on what a read begun after the arrival has shown. Returns what those
         let in have asked for meanwhile."""
-        ready, self._writer.ready_joins = self._writer.ready_joins, []
         asked: list[Asked] = []
-        for event in ready:
+        for event in self._writer.take_ready():
             asked += self._early.pop(event.socket, [])
             role = self._writer.role_of(event.caller.id)
             refusal = self._refused(event, role)
@@ -114,7 +113,7 @@ class Door:
         state = self._state
         if not state.remove(socket):
             state.tell_roster()
-        elif not self._chair.user_left(present.user, how):
+        elif not self._chair.user_left(present, how):
             state.tell_roster(left=(present.user,))
 
     def dismiss(self, socket: SocketId, ending: Ending) -> None:

@@ -101,7 +101,7 @@ def invert(diagram: Diagram, entry: Entry, user: UserId | None) -> Inversion:
     reversal = Reversal(diagram, user)
     for operation in reversed(entry.operations):
         reversal.take_back(operation)
-    reversal.break_cycles()
+    reversal.finish()
     changes = [change for id, cell in reversal.draft.cells.items() for change in becoming(id, diagram.cell(id), cell)]
     order = reversal.former_order(entry.operations[0]) if len(entry.operations) == 1 else None
     return Inversion(tuple(changes), reversal.skipped, order)

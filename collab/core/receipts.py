@@ -123,7 +123,9 @@ class Receipts:
         state = self._state
         diagram = state.replica.diagram
         stacks = state.replica.stacks(waiting.caller.id)
-        asked: tuple[CellChange, ...] = waiting.intent.changes if isinstance(waiting.intent, Edit) else ()
+        intent = waiting.intent
+        shown = operation is not None and isinstance(intent, Edit) and intent.respelled
+        asked: tuple[CellChange, ...] = intent.changes if isinstance(intent, Edit) and not shown else ()
         return Accepted(
             operation_id=waiting.operation_id,
             vector=vector if vector is not None else diagram.vector,

@@ -52,13 +52,27 @@ class Reversal:
         for id in sorted(added, key=self.draft.has_node):  # edges first
             self._remove(id, since)
 
-    def break_cycles(self) -> None:
-        """A parent that would now close a cycle stays what it was."""
-        while (id := cycle(self.draft, self._moved)) is not None:
-            del self._moved[id]
-            self._skip(id, IN_USE, ("parent",))
-            before = self.draft.base.cell(id) or {}
-            self._put(id, merged(self.draft.cells[id] or {}, {"parent": before.get("parent")}))
+    def finish(self) -> None:
+        """After the last operation: what cannot stay as it has become."""
+        base = self.draft.base
+        for id, cell in list(self.draft.cells.items()):
+            before = base.cell(id)
+            if cell is not None and before is not None and is_edge(cell) != is_edge(before):
+                self._give_up(id)
+        while (closing := cycle(self.draft, self._moved)) is not None:
+            del self._moved[closing]
+            self._skip(closing, IN_USE, ("parent",))
+            former = parent(base.cell(closing) or {})
+            self._put(closing, merged(self.draft.cells[closing] or {}, {"parent": former}))
+
+    def _give_up(self, id: CellId) -> None:
+        """An id that this inversion frees is not free for a cell of the other kind (OP2)."""
+        self._skip(id, EXISTS)
+        for referrer, cell in self._referrers(id):
+            if _hangs_on(cell, id):
+                self._skip(referrer, GONE)
+                self._put(referrer, self.draft.base.cell(referrer))
+        self._let_go(id, 0)
 
     def former_order(self, operation: LoggedOperation) -> tuple[CellId, ...] | None:
         """The order before the operation, if it gave the cells another (RE14) which still stands, and the cells will
@@ -73,9 +87,8 @@ class Reversal:
     # whole cells ------------------------------------------------------------------------------------------------------
 
     def _bring_back(self, id: CellId, cell: Cell) -> bool:
-        """UN4. The cell as it was. An id that this inversion frees is not free for a cell of the other kind (OP2)."""
-        before = self.draft.base.cell(id)
-        if self.draft.cell(id) is not None or (before is not None and is_edge(before) != is_edge(cell)):
+        """UN4. The cell as it was."""
+        if self.draft.cell(id) is not None:
             self._skip(id, EXISTS)
             return False
         self._put(id, cell)

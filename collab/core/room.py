@@ -197,7 +197,7 @@ class Room:
                 self._chair.session_stale(stale)
             case SessionUnchanged():
                 self._chair.session_unchanged()
-                if self._state.session_doubted:
+                if self._state.session_doubted and not self._writer.in_flight:
                     self._writer.ill()
             case _:
                 assert_never(event)

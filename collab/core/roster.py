@@ -94,8 +94,8 @@ class Roster:
     def __init__(self) -> None:
         self._present: dict[SocketId, Present] = {}
         self._by_user: dict[UserId, dict[SocketId, Present]] = {}
-        self.lost: UserId | None = None
-        """The host, between the loss of the last socket and the note of it in the session."""
+        self.unheard: dict[UserId, Participant] = {}
+        """Whose last socket has gone, while the others still take them for present."""
 
     def __len__(self) -> int:
         return len(self._present)
@@ -142,9 +142,10 @@ class Roster:
     def view(self, session: Session) -> RosterView:
         """The host stays listed while away (tables of section 1)."""
         here = session.host.id in self._by_user
-        away = not here and (session.host_grace_until_ms is not None or self.lost == session.host.id)
-        participants = [_participant(tuple(sockets.values())) for sockets in self._by_user.values()]
-        if away:
+        away = not here and (session.host_grace_until_ms is not None or session.host.id in self.unheard)
+        unheard = (participant for user, participant in self.unheard.items() if user not in self._by_user)
+        participants = [*self.participants(), *unheard]
+        if away and session.host.id not in self.unheard:
             participants.insert(0, Participant(session.host, Role.OWNER, (), session.active_at_ms))
         return RosterView(
             participants=tuple(participants),

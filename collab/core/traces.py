@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 from immutables import Map
+from msgspec.structs import astuple
 
 from protocol.operations import KeyPath
 from protocol.values import CellId, UserId
 
 
-class Write(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Write(msgspec.Struct, frozen=True, gc=False):
     """`user` wrote last, at `vector`; `other`: the newest vector at which anybody else wrote, 0 = never.
 
     That is enough to say exactly, for every user, whether somebody else wrote after a given vector.
@@ -123,7 +124,7 @@ def _dumped(trace: Trace | None) -> list[Any] | None:
     if trace is None:
         return None
     parts = {key: _dumped(part) for key, part in trace.parts.items()}
-    return [msgspec.to_builtins(trace.newest), msgspec.to_builtins(trace.own), parts]
+    return [astuple(trace.newest), None if trace.own is None else astuple(trace.own), parts]
 
 
 def _loaded(raw: Any) -> Trace | None:
@@ -131,4 +132,4 @@ def _loaded(raw: Any) -> Trace | None:
         return None
     newest, own, parts = raw
     loaded = {key: part for key, dumped in parts.items() if (part := _loaded(dumped)) is not None}
-    return Trace(msgspec.convert(newest, Write), msgspec.convert(own, Write | None), Map(loaded))
+    return Trace(Write(*newest), None if own is None else Write(*own), Map(loaded))

@@ -44,8 +44,6 @@ from protocol.values import Caller, Head, RoleAt, SocketId, UserId
 
 
 class Writer:
-    """`ready_joins` are those whose read has come back: the room admits them."""
-
     def __init__(self, state: RoomState) -> None:
         self._state = state
         self._receipts = Receipts(state)
@@ -60,7 +58,7 @@ class Writer:
         self._trouble_since_s: float | None = None
         self._unsaved = 0
         self._rights: dict[UserId, tuple[Caller, RoleAt]] = {}
-        self.ready_joins: list[Joined] = []
+        self._ready_joins: list[Joined] = []
 
     # what comes in ----------------------------------------------------------------------------------------------------
 
@@ -101,9 +99,18 @@ class Writer:
         """What waits of a socket that has gone is not judged: the client sends it again. What is in a commit stays."""
         self._queue = [waiting for waiting in self._queue if waiting.source != socket]
         self._joins = [join for join in self._joins if join.socket != socket]
-        self.ready_joins = [join for join in self.ready_joins if join.socket != socket]
+        self._ready_joins = [join for join in self._ready_joins if join.socket != socket]
         if isinstance(self._writing, CatchingUp):
             self._writing = CatchingUp(tuple(join for join in self._writing.joins if join.socket != socket))
+
+    def take_ready(self) -> list[Joined]:
+        """Those whose read has come back, as soon as rights and session are known for certain."""
+        state = self._state
+        unsure = self._rights_stale or isinstance(self._writing, ReadingRights)
+        if unsure or state.session_doubted or state.over is not None:
+            return []
+        ready, self._ready_joins = self._ready_joins, []
+        return ready
 
     def joining(self, socket: SocketId) -> bool:
         return any(join.socket == socket for join in self.joins())
@@ -113,7 +120,7 @@ class Writer:
 
     def joins(self) -> tuple[Joined, ...]:
         in_flight = self._writing.joins if isinstance(self._writing, CatchingUp) else ()
-        return (*in_flight, *self._joins, *self.ready_joins)
+        return (*in_flight, *self._joins, *self._ready_joins)
 
     def heard(self, epoch: str, operations: tuple[LoggedOperation, ...], gap: bool) -> None:
         if gap:
@@ -144,13 +151,13 @@ class Writer:
         for waiting in (*batch, *self._queue):
             if not isinstance(waiting.source, str):
                 self._receipts.refuse(waiting, refusal)
-        self._queue, self._joins, self.ready_joins = [], [], []
+        self._queue, self._joins, self._ready_joins = [], [], []
         self._writing = Idle()
         return sockets
 
     @property
     def idle(self) -> bool:
-        return isinstance(self._writing, Idle) and not self._queue and not self._joins
+        return isinstance(self._writing, Idle) and not self._queue and not self.joins()
 
     @property
     def up_to_date(self) -> bool:
@@ -248,10 +255,7 @@ class Writer:
             self._joins[:0] = joins
             self.reload(StateReason.HASH_MISMATCH)
             return
-        if self._rights_stale or self._state.session_doubted:
-            self._joins[:0] = joins
-        else:
-            self.ready_joins.extend(joins)
+        self._ready_joins.extend(joins)
 
     def _diverged(self, head: Head) -> bool:
         return self.diagram.vector == head.vector and self.diagram.state_hash != head.state_hash
@@ -313,7 +317,7 @@ class Writer:
         elif (user := self._unknown_history()) is not None:
             self._writing = ReadingHistory(user)
             state.ask(ReadHistory(user))
-        elif self._behind or (self._joins and not state.session_doubted):
+        elif self._behind or self._joins:
             joins, self._joins, self._behind = tuple(self._joins), [], False
             self._writing = CatchingUp(joins)
             state.ask(CatchUp(state.replica.head))
@@ -351,7 +355,7 @@ class Writer:
         """Everybody whose rights matter now; the others are forgotten."""
         needed = {present.caller.id: present.caller for present in self._state.roster}
         needed.update((waiting.caller.id, waiting.caller) for waiting in self._queue)
-        needed.update((join.caller.id, join.caller) for join in (*self._joins, *self.ready_joins))
+        needed.update((join.caller.id, join.caller) for join in (*self._joins, *self._ready_joins))
         self._rights = {user: rights for user, rights in self._rights.items() if user in needed}
         return tuple(needed.values())
 
@@ -397,7 +401,7 @@ class Writer:
     def _give_up(self) -> list[SocketId]:
         """What has an unknown outcome gets no answer; the rest a refusal that may be tried again, where understood."""
         batch = self._writing.batch if isinstance(self._writing, Committing) else ()
-        closing = [join.socket for join in self._joins]
+        closing = [join.socket for join in self.joins()]
         for waiting in (*batch, *self._queue):
             present = self._state.roster.get(waiting.source) if isinstance(waiting.source, str) else None
             if not isinstance(waiting.source, str) or (present and present.takes_retry and not waiting.uncertain):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from protocol.cell_keys import is_uuid
-from protocol.cells import canonical_changes
+from protocol.cells import canonical_changes, respelled
 from protocol.dialects import requests
 from protocol.intents import Edit, Intent, Misedit
 from protocol.refusals import CellError, ProtocolError, Reason, Refusal, Trouble
@@ -114,7 +114,8 @@ def _operation(
     try:
         asked = msgspec.convert(message, shape)
         changes = canonical_changes(asked.operation.cells, free_ids=dialect_name == CLASSIC, limits=limits)
-        return asked.edit(operation_id, changes, ref)
+        edit = asked.edit(operation_id, changes, ref)
+        return msgspec.structs.replace(edit, respelled=respelled(asked.operation.cells, changes))
     except CellError as error:
         return Misedit(operation_id, error.refusal, ref)
     except _CONTRADICTIONS as error:

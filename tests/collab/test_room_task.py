@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from collab.core.effects import Commit, Effect
-from collab.core.events import Asked, Committed, Event, Missed, StoreOutcome, Unavailable, Woke
+from collab.core.events import Asked, Committed, Event, Missed, StoreOutcome, Submitted, Unavailable, Woke
 from collab.core.meeting import Session, SessionChange
 from collab.core.room import Room
 from collab.core.state import RoomSettings
@@ -186,6 +186,13 @@ class Buggy(Room):
         return super().handle(event, now)
 
 
+class BuggyForPrograms(Room):
+    def handle(self, event: Event, now: Instant) -> list[Effect]:
+        if isinstance(event, Submitted):
+            raise RuntimeError("planted")
+        return super().handle(event, now)
+
+
 async def test_S91_a_room_that_crashes_closes_its_sockets_and_the_next_join_loads_anew(
     house: Premises, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,8 +210,7 @@ async def test_S91_a_room_that_crashes_closes_its_sockets_and_the_next_join_load
 
 async def test_I29_nobody_waits_for_a_room_that_crashed(house: Premises) -> None:
     """Not those it has heard, nor those who wait for space in its inbox."""
-    task = await opened(house, Buggy)
-    task.post_now(asked(0))
+    task = await opened(house, BuggyForPrograms)
     known = await role(house)
     begun = [asyncio.create_task(task.submit(ANA, known, an_edit(f"op-{n}"))) for n in range(2 * INBOX + 10)]
     async with asyncio.timeout(20):

@@ -20,6 +20,7 @@ from protocol.cells import (
     check_size,
     is_edge,
     payload_sha256,
+    respelled,
 )
 from protocol.operations import CellChange, Kind, Verb
 from protocol.refusals import CellError, Reason
@@ -534,3 +535,21 @@ def test_S60_any_entries_give_changes_or_a_CellError(raw: list[Any]) -> None:
         return
     again = [{"id": one.id, "operation": one.verb.value, "data": one.data} for one in changes]
     assert canonical_changes(again, free_ids=True, limits=LIMITS) == changes
+
+
+@pytest.mark.parametrize(
+    ("entry", "other"),
+    [
+        ({"id": "a", "operation": "add", "data": {"shape": "process", **BOX}}, False),
+        ({"id": "a", "operation": "add", "data": {"id": "a", "shape": "process", **BOX}}, False),
+        ({"id": "a", "operation": "add", "data": {"type": "datastore", **BOX}}, True),
+        ({"id": "a", "operation": "add", "data": {"shape": "process", "label": None, **BOX}}, True),
+        ({"id": "a", "operation": "update", "data": {"x": 5, "attrs/body/fill": "red"}}, False),
+        ({"id": "a", "operation": "update", "data": {"position": {"x": 5}}}, True),
+        ({"id": "a", "operation": "update", "data": {"source": "b"}}, True),
+        ({"id": UUID.upper(), "operation": "remove"}, True),
+        ({"id": "a", "operation": "remove", "data": {"x": 1}}, False),
+    ],
+)
+def test_another_spelling_is_noticed(entry: Any, other: bool) -> None:
+    assert respelled([entry], [change(entry)]) is other

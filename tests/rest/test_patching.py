@@ -74,6 +74,9 @@ def test_RE5_a_failing_test_is_a_conflict_and_nothing_is_applied() -> None:
         [{"op": "move", "path": "/x"}],
         [{"op": "move", "from": "/data", "path": "/data/deep"}],
         [{"op": "copy", "from": "/nothing", "path": "/x"}],
+        [{"op": "copy", "from": "/tags/-", "path": "/x"}],
+        [{"op": "move", "from": "/tags/-", "path": "/x"}],
+        [{"op": "remove", "path": "/tags/-"}],
         [{"op": "add", "path": "/x", "value": 1}] * (MOST_OPERATIONS + 1),
     ],
 )

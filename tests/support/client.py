@@ -51,6 +51,7 @@ class Editor:
         self._connection = await connect(
             f"{self.meeting.url}?{urlencode(await self.credential() | query)}",
             max_size=MAX_SIZE,
+            max_queue=None,
             compression=None,
             subprotocols=self.subprotocols(),
         )
@@ -92,11 +93,17 @@ class Editor:
 
     async def hear(self, *kinds: str) -> Message:
         """Reads on to the next message of one of these kinds."""
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                message = await self.next()
-                if not kinds or word(message) in kinds:
-                    return message
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    message = await self.next()
+                    if not kinds or word(message) in kinds:
+                        return message
+        except TimeoutError:
+            last = [str(message)[:300] for message in self.trace[-8:]]
+            raise AssertionError(
+                f"{self.dialect} of {self.person.name} waits for {kinds} and heard last {last}"
+            ) from None
 
     async def closed(self) -> tuple[int | None, list[Message]]:
         """Reads to the end: the close code, and what came before it."""

@@ -204,7 +204,7 @@ class Ear:
                 self._step(operation)
             case RosterChanged(joined=joined, left=left):
                 for one in left:
-                    # whoever comes after a loss and before it is written down hears of the leave too
+                    assert one.id in self.present, (self.name, one, "left without having been there")
                     self.present.discard(one.id)
                 for one in joined:
                     assert one.id not in self.present, (self.name, one, "joined twice")

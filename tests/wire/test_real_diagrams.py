@@ -173,5 +173,14 @@ async def test_WS1_two_people_do_the_main_job_and_everybody_ends_equal(table: Ta
     assert {id: bo.cells.get(id) for id in gone} == {id: before[id] for id in gone}
 
 
+@pytest.mark.parametrize("table", ["api-workflows.nested.json"], indirect=True)
+async def test_VEC14_a_sender_with_another_spelling_is_shown_what_came_of_it(table: Table) -> None:
+    nested = {"type": "datastore", "position": {"x": 1, "y": 2}, "size": {"width": 120, "height": 60}}
+    await table.edit(table.bo, {"id": cell_id(), "operation": "add", "data": nested})
+    await table.equal(1)
+    await table.edit(table.bo, update(table.founding[0]["id"], position={"x": 7, "y": 8}))
+    await table.equal(2)
+
+
 def ends_of(cell: dict[str, Any]) -> set[str]:
     return {cell[key]["cell"] for key in ("source", "target")} if is_edge(cell) else set()

@@ -182,14 +182,20 @@ def test_I24_S45_whoever_may_not_any_more_is_not_let_in(now: RoleAt) -> None:
     begun = script("ana") >> joined("cy") << ReadHistory >> NO_HISTORY << CatchUp
     begun >> CaughtUp(head(FOUNDED, acl_version=2)) << ReadRights << ReadSession
     begun >> read(2, ana=RoleAt(Role.OWNER, 2), cy=now) << some(object, notice=some(object, roles_changed=True))
-    begun >> SessionRead(SESSION) << CatchUp >> CaughtUp(head(FOUNDED, acl_version=2))
-    assert begun << dismissed("cy", Ending.ACCESS_REVOKED)
+    assert begun >> SessionRead(SESSION) << dismissed("cy", Ending.ACCESS_REVOKED)
 
 
 def test_AU15_a_right_that_moves_while_somebody_comes_is_read_before_the_door_opens() -> None:
     begun = script() >> joined("cy") << ReadHistory >> NO_HISTORY << CatchUp >> RightsMoved() << ReadSession
-    begun >> CAUGHT_UP << ReadRights >> read(1, cy=RoleAt(Role.NONE, 1)) << CatchUp
-    assert begun >> SessionRead(SESSION) >> CAUGHT_UP << dismissed("cy", Ending.ACCESS_REVOKED)
+    begun >> CAUGHT_UP << ReadRights >> SessionRead(SESSION)
+    assert begun >> read(1, cy=RoleAt(Role.NONE, 1)) << CatchUp << dismissed("cy", Ending.ACCESS_REVOKED)
+
+
+def test_AU15_I25_whoever_comes_while_rights_are_read_is_read_as_well() -> None:
+    begun = script("ana") >> RightsMoved() << ReadRights << ReadSession >> joined("cy")
+    begun >> read(2, ana=RoleAt(Role.WRITER, 2)) << ReadRights >> SessionRead(SESSION)
+    begun >> read(2, ana=RoleAt(Role.WRITER, 2), cy=RoleAt(Role.NONE, 2)) << ReadHistory >> NO_HISTORY << CatchUp
+    assert begun >> CaughtUp(head(FOUNDED, acl_version=2)) << dismissed("cy", Ending.ACCESS_REVOKED)
 
 
 def test_S75_too_many_sockets_of_one_user_are_turned_away() -> None:

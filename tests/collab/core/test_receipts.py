@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from collab.core.effects import Commit, Publish
 from collab.core.events import Asked, Committed, Known, Submitted, Ticket
 from protocol.intents import Edit, Misedit, Replace, Undo
@@ -60,6 +62,16 @@ def test_OP19_the_receipt_holds_what_was_asked_and_what_came_of_it() -> None:
     assert (
         committed(script("ana"), EDIT)
         << sent("ana", Accepted, asked=EDIT.changes, operation=row("a1", 1), by=user("ana"), history=HistoryDepth(1))
+        << told(Happened, "ana")
+        << Publish
+    )
+
+
+def test_a_receipt_that_must_show_the_cells_holds_nothing_that_was_asked() -> None:
+    respelled = msgspec.structs.replace(EDIT, respelled=True)
+    assert (
+        committed(script("ana"), respelled)
+        << sent("ana", Accepted, asked=(), operation=row("a1", 1))
         << told(Happened, "ana")
         << Publish
     )

@@ -252,9 +252,17 @@ def test_UN13_a_group_is_undone_and_redone_as_one_operation() -> None:
 
 
 def test_UN13_an_id_that_changed_its_kind_within_a_group_is_not_turned_back() -> None:
-    story = Story(node("a"), node("b")).by(ANA, remove("a"), group_id="g")
+    story = Story(node("a"), node("b"), node("c"), flow("f", "b", "a"))
+    story.by(ANA, update("f", target="c"), remove("a"), group_id="g")
     story.by(ANA, add(flow("a", "b", "b")), group_id="g").undo()
-    assert (ids(story.now), story.why) == (["b"], [("a", (), "exists")])
+    assert story.why == [("a", (), "exists"), ("f", (), "gone")]
+    assert list(story.now.cells_in_order()) == [node("b"), node("c"), flow("f", "b", "c")]
+
+
+def test_UN13_what_an_id_was_within_a_group_does_not_matter() -> None:
+    story = Story(node("b")).by(ANA, add(flow("a", "b", "b")), group_id="g").by(ANA, remove("a"), group_id="g")
+    story.by(ANA, add(node("a")), group_id="g").undo()
+    assert (ids(story.now), story.why) == (["b"], [])
 
 
 def test_an_undone_replacement_gives_the_former_order_back() -> None:

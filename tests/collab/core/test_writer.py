@@ -275,6 +275,14 @@ def test_AU15_a_read_of_the_rights_that_was_under_way_does_not_count() -> None:
     assert begun >> SESSION_READ << commit("b1", acl_version=3)
 
 
+def test_AU15_I25_a_program_that_comes_while_rights_are_read_is_read_as_well() -> None:
+    begun = script("ana") >> RightsMoved() << ReadRights << ReadSession >> submitted()
+    begun >> rights(2, ana=RoleAt(Role.WRITER, 2)) << ReadRights
+    begun >> rights(2, ana=RoleAt(Role.WRITER, 2), di=RoleAt(Role.READER, 2)) << ReadHistory >> NOTHING_NEW << CatchUp
+    begun >> SESSION_READ >> CaughtUp(head(FOUNDED, acl_version=2))
+    assert begun << answered(1, Rejected, refusal=some(Refusal, reason=Reason.PERMISSION_DENIED))
+
+
 def test_I21_a_read_of_the_session_that_was_under_way_does_not_count() -> None:
     begun = script("bo") >> HeadSeen(head(FOUNDED), session_version=9) << ReadSession
     begun >> RightsMoved() << ReadRights >> rights(1, bo=RoleAt(Role.WRITER, 1)) << CatchUp
