@@ -20,7 +20,7 @@ from protocol.values import SessionId, User
 
 
 class Reading(msgspec.Struct, frozen=True):
-    known: SessionId | None
+    pass
 
 
 class Deciding(msgspec.Struct, frozen=True):
@@ -112,14 +112,11 @@ class Chair:
         return isinstance(self._call, Reading if isinstance(event, SessionRead) else Deciding)
 
     def session_read(self, session: Session | None) -> None:
-        mine, call, self._call = self._state.session, self._call, None
-        if mine is not None and isinstance(call, Reading) and call.known != mine.id:
-            # adopted while the read was under way
-            self._read_wanted = True
-        elif session is None or (mine is not None and mine.id != session.id):
+        mine, self._call = self._state.session, None
+        if session is None or mine is None or session.id != mine.id:
             self._lose()
         else:
-            self.adopt(session)
+            self._take(session)
         if not self._read_wanted and not self._state.session_unread:
             self._state.session_doubted = False
 
@@ -159,8 +156,8 @@ class Chair:
         while self._call is None and SESSION_RETRY not in state.deadlines and state.over is None:
             if self._read_wanted:
                 self._read_wanted = False
-                self._call = Reading(state.session.id if state.session is not None else None)
-                state.ask(ReadSession(self._call.known))
+                self._call = Reading()
+                state.ask(ReadSession(state.session.id if state.session is not None else None))
             elif self._requests and state.session is not None:
                 self._decide(self._requests.popleft(), state.session)
             else:

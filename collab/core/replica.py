@@ -17,6 +17,11 @@ OUTCOMES = 1_000
 RESUME_BYTES = 1_048_576 - 65_536
 """Of effects: 1 MiB less what events have around them, so that none of them gives way to a full state (E7)."""
 
+REMEMBERED = 10_000
+"""So many vectors back it is known who changed what; beyond that a change counts as somebody else's."""
+FORGETTING, FEW = 2, 1_000
+"""Traces of removed cells stay until they outnumber those of the cells there are."""
+
 Key = tuple[UserId, OperationId]
 
 
@@ -35,6 +40,12 @@ class Replica:
     def head(self) -> Head:
         d = self.diagram
         return Head(epoch=d.epoch, vector=d.vector, state_hash=d.state_hash, acl_version=self.acl_version)
+
+    def forget(self) -> None:
+        """Drops who changed what longer ago than the log is sure to reach, once that is most of what is remembered."""
+        diagram = self.diagram
+        if len(diagram.traces.cells) > FORGETTING * (len(diagram) + FEW):
+            self.diagram = diagram.forget_below(diagram.vector - REMEMBERED)
 
     def take(self, operation: LoggedOperation, after: Diagram | None = None) -> None:
         """Moves on by one operation of the log; `after` where its outcome was computed already."""

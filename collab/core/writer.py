@@ -467,4 +467,5 @@ class Writer:
         self._state.deadlines.drop(SNAPSHOT)
         if self._unsaved:
             self._unsaved = 0
+            self._state.replica.forget()
             self._state.ask(Snapshot(self.diagram))

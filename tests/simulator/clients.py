@@ -17,7 +17,7 @@ from protocol.operations import CellChange, Verb
 from protocol.refusals import ProtocolError
 from protocol.values import Caller, CellId, OperationId, SocketId, User
 from tests.naive import NaiveDiagram
-from tests.simulator.world import DIAGRAM, SETTINGS, World, Worker, run
+from tests.simulator.world import DIAGRAM, SETTINGS, Worker, World, run
 
 
 class Wire:

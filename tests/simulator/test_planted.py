@@ -10,14 +10,19 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from collab.core.events import Joined
 from collab.core.effects import Commit
-from collab.core.replica import Replica
+from collab.core.events import Joined
 from collab.core.room import Room
+from collab.core.roster import Shown
 from collab.core.writer import Writer
-from collab.core.writing import Committing, Idle, Judge, Judged
+from collab.core.writing import Committing, Idle, Judged, Operational, Source
 from protocol.operations import Verdict
+from protocol.refusals import Reason, Refusal
+from protocol.values import Caller, RoleAt
 from tests.simulator.histories import History
+from tests.simulator.world import Faults
+
+LOST = Refusal(Reason.CONFLICT_DETECTED, "lost")
 
 
 class HoldsNothingBack(Writer):
@@ -36,7 +41,7 @@ class AdmitsAtOnce(Writer):
         self._joins.remove(event)
         if self._state.replica.stacks(event.caller.id) is None:
             self._state.replica.set_history(event.caller.id, ())
-        self.ready_joins.append(event)
+        self._ready_joins.append(event)
 
 
 class RecordsAcceptedOnly(Writer):
@@ -93,7 +98,7 @@ class TrustsALookup(Writer):
         assert isinstance(self._writing, Committing)
         batch, self._writing = self._writing.batch, Idle()
         for waiting in batch:
-            self._state.roster.get(waiting.source) and self._receipts.refuse(waiting, _LOST)  # type: ignore[arg-type]
+            self._receipts.refuse(waiting, LOST)
 
 
 class TakesNewsAsItComes(Writer):
@@ -107,17 +112,29 @@ class TakesNewsAsItComes(Writer):
         super()._follow()
 
 
+class CorrectsByKeyOnly(Writer):
+    """Takes a client that is shown whole cells for one that is shown changed keys."""
+
+    def queue(self, source: Source, caller: Caller, role: RoleAt, intent: Operational) -> None:
+        super().queue(source, caller, role, intent)
+        self._queue[-1] = msgspec.structs.replace(self._queue[-1], whole_cells=False)
+
+
+class ForgetsWhatItShowed(Writer):
+    """Corrects nothing that a full state or an earlier correction has wiped off the sender's screen."""
+
+    def committed(self) -> None:
+        for present in self._state.roster:
+            present.show(Shown(0, 0))
+        super().committed()
+
+
 class NeverReadsRightsAgain(Writer):
     """Believes the role that a socket joined with, and commits with whatever permission clock the store has."""
 
     def stale_rights(self) -> None:
         for user, (caller, role) in self._rights.items():
             self._rights[user] = (caller, role)
-
-
-from protocol.refusals import Reason, Refusal  # noqa: E402
-
-_LOST = Refusal(Reason.CONFLICT_DETECTED, "lost")
 
 
 def planted(bug: type[Writer]) -> Callable[..., Room]:
@@ -129,4 +146,32 @@ def planted(bug: type[Writer]) -> Callable[..., Room]:
     return build
 
 
-PINNED: dict[type[Writer], int] = {}
+CALM, STORMY = False, True
+
+PINNED: dict[type[Writer], tuple[int, bool, str]] = {
+    AdmitsAtOnce: (7, STORMY, "VEC5"),
+    AnswersBeforeTheCommit: (0, STORMY, "VEC5"),
+    ConfirmsNothing: (3, STORMY, "I6: a false no-op"),
+    CorrectsByKeyOnly: (183, CALM, "I2"),
+    ForgetsIds: (3, STORMY, "I4"),
+    ForgetsWhatItShowed: (129, CALM, "I2"),
+    HoldsNothingBack: (67, STORMY, "state_correction"),
+    NeverReadsRightsAgain: (1, STORMY, "I25"),
+    RecordsAcceptedOnly: (0, STORMY, "I6: a false no"),
+    TakesNewsAsItComes: (21, STORMY, "update_vector"),
+    TrustsALookup: (8, STORMY, "I6: a false no"),
+}
+"""The seed that notices, with or without faults, and what it says."""
+
+
+@pytest.mark.parametrize("bug", PINNED)
+def test_I1_I2_I4_I6_I25_VEC5_a_pinned_seed_notices_the_bug(bug: type[Writer]) -> None:
+    seed, faults, complaint = PINNED[bug]
+    with pytest.raises(AssertionError, match=complaint):
+        History(seed, Faults(on=faults), planted(bug)).play()
+
+
+@pytest.mark.parametrize("bug", PINNED)
+def test_the_pinned_seed_holds_without_the_bug(bug: type[Writer]) -> None:
+    seed, faults, _ = PINNED[bug]
+    History(seed, Faults(on=faults)).play()

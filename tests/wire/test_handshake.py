@@ -71,6 +71,12 @@ async def test_every_dialect_comes_in_by_its_own_door(meeting: Meeting, bo: Pers
     await editor.leave()
 
 
+async def test_WS6_compression_is_not_taken_up(meeting: Meeting, bo: Person) -> None:
+    async with connect(f"{meeting.url}?token={bo.token}", compression="deflate") as connection:
+        assert connection.response is not None
+        assert "Sec-WebSocket-Extensions" not in connection.response.headers
+
+
 async def test_a_bearer_header_is_classic(meeting: Meeting, bo: Person) -> None:
     async with connect(meeting.url, additional_headers=bo.headers) as connection:
         assert json.loads(await connection.recv())["message_type"] == "diagram_state_sync"

@@ -123,7 +123,7 @@ class Log:
 
 
 @pytest.mark.timeout(300)
-async def test_I1_I2_I3_I4_I7_VEC4_nothing_acknowledged_is_lost_and_all_agree_after_kill_9_in_a_loop(
+async def test_I1_I2_I3_I4_I7_VEC4_WS18_nothing_acknowledged_is_lost_and_all_agree_after_kill_9_in_a_loop(
     tmp_path: Path,
 ) -> None:
     chance = random.Random(SEED)

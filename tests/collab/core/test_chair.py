@@ -30,6 +30,7 @@ from protocol.notices import (
     AwarenessShown,
     AwareUpdate,
     Done,
+    Participant,
     PresenterAsked,
     PresenterChanged,
     PresenterDenied,
@@ -265,6 +266,23 @@ def test_SES10_a_host_who_is_back_while_the_loss_is_being_written_down_takes_it_
     assert begun >> changed(version=3) << told(RosterChanged, joined=())
 
 
+def test_SES10_whoever_comes_before_the_loss_is_written_down_sees_the_host_as_away() -> None:
+    begun = script("ana", "bo") >> Left(ANA, Departure.LOST) << ChangeSession
+    begun >> joined("cy") << ReadHistory >> NO_HISTORY << CatchUp >> NOTHING_NEW
+    listed = (
+        some(Participant, user=user("bo")),
+        some(Participant, user=user("cy")),
+        some(Participant, user=user("ana")),
+    )
+    view = some(RosterView, participants=listed, host_state="away")
+    assert begun << admitted("cy") << sent("cy", RosterChanged, roster=view) << told(RosterChanged, "cy")
+
+
+def test_SES9_a_host_who_leaves_by_rest_has_left() -> None:
+    begun = script("ana") >> UserLeft(user("ana").id) << dismissed("ana", Ending.LEFT)
+    assert begun << changing(End(Ending.HOST_LEFT))
+
+
 def test_SES9_with_the_setting_off_the_next_writer_is_host_and_the_old_one_has_left() -> None:
     begun = script("ana", "bo", settings=RoomSettings(host_leave_ends=False)) >> Left(ANA, Departure.CLEAN)
     begun << changing(SetHost(user("bo")))
@@ -278,7 +296,7 @@ def test_SES16_what_was_asked_of_a_session_that_ended_says_nothing_of_the_next()
     begun >> SessionUnchanged() >> HeadSeen(head(FOUNDED), session_version=9)
     begun >> After(0.2) << ReadSession >> SessionRead(session(version=2, ended=Ending.IDLE))
     begun << CatchUp >> CaughtUp(head(FOUNDED)) << dismissed("bo", Ending.IDLE)
-    other = session(id="s2", host=user("bo"))
+    other = session(id="s2")
     begun >> joined("bo", of=other) << CatchUp >> NOTHING_NEW
     begun << admitted("bo") << sent("bo", RosterChanged) << told(RosterChanged, "bo")
     assert begun >> After(5.0)
@@ -308,6 +326,19 @@ def test_PR5_a_presenter_who_is_back_first_has_neither_left_nor_joined() -> None
     begun >> joined("bo") << CatchUp >> NOTHING_NEW
     begun << admitted("bo") << sent("bo", RosterChanged) << told(RosterChanged, "bo", joined=())
     assert begun >> After(0.2)
+
+
+def test_PR5_whoever_comes_before_the_fall_back_stands_sees_who_is_about_to_leave() -> None:
+    begun = presented_by_bo("ana", "bo") >> Left(BO, Departure.LOST) << ChangeSession
+    begun >> joined("cy") << ReadHistory >> NO_HISTORY << CatchUp >> NOTHING_NEW
+    listed = (
+        some(Participant, user=user("ana")),
+        some(Participant, user=user("cy")),
+        some(Participant, user=user("bo")),
+    )
+    begun << admitted("cy") << sent("cy", RosterChanged, roster=some(RosterView, participants=listed))
+    begun << told(RosterChanged, "cy")
+    assert begun >> changed(presenter_term=2) << told(RosterChanged, left=(user("bo"),))
 
 
 def test_PR5_a_presenter_whom_somebody_else_has_replaced_leaves_like_anybody() -> None:
@@ -397,10 +428,8 @@ def test_SES16_a_joiner_of_a_session_that_is_past_is_told_so() -> None:
     assert begun << dismissed("cy", Ending.SESSION_NOT_FOUND)
 
 
-def test_a_read_that_began_before_a_session_was_known_says_nothing_of_it() -> None:
+def test_a_session_that_has_ended_is_not_read_again() -> None:
     begun = script("ana", "bo") >> HeadSeen(head(FOUNDED), session_version=2) << ReadSession
     begun >> HeadSeen(head(FOUNDED), session_version=2)
     begun >> SessionRead(session(version=2, ended=Ending.IDLE)) << CatchUp >> CaughtUp(head(FOUNDED))
-    begun << dismissed("ana", Ending.IDLE) << dismissed("bo", Ending.IDLE)
-    assert begun.room.state.session is None
-    assert begun
+    assert begun << dismissed("ana", Ending.IDLE) << dismissed("bo", Ending.IDLE)

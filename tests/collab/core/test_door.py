@@ -272,6 +272,12 @@ def test_what_a_socket_asked_that_was_turned_away_is_nobodys() -> None:
     assert begun >> NO_HISTORY << CatchUp >> NOTHING_NEW << dismissed("cy", Ending.SESSION_FULL)
 
 
+def test_I28_what_a_socket_asked_that_has_gone_is_not_kept() -> None:
+    begun = script("ana") >> joined("cy") << ReadHistory >> Asked(CY, AskVector()) >> Left(CY, Departure.LOST)
+    assert begun.room._door._early == {}
+    assert begun
+
+
 def test_what_nobody_asks_is_answered_to_nobody() -> None:
     assert script("ana") >> Asked(SocketId("nobody"), AskVector())
 

@@ -8,9 +8,9 @@ from collab.core import replica as module
 from collab.core.apply import advance
 from collab.core.events import Loaded
 from collab.core.replica import OUTCOMES, Replica
-from protocol.operations import Kind, LoggedOperation, Outcome, Verdict
-from protocol.values import Epoch, Limits, OperationId, UserId
-from tests.support.script import EPOCH, FOUNDED, change, logged, user
+from protocol.operations import CellChange, Kind, LoggedOperation, Outcome, Verb, Verdict
+from protocol.values import CellId, Epoch, Limits, OperationId, UserId
+from tests.support.script import EPOCH, FOUNDED, change, logged, remove, user
 
 LIMITS = Limits()
 
@@ -138,3 +138,16 @@ def test_a_row_of_kind_rest_is_undone_like_an_edit() -> None:
     stacks = replica.stacks(user("bo").id)
     assert stacks is not None
     assert stacks.depth.undo == 1
+
+
+def test_S77_traces_of_cells_that_are_gone_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FEW", 0)
+    monkeypatch.setattr(module, "REMEMBERED", 1)
+    replica = at(())
+    for number in range(20):
+        new = {"id": f"gone{number}", "shape": "process", "x": 0, "y": 0, "width": 80, "height": 60}
+        adding = CellChange(CellId(f"gone{number}"), Verb.ADD, new)
+        for word, asked in (("add", adding), ("remove", remove(f"gone{number}"))):
+            replica.take(logged(replica.diagram, "bo", f"{word}{number}", asked))
+    replica.forget()
+    assert len(replica.diagram.traces.cells) <= 1 + len(replica.diagram)

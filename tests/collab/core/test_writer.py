@@ -434,6 +434,11 @@ def test_I21_the_patience_covers_a_session_that_cannot_be_read() -> None:
     assert begun << sent("ana", Rejected, refusal=some(Refusal, reason=Reason.UNAVAILABLE)) << ReadSession
 
 
+def test_a_session_that_cannot_be_read_sends_no_commit_twice() -> None:
+    begun = script("ana") >> Asked(ANA, A1) << Commit >> RightsMoved() << ReadSession >> SessionUnchanged()
+    assert begun >> After(0.2) << ReadSession
+
+
 READS: dict[type, Event] = {
     ReadHistory: submitted(),
     CatchUp: HeadSeen(head(THEIRS)),
