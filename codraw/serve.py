@@ -17,7 +17,7 @@ from codraw.logs import configure
 from codraw.settings import Settings
 
 DRAIN_S = 15.0
-"""After so long the process ends anyway: nothing depends on a clean end (2.13)."""
+"""After so long the process ends anyway: nothing depends on a clean end."""
 CUT_S = 5
 """So long requests still under way may take after that."""
 

@@ -66,7 +66,7 @@ class Rooms(Protocol):
 
 
 class Endpoint:
-    """The ASGI application of `/threat_models/{tm}/diagrams/{d}/ws`. `draining`: nobody is let in any more (2.13)."""
+    """The ASGI application of `/threat_models/{tm}/diagrams/{d}/ws`. `draining`: nobody is let in any more."""
 
     def __init__(
         self, handshake: Handshake, rooms: Rooms, guard: Guard, tasks: Tasks, clock: Clock, limits: Limits

@@ -1,4 +1,7 @@
-"""Who comes in by WebSocket: the checks of `SPEC.md`, WebSocket, in their order.
+"""Who comes in by WebSocket: eight checks in their order.
+
+Before the upgrade (1) ids, (2) origin, (3) dialect, (4) credential; after it (5) the diagram, (6) the right to read it,
+(7) the live session, (8) the numbers of sockets.
 
 1. What is wrong with the request itself is said before the upgrade, by `Refused`; what is wrong with the caller's right
    to be here after it, by an `Ending`, since a browser cannot see why an upgrade failed.

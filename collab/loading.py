@@ -21,7 +21,7 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 async def load(store: DiagramStore, diagram: DiagramId) -> Opened | Gone:
-    """From the newest snapshot, else from the older one (2.8). A diagram that is damaged counts as away, it alone."""
+    """From the newest snapshot, else from the older one. A diagram that is damaged counts as away, it alone."""
     for read in (store.load, store.older):
         stored = await read(diagram)
         if isinstance(stored, Gone):

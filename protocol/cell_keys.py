@@ -1,4 +1,4 @@
-"""What each key of a cell may hold (protocol rule table 3.1), and how it is spelt canonically.
+"""What each key of a cell may hold, and how it is spelt canonically (OP15).
 
 A rule takes a value that is not null, returns its canonical form, and raises ValueError with what it must be.
 """

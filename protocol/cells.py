@@ -1,4 +1,4 @@
-"""Canonical form of a whole cell and of a change to one: geometry, required keys, paths, sizes (rules 3.1, 3.4, 3.5).
+"""Canonical form of a whole cell and of a change to one: geometry, required keys, paths, sizes (OP15 to OP17).
 
 1. What is canonical here stays as it is when it comes in again.
 2. Nothing here knows the diagram: what cells mean to each other is judged by the engine.

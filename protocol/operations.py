@@ -39,7 +39,7 @@ class CellChange(msgspec.Struct, frozen=True):
 
 
 class CellEffect(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One entry of the effective form (2.4): what a change came to.
+    """One entry of the effective form: what a change came to.
 
     `add`: the whole canonical cell. `update`: each changed top-level key with its complete resulting value, None where
     the key is gone (OP13). `remove`: None. `also` lists keys that an update named without changing them.

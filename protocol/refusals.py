@@ -85,7 +85,7 @@ class Ending(StrEnum):
 
 
 class Trouble(StrEnum):
-    """`error` of an `error` frame that leaves the socket open; each dialect spells it in its own way (2.7)."""
+    """`error` of an `error` frame that leaves the socket open; each dialect spells it in its own way."""
 
     MALFORMED = "malformed"
     UNKNOWN_TYPE = "unknown_type"

@@ -46,7 +46,7 @@ class Caller(msgspec.Struct, frozen=True):
 
     user: User
     groups: tuple[str, ...] = ()
-    """Group names that the token carries; they belong to the user's provider (8.2)."""
+    """Group names that the token carries; they belong to the user's provider (AU16)."""
     sid: str = ""
     """The login that every token of one sign-in shares."""
     expires_at_ms: int = 0

@@ -226,7 +226,7 @@ class RoleFields(Fields):
 
 
 class EntryFields(RoleFields):
-    """An authorization entry in either spelling (8.2)."""
+    """An authorization entry in either spelling: by `subject` or by `principal_type` and what belongs to it."""
 
     subject: Word | None = None
     subject_type: Literal["user", "group"] | None = None

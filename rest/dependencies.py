@@ -41,7 +41,7 @@ class RestDependencies:
     origins: Origins = field(default_factory=Origins)
     limits: Limits = field(default_factory=Limits)
     forms: Forms = WIKI
-    """Of requests that TMI's cookies do not authenticate; those are always TMI (9.1)."""
+    """Of requests that TMI's cookies do not authenticate; those are always TMI."""
     public_url: str | None = None
     development: bool = False
     ticket_s: int = 30

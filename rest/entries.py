@@ -1,4 +1,4 @@
-"""Who may do what on a threat model: authorization entries (8.2, AU17)."""
+"""Who may do what on a threat model: authorization entries (AU17)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threat models: list, create, read, change, delete (9.2)."""
+"""Threat models: list, create, read, change, delete."""
 
 from __future__ import annotations
 

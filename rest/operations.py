@@ -30,7 +30,7 @@ STATUS = {
     Reason.DIAGRAM_NOT_FOUND: (404, "not_found"),
     Reason.UNAVAILABLE: (503, "unavailable"),
 }
-"""Every other reason is 422 and its own `error` (2.7)."""
+"""Every other reason is 422 and its own `error`."""
 TYPES = (None, "operation", "diagram_operation", "diagram_operation_request")
 
 Vector = Annotated[int, Field(ge=0, le=2**53 - 1)]

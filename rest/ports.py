@@ -26,7 +26,7 @@ def but(row: Row, **changes: Any) -> Row:
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One authorization entry (8.2): a user or a group, and a role.
+    """One authorization entry: a user or a group, and a role.
 
     `provider_id` is None for a user given only by e-mail who has not signed in yet: it is bound at that person's first
     sign-in with the address verified. A group has its name in `name`; `provider` None means any configured provider,
@@ -145,7 +145,7 @@ class Models(Protocol):
 
     async def change(self, model: ThreatModel) -> Changed:
         """Writes fields, owner, entries and metadata if `model.version` still stands, and raises it. Where owner or
-        entries differ, raises acl_version of every diagram in the same transaction (2.5)."""
+        entries differ, raises acl_version of every diagram in the same transaction (S47)."""
 
     async def delete(self, id: ThreatModelId) -> Sequence[DiagramId]:
         """With everything below it; its diagrams count as deleted (acl_version raised), and are returned. Their live

@@ -1,4 +1,4 @@
-"""Rows become bodies: in the form of the wiki page or of TMI's clients, by one table (9.1)."""
+"""Rows become bodies: in the form of the wiki page or of TMI's clients, by one table."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ PROFILES: Mapping[str, Forms] = {"wiki": WIKI, "tmi": TMI}
 
 
 def entry_form(entry: Entry) -> View:
-    """Both spellings (8.2)."""
+    """In both spellings that `bodies.EntryFields` takes."""
     if entry.principal_type == "group":
         subject = provider_id = entry.name
     else:

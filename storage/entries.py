@@ -53,7 +53,7 @@ async def known_users(tx: Transaction, email: str) -> list[User]:
 
 
 async def bind_by_email(tx: Transaction, user: User) -> None:
-    """Entries that have waited for this verified address become this person's, with all that follows (2.5)."""
+    """Entries that have waited for this verified address become this person's, with all that follows."""
     waiting = await tx.fetch(WAITING, email_key(user.email), user.provider)
     bind = "UPDATE entry SET provider = $3, provider_id = $4 WHERE threat_model_id = $1 AND position = $2"
     await tx.execute_many(bind, [(*row, user.provider, user.provider_id) for row in waiting])

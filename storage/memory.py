@@ -78,7 +78,7 @@ class MemoryStore:
             live.session = changed(live.session, End(Ending.DIAGRAM_DELETED), self.now_ms())
 
     def set_role(self, model: ThreatModelId, user: UserId, role: Role) -> None:
-        """Raises acl_version of the model's diagrams (2.5)."""
+        """Raises acl_version of the model's diagrams (S47)."""
         self._roles[model, user] = role
         for record in self.diagrams.values():
             if record.threat_model_id == model:

@@ -12,7 +12,7 @@ from protocol.values import Caller, DiagramId, Role, RoleAt, ThreatModelId
 from storage.database import Database, Transaction, Value, first
 
 ALIASES = {"tmi": "test"}
-"""Names of a provider in authorization entries that mean another one (8.1)."""
+"""Names of a provider in authorization entries that mean another one."""
 
 MATCHES = (
     "(e.principal_type = 'user' AND e.provider = $1 AND e.provider_id = $2"
@@ -37,7 +37,7 @@ DENIED = (
 )
 
 RAISE = "UPDATE diagram_head SET acl_version = acl_version + 1 WHERE threat_model_id = $1 AND deleted_at IS NULL"
-"""In the transaction of whatever changes who may write below a threat model (2.5)."""
+"""In the transaction of whatever changes who may write below a threat model (S47)."""
 RAISE_ONE = "UPDATE diagram_head SET acl_version = acl_version + 1 WHERE id = $1"
 
 

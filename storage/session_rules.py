@@ -61,7 +61,7 @@ def _id(user: User | None) -> str | None:
 
 
 def raises_acl(change: SessionChange) -> bool:
-    """Whether it changes who may write (2.5)."""
+    """Whether it changes who may write (S47)."""
     return isinstance(change, Deny | End)
 
 

@@ -1,4 +1,4 @@
-"""A second `apply`, written for clarity from the rules of section 3 alone: the oracle of the fast engine.
+"""A second `apply`, written for clarity from the OP rules of SPEC.md alone: the oracle of the fast engine.
 
 Plain dicts and lists, whole copies, every rule checked over the whole diagram. It shares no code with what it judges.
 """
@@ -96,7 +96,7 @@ def compose(before: Cells, changes: Sequence[CellChange]) -> Cells:
 
 
 def updated(cell: Cell, data: Cell) -> Cell:
-    """The merge rule of `update` (3.3)."""
+    """The merge rule of `update` (OP12)."""
     result = deepcopy(cell)
     for key, value in data.items():
         if key.startswith(("attrs/", "data/")):

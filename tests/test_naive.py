@@ -1,4 +1,4 @@
-"""The oracle itself, on the cases that the rules of section 3 name."""
+"""The oracle itself, on the cases that the OP rules of SPEC.md name."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def diagram() -> NaiveDiagram:
     return NaiveDiagram([node("a"), node("b"), flow("ab", "a", "b"), node("c"), flow("bc", "b", "c")])
 
 
-# -- the cases of 3.2 --------------------------------------------------------------------------------------------------
+# -- each verb on each kind of cell ------------------------------------------------------------------------------------
 
 
 def test_an_add_of_a_new_cell_appends(diagram: NaiveDiagram) -> None:
@@ -210,7 +210,7 @@ def test_OP11_a_no_op_changes_nothing(diagram: NaiveDiagram) -> None:
     assert diagram.hash() == before
 
 
-# -- the merge rule, 3.3 -----------------------------------------------------------------------------------------------
+# -- the merge rule ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Access tokens: issued at sign-in, verified at both edges (8.1, AU1)."""
+"""Access tokens: issued at sign-in, verified at both edges (AU1)."""
 
 from __future__ import annotations
 

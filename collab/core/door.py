@@ -48,7 +48,7 @@ class Door:
         return asked
 
     def _refused(self, event: Joined, role: RoleAt) -> Ending | None:
-        """Section 1, checks 6 to 8, on what is true now."""
+        """Right to read, live session, numbers of sockets (SES8, SES18, S75), on what is true now."""
         state = self._state
         limits = state.settings.limits
         if role.denied or role.role < Role.READER:

@@ -99,7 +99,7 @@ def _host_lost(what: HostLost, roster: Roster, host_leave_ends: bool) -> Session
 
 
 class _ByUser:
-    """One request of one participant (tables of section 6)."""
+    """One request of one participant: to present or let present, or to remove somebody (PR4, PR11, WS22, SES18)."""
 
     def __init__(self, socket: SocketId, by: User, session: Session, roster: Roster, now_ms: int) -> None:
         self._socket, self._by, self._session, self._roster, self._now_ms = socket, by, session, roster, now_ms

@@ -84,7 +84,7 @@ class Receipts:
         self._answer(waiting, self.rejected(waiting.operation_id, refusal, kind_of(waiting.intent), waiting.ref))
 
     def rejected(self, operation_id: str, refusal: Refusal, kind: Kind = Kind.EDIT, ref: str | None = None) -> Rejected:
-        """With the affected cells as they are: a client takes one that is not shown for gone (2.6)."""
+        """With the affected cells as they are: a client takes one that is not shown for gone."""
         diagram = self._state.replica.diagram
         found = (diagram.cell(cell) for cell in refusal.affected[:CURRENT_CELLS])
         return Rejected(

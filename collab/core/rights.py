@@ -43,7 +43,7 @@ NEEDS: dict[type[Intent], Role] = {
     RefreshToken: Role.READER,
     Heartbeat: Role.READER,
 }
-"""Who may present, deny and eject is not a matter of roles but of being the host (section 6): `meeting`."""
+"""Who may present, deny and eject is not a matter of roles but of being the host (WS22): `moderation`."""
 
 
 def allowed(intent: Intent, role: RoleAt) -> bool:

@@ -19,7 +19,7 @@ WHOLE_CELLS = frozenset({"tmi"})
 RESUMES = frozenset({"codraw.v1"})
 """Dialects that can say `resumed`; the others begin with a full state (WS14)."""
 TAKES_RETRY = frozenset({"codraw.v1"})
-"""Dialects whose clients understand a refusal with `retry`; the others are closed with 1013 (2.7)."""
+"""Dialects whose clients understand a refusal with `retry`; the others are closed with 1013."""
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -127,7 +127,7 @@ class Roster:
         return tuple(self._by_user.get(user, {}).values())
 
     def named(self, name: UserName) -> User | None:
-        """The one present user of that name; None: absent, or an e-mail address that fits two people (2.1)."""
+        """The one present user of that name; None: absent, or an e-mail address that fits two people."""
         if name.provider_id is not None:
             sockets = self.of(UserId(f"{name.provider}:{name.provider_id}"))
             return sockets[0].user if sockets else None
@@ -140,7 +140,7 @@ class Roster:
         return next((user for user in writers if without is None or user.id != without.id), None)
 
     def view(self, session: Session) -> RosterView:
-        """The host stays listed while away (tables of section 1)."""
+        """The host stays listed while away (SES10)."""
         here = session.host.id in self._by_user
         away = not here and (session.host_grace_until_ms is not None or session.host.id in self.unheard)
         unheard = (participant for user, participant in self.unheard.items() if user not in self._by_user)

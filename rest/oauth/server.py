@@ -1,4 +1,4 @@
-"""The OAuth endpoints that clients see, in the three forms of request that are out there (8.1).
+"""The OAuth endpoints that clients see, in the three forms of request that are out there.
 
 A: TMI's app (`client_callback`, JSON, cookies). B: the wiki's programs (`redirect_uri`, form, bearer). C: the wiki's
 curl lines (no callback: our own answers the tokens).

@@ -38,7 +38,6 @@ from collab.core.events import (
     HeadSeen,
     Heard,
     HistoryRead,
-    Joined,
     Known,
     Left,
     Loaded,

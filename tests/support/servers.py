@@ -141,7 +141,7 @@ class Person:
 
 
 async def sign_in(server: Server, name: str) -> Person:
-    """By the test provider, without a callback of our own (8.1, form C)."""
+    """By the test provider, without a callback of our own."""
     async with httpx2.AsyncClient(base_url=server.http, follow_redirects=True, timeout=30, verify=False) as http:
         answer = await http.get("/oauth2/authorize", params={"idp": "test", "login_hint": name})
     assert answer.status_code == 200, answer.text

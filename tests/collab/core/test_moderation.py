@@ -1,4 +1,4 @@
-"""Who hosts, who presents, who stays: the tables of section 6, row by row."""
+"""Who hosts, who presents, who stays: every request by everybody who may make it."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def test_a_row_of_kind_rest_is_undone_like_an_edit() -> None:
     assert stacks.depth.undo == 1
 
 
-def test_S77_traces_of_cells_that_are_gone_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_traces_of_cells_that_are_gone_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FEW", 0)
     monkeypatch.setattr(module, "REMEMBERED", 1)
     replica = at(())
