@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +59,17 @@ TRACES = {
     ),
 }
 
+NUMBERED = re.compile(
+    r"(?:^|\s)\((?:[A-Z]{1,3}\d+,\s)*\d{1,2}\.\d{1,2}(?:,\s[\w ]+)*\)"
+    r"|(?<!RFC \d{4}\s)\b(?:[Rr]ules?|[Ss]ections?|[Tt]ables?)\s(?:of\s|table\s)?\d|\b[Cc]hecks?\s\d+\sto\b"
+    r"|\b(?:protocol|reliability|performance|ecosystem|architecture|decisions)\s\d+\.\d"
+    r"|\bsee\s\d+\.\d",
+    re.MULTILINE,
+)
+"""A section of a paper that is not here, by its number; those of an RFC and of `SPEC.md` are there for everybody."""
+QUOTES = ("LICENSE", "requirements", "tests/data/")
+"""What speaks of the sections of papers of its own."""
+
 
 def kept(root: Path = ROOT) -> Iterator[Path]:
     for path in sorted(root.iterdir()):
@@ -73,6 +87,26 @@ def traces(text: str) -> Iterator[tuple[int, str, str]]:
             yield text.count("\n", 0, found.start()) + 1, what, found.group()
 
 
+def prose(source: str) -> str:
+    """Comments and docstrings of a module, each on its own line; the lines of code are empty."""
+    said = [""] * (source.count("\n") + 2)
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            said[token.start[0]] = token.string
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str()) as text):
+                said[text.lineno : text.lineno + text.value.count("\n") + 1] = text.value.split("\n")
+    return "\n".join(said[1:])
+
+
+def citations(text: str, suffix: str) -> Iterator[tuple[int, str]]:
+    if NUMBERED.search(text):
+        said = prose(text) if suffix == ".py" else text
+        for found in NUMBERED.finditer(said):
+            yield said.count("\n", 0, found.end()) + 1, found.group().strip()
+
+
 def test_no_file_tells_where_it_was_made() -> None:
     found = []
     for path in kept():
@@ -80,6 +114,16 @@ def test_no_file_tells_where_it_was_made() -> None:
         found += [f"{name}: its name is {what}" for _, what, _ in traces(name)]
         text = path.read_text("utf-8", "replace")
         found += [f"{name}:{line}: {what}: {word!r}" for line, what, word in traces(text)]
+    assert not found, lines(found)
+
+
+def test_no_comment_cites_a_section_of_a_paper_that_is_not_here() -> None:
+    found = []
+    for path in kept():
+        name = path.relative_to(ROOT).as_posix()
+        if not name.startswith(QUOTES):
+            text = path.read_text("utf-8", "replace")
+            found += [f"{name}:{line}: {word!r}" for line, word in citations(text, path.suffix)]
     assert not found, lines(found)
 
 
@@ -104,3 +148,35 @@ def test_a_trace_is_found(text: str) -> None:
 )
 def test_ordinary_words_pass(text: str) -> None:
     assert list(traces(text)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""Both spellings (8.2)."""',
+        '"""Verified at both edges (8.1, AU1)."""',
+        '"""Who stays (AU17, 8.2)."""',
+        '"""Sizes (rules 3.1, 3.4)."""',
+        '"""Who hosts: the tables of\nsection 6."""',
+        "# Section 1 has it",
+        "# Checks 6 to 8",
+        "wait()  # as reliability 2.10 has it",
+        'limit = 5\n"""By rule table 3.1."""',
+    ],
+)
+def test_a_citation_is_found(text: str) -> None:
+    assert list(citations(text, ".py"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'pause(0.25) if after in (0.5) else "section 3"',
+        '"""`MergePatch` of RFC 7386 section 2."""',
+        '"""At most 123 bytes (RFC 6455, 5.5)."""',
+        "# OAuth 2.0, Python 3.11, (3, 11), (AU16), rule OP12",
+        "# Laws: (1) one at a time; (2) all or nothing",
+    ],
+)
+def test_code_and_what_everybody_can_read_pass(text: str) -> None:
+    assert list(citations(text, ".py")) == []

@@ -1,4 +1,4 @@
-"""Editors of the three dialects, written from the protocol's text alone: they apply frames and never look at the log."""
+"""Editors of the three dialects, written from the protocol's text alone: they apply frames and never read the log."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Message = dict[str, Any]
 
 
 class Editor:
-    """What the dialects have in common: a socket at some worker, requests without an answer, and what became of each."""
+    """What the dialects have in common: a socket at some worker, requests without an answer, and what came of each."""
 
     dialect: Dialect
 
@@ -302,7 +302,7 @@ class Tmi(Editor):
         id, vector = message["operation_id"], message["update_vector"]
         assert self.vector >= 0, (self.name, message, "WS14")
         mine = message["initiating_user"]["email"] == self.user.email
-        # Its own edits count for their vector only; a state that is under way may have taken the place of others' events.
+        # Its own edits count for their vector only; a state under way may have taken the place of others' events.
         assert mine or vector <= self.vector + 1, (self.name, self.vector, message)
         self.vector = max(self.vector, vector)
         if mine and id in self.asked:

@@ -1,7 +1,7 @@
 """Real rooms on several workers over one real memory store, with time, order, loss and death drawn from one seed.
 
-Nothing here waits: calls to the store are begun and finished in an order that the seed draws, news is lost, repeated and
-swapped, workers die between any two steps. What a client is told goes through the real fan-out and dialects.
+Nothing here waits: calls to the store are begun and finished in an order that the seed draws, news is lost, repeated
+and swapped, workers die between any two steps. What a client is told goes through the real fan-out and dialects.
 """
 
 from __future__ import annotations

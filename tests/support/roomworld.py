@@ -107,6 +107,8 @@ class Store:
         if commit.base != self.head:
             return Missed(self.head, self.since(commit.base.vector))
         for operation in commit.operations:
+            role = self.role(operation.user.provider_id)
+            assert role.role >= Role.WRITER and not role.denied, (operation, "I25: judged by a role of another time")
             self.append(operation)
         self.outcomes.update({(one.user, one.operation_id): one for one in commit.outcomes})
         return Committed()
@@ -146,8 +148,8 @@ class Store:
                 roles = {one.id: self.role(one.user.provider_id) for one in callers}
                 return RightsRead(self.acl_version, roles)
             case ReadSession(known=known):
-                id = known or self.live
-                return SessionRead(self.sessions[id] if id is not None else None)
+                found = known or self.live
+                return SessionRead(self.sessions[found] if found is not None else None)
             case ChangeSession(session=session, change=change):
                 return self.change(session, change)
             case _:
@@ -155,21 +157,24 @@ class Store:
 
 
 def _changed(now: Session, change: SessionChange) -> Session:
+    return msgspec.structs.replace(now, version=now.version + 1, **_news(now, change))
+
+
+def _news(now: Session, change: SessionChange) -> dict[str, Any]:
     match change:
         case SetPresenter(presenter=presenter):
-            news: dict[str, Any] = {"presenter": presenter, "presenter_term": now.presenter_term + 1}
+            return {"presenter": presenter, "presenter_term": now.presenter_term + 1}
         case HostGone(grace_ms=grace_ms):
-            news = {"host_grace_until_ms": grace_ms}
+            return {"host_grace_until_ms": grace_ms}
         case HostBack():
-            news = {"host_grace_until_ms": None}
+            return {"host_grace_until_ms": None}
         case SetHost(host=host):
-            news = {"host": host, "host_grace_until_ms": None}
+            return {"host": host, "host_grace_until_ms": None}
         case Deny(user=denied, presenter=presenter):
             term = now.presenter_term + (presenter != now.presenter)
-            news = {"denied": now.denied | {denied.id}, "presenter": presenter, "presenter_term": term}
+            return {"denied": now.denied | {denied.id}, "presenter": presenter, "presenter_term": term}
         case End(ending=ending):
-            news = {"ended": ending}
-    return msgspec.structs.replace(now, version=now.version + 1, **news)
+            return {"ended": ending}
 
 
 class Ear:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from collab.core.apply import Applied, Refused, Unchanged, advance, apply, founded, replacement
 from collab.core.diagram import Diagram
+from protocol.cell_keys import NODE_SHAPES
 from protocol.cells import is_edge
 from protocol.operations import CellEffect, CellInverse, Effect, LoggedOperation, Verb
 from protocol.values import CellId, DiagramId, Epoch, Limits
@@ -425,7 +426,9 @@ def test_RE14_a_replacement_by_any_list_is_exact(seed: int, other: int) -> None:
         assert whole(advance(before, logged(outcome))) == whole(outcome.diagram)
     else:
         changes_kind = any(kinds.get(cell["id"], is_edge(cell)) != is_edge(cell) for cell in wanted.cells_in_order())
-        assert changes_kind or list(before.cells_in_order()) == list(wanted.cells_in_order())
+        # A custom shape may be small and then become a shape that may not: such a node can stay, but not come anew.
+        small = any(cell["shape"] in NODE_SHAPES and cell["width"] < 40 for cell in wanted.cells_in_order())
+        assert changes_kind or small or list(before.cells_in_order()) == list(wanted.cells_in_order())
 
 
 def test_a_replica_that_diverged_is_told_by_its_hash_not_by_an_exception() -> None:

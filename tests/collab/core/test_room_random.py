@@ -38,12 +38,11 @@ Step = tuple[int, int, int, int]
 STEPS = st.lists(st.tuples(*[st.integers(0, 99)] * 4), min_size=10, max_size=80)
 
 SEEDS: dict[tuple[int, int], str] = {
-    (13, 200): "I21: two sessions ended while somebody waited to be let into the second",
-    (17, 200): "SES10: a newcomer between the loss of the host and its note did not see the host",
-    (43, 200): "SES10: the same with the store away",
-    (209, 200): "SES10: a host who was lost again while the return was being written down",
-    (590, 120): "PR5: a newcomer missed a presenter who came back before the leave was told",
-    (30, 700): "one call in flight per lane: a session that could not be read sent a commit twice",
+    (1, 200): "I22: a socket that went while its read was under way was let in, and stayed for ever",
+    (5, 200): "I21: two sessions ended while somebody waited to be let into the second",
+    (14, 200): "PR5: who came back before the leave was told joined twice",
+    (325, 200): "SES16: what was asked of a session that ended was decided on the next",
+    (489, 200): "PR5: a newcomer missed a presenter who came back before the leave was told",
 }
 """Seeds and lengths that once failed, with the rule they broke."""
 
@@ -64,6 +63,7 @@ class Life:
         socket = self.some_socket(one)
         if draw < 12:
             self.number += 1
+            world.store.create(name)
             world.join(Guest(name, DIALECTS[two % 3], socket=f"{name}#{self.number}"))
         elif draw < 20:
             world.leave(socket, (Departure.CLEAN, Departure.LOST, Departure.SERVER)[two % 3])
@@ -140,9 +140,7 @@ class Life:
             case 93:
                 world.store.end((Ending.HOST_ENDED, Ending.IDLE)[two % 2])
                 world.post(RightsMoved())
-            case 94 | 95:
-                world.store.create(name)
-            case 96:
+            case 94 | 95 | 96:
                 world.submit(name, edit(f"r{two % 5}", self.changes(one, two)))
             case 97:
                 world.post(UserLeft(user(name).id))
@@ -169,7 +167,7 @@ def test_I22_a_seed_that_once_failed_holds(seed: int, length: int) -> None:
 @pytest.mark.parametrize("block", range(4))
 def test_I6_I8_I22_I29_hold_in_long_lives_of_a_room(block: int) -> None:
     admitted = sessions = 0
-    for seed in range(1_000 + 25 * block, 1_025 + 25 * block):
+    for seed in range(1_000 + 50 * block, 1_050 + 50 * block):
         world = long_life(seed, 200)
         world.check()
         admitted += sum(ear.admitted for ear in world.ears.values())
@@ -178,7 +176,7 @@ def test_I6_I8_I22_I29_hold_in_long_lives_of_a_room(block: int) -> None:
     assert sessions > 25, "a run in which no session followed another does not count"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS, st.booleans())
 def test_I6_I8_I9_I22_I29_hold_in_every_life_of_a_room(steps: list[Step], leave_ends: bool) -> None:
     world = Life(leave_ends).live(steps)
