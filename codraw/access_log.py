@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from urllib.parse import quote
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,4 +34,6 @@ class AccessLog:
             await self.app(scope, receive, heard)
         finally:
             took_ms = round((time.perf_counter() - begun) * 1000, 1)
-            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=took_ms)
+            # Decoded, a path may hold what moves a terminal's cursor.
+            path = quote(scope["path"], safe="/:@!$&'()*+,;=")
+            log.info("request", method=scope["method"], path=path, status=status, ms=took_ms)

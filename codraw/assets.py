@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).parent
 
 
 def asset(name: str, package: Path = PACKAGE) -> Path | None:
-    """The file or folder `name` (`web/editor`, `openapi.yml`), or None when this codraw was built without it.
+    """The file or folder `name` (`web`, `openapi.yml`), or None when this codraw was built without it.
 
     A wheel carries them in `codraw/_data`; a checkout has them beside the package.
     """

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from codraw.settings import SQLITE, Settings, unknown_names
 
 SECRET_BYTES = 32
+LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 # Words of the secrets that stand in tutorials, sample files and other servers' defaults.
 PLACEHOLDER = re.compile(r"change[-_ ]?(me|this|it|in)|your[-_ ].*(secret|key)|(secret|key).*example|placeholder", re.I)
 
@@ -59,9 +60,12 @@ def is_known(secret: str) -> bool:
     return PLACEHOLDER.search(secret) is not None or len(set(secret)) < 8
 
 
-def warnings() -> list[str]:
+def warnings(settings: Settings) -> list[str]:
     """What is strange, but does not keep the server from running."""
-    return [
+    found = [
         f"{name} is not a setting" + (f"; did you mean {nearest}?" if nearest else ".")
         for name, nearest in unknown_names().items()
     ]
+    if settings.development and not LOOPBACK.fullmatch(settings.host):
+        found.append(f"Whoever reaches {settings.host} may sign in under any name: this is development mode.")
+    return found

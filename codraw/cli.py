@@ -64,7 +64,7 @@ def serve(
     """Run the server; refuses with one sentence per reason."""
     given = {"host": host, "port": port, "store_url": store, "redis_url": redis, "workers": workers}
     settings = _load({**given, **_mode(dev)})
-    _report(checks.warnings(), "warning")
+    _report(checks.warnings(settings), "warning")
     if found := checks.refusals(settings):
         _fail(found)
     if refusal := server.run(with_secret(settings), typer.echo):
@@ -75,7 +75,7 @@ def serve(
 def check(dev: Dev = False) -> None:
     """Look for what would keep the server from running well."""
     settings = _load(_mode(dev))
-    _report(checks.warnings(), "warning")
+    _report(checks.warnings(settings), "warning")
     if found := checks.refusals(settings):
         _fail(found)
     typer.echo("settings  ok")

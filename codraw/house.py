@@ -32,7 +32,7 @@ from rest.dependencies import OAuth, RestDependencies
 from rest.front import Front, Readiness
 from rest.oauth.providers import for_development
 from rest.routes import application
-from rest.views import TMI, WIKI
+from rest.views import PROFILES
 from storage.accounts import SqlAccounts
 from storage.database import Database
 from storage.diagrams import SqlDiagrams
@@ -73,6 +73,7 @@ class House:
         self._sessions = SqlSessions(database, ages=ages(settings))
         self._authorizer = SqlAuthorizer(database)
         self._store = SqlDiagrams(database)
+        rules = room_settings(settings)
         ports = RoomPorts(
             store=self._store,
             sessions=self._sessions,
@@ -81,9 +82,9 @@ class House:
             clock=self._clock,
             tasks=self._tasks,
             worker=secrets.token_hex(4),
-            server=ServerFacts("codraw", __version__, DURABILITY),
+            server=ServerFacts("codraw", __version__, DURABILITY, round(rules.heartbeat_s)),
         )
-        self._rooms = Rooms(ports, room_settings(settings))
+        self._rooms = Rooms(ports, rules)
         self._guard = Guard(self._accounts, self._clock)
         self._keeper = Keeper(self._rooms, ports, Intervals())
         self.http: ASGIApp = AccessLog(application(self._rest()))
@@ -131,7 +132,7 @@ class House:
             ),
             origins=Origins.of(settings.allowed_origins, settings.development),
             limits=settings.limits(),
-            forms=TMI if settings.api_profile == "tmi" else WIKI,
+            forms=PROFILES[settings.api_profile],
             public_url=settings.public_url,
             development=settings.development,
             ticket_s=settings.ticket_seconds,

@@ -42,6 +42,9 @@ from protocol.values import SocketId, UserId
 UNANSWERED = 32
 """So many operations of one socket may wait for their outcome before it is read no further."""
 
+FLUSHED = 1024 * 1024
+"""Bytes after which a flush goes on with the next turn: a server copies each of them several times."""
+
 FULL_STATES = frozenset(("diagram_state_sync", "diagram_state", "state"))
 """Messages that show a whole diagram, whatever notice they were made of."""
 
@@ -218,13 +221,22 @@ class Fanout:
             return
         connected.outbox.put(parcel)
         if not self._due:
-            (self._soon or asyncio.get_running_loop().call_soon)(self._flush)
+            self._flush_soon()
         self._due[connected.id] = connected.outbox
 
     def _flush(self) -> None:
-        due, self._due = self._due, {}
-        for outbox in due.values():
+        """What comes to much, as where many join at once, is spread over turns: others have their say in between."""
+        given = 0
+        while self._due and given < FLUSHED:
+            outbox = self._due.pop(next(iter(self._due)))
+            before = outbox.given
             outbox.flush()
+            given += outbox.given - before
+        if self._due:
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        (self._soon or asyncio.get_running_loop().call_soon)(self._flush)
 
     def _completed(self, connected: Connected, notice: Notice) -> Notice:
         """A room knows neither the program it runs in nor how a socket encodes."""

@@ -195,10 +195,10 @@ class Handshake:
         return await self._standing(grant.caller), grant.session
 
     async def _standing(self, caller: Caller) -> Caller:
-        """A credential of a login that has ended since proves nothing (S12)."""
+        """A credential of a login that has ended since, or that the store knows nothing of, proves nothing (S12)."""
         login = (await self._logins.standing([caller.sid])).get(caller.sid)
         expired = caller.expires_at_ms <= self._clock.now().wall_ms
-        if expired or (login is not None and login.ended):
+        if expired or login is None or login.ended:
             raise _unauthorized()
         return caller
 

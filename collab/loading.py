@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import msgspec
@@ -26,7 +27,8 @@ async def load(store: DiagramStore, diagram: DiagramId) -> Opened | Gone:
         stored = await read(diagram)
         if isinstance(stored, Gone):
             return stored
-        found = _replayed(stored)
+        # Beside the event loop: thousands of cells are measured, and other rooms have people in them.
+        found = await asyncio.to_thread(_replayed, stored)
         if isinstance(found, Diagram):
             return Opened(stored.threat_model_id, Loaded(found, stored.head.acl_version, stored.tail))
         log.error("diagram %s is damaged: %s", diagram, found.why)

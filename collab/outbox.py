@@ -89,6 +89,11 @@ class Outbox:
         """Bytes that wait and count."""
         return self._weight
 
+    @property
+    def given(self) -> int:
+        """Bytes that the socket has and did not pass on yet."""
+        return self._socket.buffered()
+
     def put(self, parcel: Parcel) -> None:
         """Queues; goes out with the next `flush`."""
         if self._phase is not Phase.FLOWING and not self._takes(parcel.kind):

@@ -30,7 +30,8 @@ from protocol.values import (
 
 
 class StoreUnavailable(Exception):
-    """The store cannot be reached or failed; the caller may try again. Raised by every port but `commit`."""
+    """The store cannot be reached or failed; the caller may try again. Raised by every port method that does not
+    say that it never raises."""
 
 
 class SnapshotData(msgspec.Struct, frozen=True):
@@ -81,7 +82,8 @@ class DiagramStore(Protocol):
 
     async def prune(self, keep_operations: int, keep_ms: int) -> int:
         """Removes log rows that are older than `keep_ms`, more than `keep_operations` below the head and at or below
-        the older kept snapshot, and outcomes past their horizon (VEC8). Returns how many rows went."""
+        the older kept snapshot, and outcomes past their horizon (VEC8). Returns how many rows went. What else the
+        store keeps of sessions and logins that ended `keep_ms` ago may go, too."""
 
     async def diagrams(self) -> Sequence[DiagramId]:
         """All that live."""

@@ -15,6 +15,7 @@ from typing import Any, assert_never
 
 import msgspec
 
+from collab.core.diagram import Diagram
 from collab.core.effects import (
     Admit,
     Announce,
@@ -162,6 +163,7 @@ class RoomTask:
         self._tickets: dict[Ticket, asyncio.Future[Accepted | Rejected]] = {}
         self._next_ticket = 0
         self._inhabited = False
+        self._saving: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
 
     # from outside -----------------------------------------------------------------------------------------------------
@@ -198,13 +200,18 @@ class RoomTask:
         ticket = Ticket(self._next_ticket)
         answer: asyncio.Future[Accepted | Rejected] = asyncio.get_running_loop().create_future()
         self._tickets[ticket] = answer
-        await self._inbox.put(Submitted(ticket, caller, role, intent))
-        return await answer
+        try:
+            await self._inbox.put(Submitted(ticket, caller, role, intent))
+            return await answer
+        finally:
+            self._tickets.pop(ticket, None)
 
     async def close(self) -> None:
-        """Every operation read so far gets its outcome first."""
+        """Every operation read so far gets its outcome first, and the last snapshot is given to the store."""
         self.post_now(Closing())
         await self._over.wait()
+        if self._saving is not None:
+            await asyncio.wait((self._saving,))
 
     # the loop ---------------------------------------------------------------------------------------------------------
 
@@ -247,7 +254,7 @@ class RoomTask:
             case ReadSession() | ChangeSession():
                 self._start(type(effect).__name__, self._meeting_call(effect))
             case Snapshot():
-                self._start("Snapshot", self._snapshot(effect))
+                self._saving = self._start("Snapshot", self._snapshot(effect))
             case Announce(session=session, participants=participants):
                 self._start("Announce", self._announce(session, participants))
             case WakeAt():
@@ -261,8 +268,8 @@ class RoomTask:
             case _:
                 assert_never(effect)
 
-    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        self._ports.tasks.start(f"{name} {self.diagram}", work)
+    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._ports.tasks.start(f"{name} {self.diagram}", work)
 
     def _dismiss(self, effect: Dismiss) -> None:
         now = self._ports.clock.now()
@@ -344,14 +351,12 @@ class RoomTask:
                 return SessionStale(changed.session) if isinstance(changed, Stale) else SessionChanged(changed)
 
     async def _snapshot(self, effect: Snapshot) -> None:
-        d = effect.diagram
-        cells = tuple(d.cells_in_order())
+        # Of a large diagram this takes a tenth of a second; nothing in it ever changes, so that any thread may look.
+        data = await asyncio.to_thread(snapshot_data, effect.diagram)
         try:
-            await self._ports.store.snapshot(
-                self.diagram, SnapshotData(d.epoch, d.vector, cells, d.touched(), d.state_hash)
-            )
+            await self._ports.store.snapshot(self.diagram, data)
         except StoreUnavailable:
-            log.warning("no snapshot of %s at %d: the store is away", self.diagram, d.vector)
+            log.warning("no snapshot of %s at %d: the store is away", self.diagram, data.vector)
 
     async def refresh_presence(self) -> None:
         """Before its short life is over. Raises StoreUnavailable."""
@@ -372,6 +377,11 @@ class RoomTask:
                 await self._ports.sessions.touch([self.alive() or Alive(session, 0, host=False)])
         except StoreUnavailable:
             log.warning("presence of %s is late: the store is away", self.diagram)
+
+
+def snapshot_data(diagram: Diagram) -> SnapshotData:
+    cells = tuple(diagram.cells_in_order())
+    return SnapshotData(diagram.epoch, diagram.vector, cells, diagram.touched(), diagram.state_hash)
 
 
 def member(participant: Participant) -> Member:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,7 +24,7 @@ from protocol.intents import Edit, Redo, Replace, Undo
 from protocol.notices import Accepted, Rejected
 from protocol.operations import Kind
 from protocol.refusals import CellError, Reason, Refusal
-from protocol.values import Caller, Cell, DiagramId, Epoch, RoleAt, User, UserId
+from protocol.values import Caller, Cell, DiagramId, Epoch, Limits, RoleAt, User, UserId
 
 LINGER_S = 10.0
 """An empty room stays this long: a reload of a page, or the next REST call, finds it open."""
@@ -99,6 +100,9 @@ class Rooms:
             session = await self._ports.sessions.live(diagram)
         except StoreUnavailable as unavailable:
             return unavailable
+        # The collector of cycles need not look through a large diagram, which has none, again and again: that stops
+        # the process for a tenth of a second each time. What is in a cycle by chance is seen again by `sweep`.
+        gc.freeze()
         room = RoomTask(diagram, Room(opened.threat_model, opened.loaded, session, self._settings), self._ports)
         self._ports.tasks.start(f"room {diagram}", room.run())
         return room
@@ -113,7 +117,9 @@ class Rooms:
         """Closes what nobody has held or used for a while."""
         now_s = self._ports.clock.now().monotonic_s
         for diagram, opening in list(self._open.items()):
-            if opening.holders or not opening.task.done() or now_s - opening.idle_since_s < LINGER_S:
+            # While another room was closing this one may have made way for a new one, or all may have been closed.
+            replaced = self._open.get(diagram) is not opening
+            if replaced or opening.holders or not opening.task.done() or now_s - opening.idle_since_s < LINGER_S:
                 continue
             room = opening.room
             if room is not None and not room.closed and not room.room.empty:
@@ -121,6 +127,7 @@ class Rooms:
             del self._open[diagram]
             if room is not None:
                 await room.close()
+                gc.unfreeze()
 
     async def close(self) -> None:
         """All rooms, each after its outcomes are told."""
@@ -137,13 +144,8 @@ class Rooms:
 
     async def found(self, cells: Sequence[Any], *, free_ids: bool) -> tuple[tuple[Cell, ...], int]:
         """Founding cells in canonical form with their state hash; raises CellError."""
-        limits = self._settings.limits
-        canonical = canonical_cells(cells, free_ids=free_ids, limits=limits)
-        diagram = founded(DiagramId(""), Epoch(""), canonical, limits)
-        if isinstance(diagram, Refused):
-            refusal = diagram.refusal
-            raise CellError(refusal.reason, refusal.message, refusal.affected[0] if refusal.affected else None)
-        return canonical, diagram.state_hash
+        # Beside the event loop: thousands of cells take the better part of a second.
+        return await asyncio.to_thread(_founded, cells, free_ids, self._settings.limits)
 
     async def view(self, diagram: DiagramId) -> Viewed | None:
         """Never older than a receipt that somebody holds (VEC7); None: no such diagram."""
@@ -187,6 +189,15 @@ class Rooms:
     async def members(self, session: Session) -> Sequence[Member]:
         """Who is connected, as presence knows it."""
         return await self._ports.presence.read(session.id) or ()
+
+
+def _founded(cells: Sequence[Any], free_ids: bool, limits: Limits) -> tuple[tuple[Cell, ...], int]:
+    canonical = canonical_cells(cells, free_ids=free_ids, limits=limits)
+    diagram = founded(DiagramId(""), Epoch(""), canonical, limits)
+    if isinstance(diagram, Refused):
+        refusal = diagram.refusal
+        raise CellError(refusal.reason, refusal.message, refusal.affected[0] if refusal.affected else None)
+    return canonical, diagram.state_hash
 
 
 def _viewed(diagram: Diagram) -> Viewed:

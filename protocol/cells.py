@@ -159,7 +159,7 @@ def _whole_cell(raw: dict[str, Any], id: CellId, limits: Limits) -> Cell:
     for key, value in flat.items():
         if key in ("attrs", "data"):
             cell[key] = _without_nulls(_ruled(key, value, id))
-        elif _is_path(key):
+        elif is_path(key):
             paths.append(key)
         elif key != "id" and value is not None:
             cell[key] = _ruled(key, value, id)
@@ -174,7 +174,7 @@ def _patch(raw: dict[str, Any], id: CellId) -> Cell:
     patch: dict[str, Any] = {}
     paths = []
     for key, value in _flat(raw, id).items():
-        if _is_path(key):
+        if is_path(key):
             _path(key, value, id)
             paths.append(key)
         elif value is not None:
@@ -206,7 +206,8 @@ def _flat(raw: dict[str, Any], id: CellId) -> dict[str, Any]:
     return flat
 
 
-def _is_path(key: str) -> bool:
+def is_path(key: str) -> bool:
+    """Whether a key of a change names a place inside `attrs` or `data` (OP12)."""
     return key.startswith(("attrs/", "data/"))
 
 

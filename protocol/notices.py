@@ -239,7 +239,7 @@ class PresenterAsked(msgspec.Struct, frozen=True):
 
 
 class PresenterDenied(msgspec.Struct, frozen=True):
-    """To the sockets of `user`. `by`: host or system; `host` names the one who denied, None for the system."""
+    """To the sockets of `user`. `host` names the one who denied; None: the system did, since no host is there."""
 
     user: User
     roster: RosterView

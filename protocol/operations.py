@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -136,6 +135,3 @@ class Outcome(msgspec.Struct, frozen=True):
 def dotted(path: KeyPath) -> str:
     """The wire spelling of a key path: `attrs/body/fill`."""
     return "/".join(path)
-
-
-Cells = Mapping[CellId, Cell]

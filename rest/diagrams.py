@@ -69,12 +69,11 @@ class Diagrams:
             fields=picturing(checked_fields({"type": TYPE}, body), body, 0),
             cells=cells,
             state_hash=state_hash,
+            metadata=metadata,
         )
         row = await self.deps.models.create_diagram(new)
         if row is None:
             raise not_found()
-        if metadata:
-            await self.deps.models.change_diagram(row.id, row.fields, metadata)
         return created(await self._whole(row.id), call.here(row.id), {"ETag": etag(0)})
 
     async def read(self, call: Call) -> Response:

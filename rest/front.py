@@ -77,7 +77,11 @@ class Front:
         """A file that the page is made of, and nothing beside the folder."""
         if self.web is None or "\0" in path:
             return None
-        found = (self.web / path).resolve()
+        try:
+            found = (self.web / path).resolve(strict=True)
+        except OSError:
+            # Not there, or a name longer than a file can have.
+            return None
         inside = found.relative_to(self.web.resolve()).parts if found.is_relative_to(self.web.resolve()) else ()
         hidden = any(part.startswith(".") or part in NOT_SERVED for part in inside)
         return found if inside and not hidden and found.suffix in SERVED and found.is_file() else None

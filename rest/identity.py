@@ -19,6 +19,7 @@ from rest.views import TMI
 ACCESS_COOKIE = "tmi_access_token"
 REFRESH_COOKIE = "tmi_refresh_token"
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+SETS_COOKIES = frozenset(("/oauth2/token", "/oauth2/refresh"))
 
 PUBLIC = frozenset(
     (
@@ -70,12 +71,14 @@ class Identity:
         await self.app(scope, receive, send)
 
     def _check_origin(self, request: Request) -> None:
-        """AU3: a browser sends cookies along whatever page asks; only Origin tells which one did."""
+        """AU3: a browser sends cookies along whatever page asks, and takes those it is given: a foreign page could act
+        for its visitor, or sign its visitor in as somebody else. Only Origin tells which page it was."""
         origin = request.headers.get("origin")
         if request.method in SAFE or origin is None or "authorization" in request.headers:
             return
         carried = ACCESS_COOKIE in request.cookies or REFRESH_COOKIE in request.cookies
-        if carried and not self.deps.origins.allowing(origin, self.deps.base(request)):
+        given = request.scope["path"] in SETS_COOKIES
+        if (carried or given) and not self.deps.origins.allowing(origin, self.deps.base(request)):
             raise Problem(403, "origin_not_allowed", "Pages of this origin may not do that.")
 
     async def _shown(self, request: Request) -> Shown:

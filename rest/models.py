@@ -174,8 +174,8 @@ def checked_fields(before: Mapping[str, Any], body: Body, now_ms: int) -> dict[s
 
 
 def metadata_after(before: Mapping[str, str], value: Any) -> dict[str, str]:
-    """An object is merged by key, null deleting; a list replaces."""
+    """An object is merged by key, null deleting; a list replaces; null deletes all. Raises 422."""
     if not isinstance(value, dict):
-        return metadata_of(value or [])
+        return metadata_of([] if value is None else value)
     kept = {key: text for key, text in before.items() if value.get(key, text) is not None}
     return metadata_of(kept | {key: text for key, text in value.items() if text is not None})

@@ -82,6 +82,7 @@ class NewDiagram(msgspec.Struct, frozen=True):
     fields: Mapping[str, Any]
     cells: tuple[Cell, ...]
     state_hash: int
+    metadata: Mapping[str, str] = {}
 
 
 class Item(msgspec.Struct, frozen=True):

@@ -74,6 +74,7 @@ class Forms:
 WIKI = Forms(email, participant_by_email, True, False, False, "Bearer")
 TMI = Forms(user_form, participant_by_user, False, True, True, "bearer")
 PROFILES: Mapping[str, Forms] = {"wiki": WIKI, "tmi": TMI}
+"""By the setting `api_profile`."""
 
 
 def entry_form(entry: Entry) -> View:

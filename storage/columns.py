@@ -10,6 +10,7 @@ import msgspec
 
 from protocol.operations import Effect, Inverse, Kind, LoggedOperation, Skipped
 from protocol.refusals import Refusal
+from protocol.statehash import hex32
 from protocol.values import Caller, Cell, User
 from storage.database import DamagedRow, Row, Value
 
@@ -78,7 +79,7 @@ def answer(raw: str | None) -> Answer:
 
 
 def hash_text(state_hash: int) -> str:
-    return f"{state_hash:032x}"
+    return hex32(state_hash)
 
 
 def hash_value(raw: str) -> int:

@@ -68,11 +68,11 @@ class DiagramRows(Tables):
 async def _create(tx: Transaction, new: NewDiagram, cells: str, fields: str, now_ms: int) -> DiagramRow | None:
     if await first(tx, "SELECT 1 FROM threat_model WHERE id = $1", new.threat_model_id) is None:
         return None
-    await tx.execute(ADD, new.id, new.threat_model_id, now_ms, fields, "{}", name_key(new.fields))
+    await tx.execute(ADD, new.id, new.threat_model_id, now_ms, fields, text(new.metadata), name_key(new.fields))
     head = await tx.fetch(HEAD, new.id, new.threat_model_id, new.epoch, hash_text(new.state_hash))
     # VEC1: nobody has changed anything yet, so there is nothing to know of who did
     await tx.execute(FIRST, head[0][0], new.epoch, cells, "null", hash_text(new.state_hash))
-    return DiagramRow(new.id, new.threat_model_id, now_ms, now_ms, new.fields, {}, 0, new.epoch)
+    return DiagramRow(new.id, new.threat_model_id, now_ms, now_ms, new.fields, new.metadata, 0, new.epoch)
 
 
 async def _diagrams(tx: Transaction, id: ThreatModelId, page: Page) -> tuple[list[DiagramRow], int]:

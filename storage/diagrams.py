@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -19,7 +20,7 @@ from storage.columns import OPERATION
 from storage.database import CommitUnknown, Conflict, DamagedRow, Database, Row, Transaction, Value, first
 from storage.pruning import prune
 
-log = logging.getLogger("codraw.storage")
+log = logging.getLogger(__name__)
 
 PAGE = 1_000
 KEPT = 2
@@ -110,7 +111,8 @@ class SqlDiagrams:
         return {row[6]: _head(row) for row in rows}
 
     async def snapshot(self, diagram: DiagramId, snapshot: SnapshotData) -> None:
-        texts = columns.text(snapshot.cells), columns.text(snapshot.touched), columns.hash_text(snapshot.state_hash)
+        # Beside the event loop, and before the writer has it: neither sockets nor commits wait while it is spelled.
+        texts = await asyncio.to_thread(_texts, snapshot)
         await self._database.transaction(lambda tx: _save(tx, diagram, snapshot, *texts))
 
     async def snapshots(self, diagram: DiagramId) -> Sequence[SnapshotData | DamagedRow]:
@@ -151,6 +153,10 @@ async def _write(
     await tx.execute_many(DECIDE, (_outcome_row(number, outcome, decided_at) for outcome in commit.outcomes))
     await tx.execute_many(APPEND, ((*row, number, base.epoch, base.acl_version) for row in rows))
     return True
+
+
+def _texts(snapshot: SnapshotData) -> tuple[str, str, str]:
+    return columns.text(snapshot.cells), columns.text(snapshot.touched), columns.hash_text(snapshot.state_hash)
 
 
 def _outcome_row(number: int, outcome: Outcome, decided_at: int) -> tuple[Value, ...]:

@@ -1,4 +1,4 @@
-"""What the log and the memory of ids let go of, a little at a time: commits wait behind every piece."""
+"""What the store lets go of, a little at a time: commits wait behind every piece."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ OUTCOMES = (
     "DELETE FROM diagram_outcome WHERE (diagram, user_id, operation_id) IN"
     " (SELECT diagram, user_id, operation_id FROM diagram_outcome WHERE decided_at < $1{} LIMIT $2)"
 )
+SESSIONS = "SELECT id FROM session WHERE ended_at < $1 LIMIT $2"
+LOGINS = (
+    "DELETE FROM login WHERE sid IN (SELECT sid FROM login WHERE access_expires_at < $1"
+    " AND coalesce(ended_at, access_expires_at) BETWEEN 1 AND $1"
+    " AND sid NOT IN (SELECT sid FROM refresh_token) LIMIT $2)"
+)
+"""A login that has not issued a token yet (0) stays, and so does an ended one that a refresh token would bring back."""
 
 
 async def prune(database: Database, keep_operations: int, keep_ms: int, now_ms: int) -> int:
@@ -40,6 +47,9 @@ async def prune(database: Database, keep_operations: int, keep_ms: int, now_ms: 
     for what, before in (("", now_ms - ACCEPTED_MS), (" AND verdict <> 'accepted'", now_ms - OTHERS_MS)):
         sql = OUTCOMES.format(what)
         while removed := await database.transaction(partial(_forget, sql=sql, before=before)):
+            gone += removed
+    for work in (_forget_sessions, partial(_forget, sql=LOGINS)):
+        while removed := await database.transaction(partial(work, before=horizon)):
             gone += removed
     return gone
 
@@ -67,6 +77,12 @@ async def _empty(tx: Transaction, number: int) -> int:
             await tx.execute("DELETE FROM diagram_snapshot WHERE diagram = $1", number),
         ]
     )
+
+
+async def _forget_sessions(tx: Transaction, before: int) -> int:
+    ids = [id for (id,) in await tx.fetch(SESSIONS, before, PIECE)]
+    members = await tx.execute("DELETE FROM session_member WHERE session_id = ANY($1)", ids)
+    return members + await tx.execute("DELETE FROM session WHERE id = ANY($1)", ids)
 
 
 async def _forget(tx: Transaction, sql: str, before: int) -> int:

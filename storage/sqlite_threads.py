@@ -23,7 +23,7 @@ from collab.ports import StoreUnavailable
 from storage.database import CommitUnknown, Conflict, Row, Value, Work
 
 T = TypeVar("T")
-log = logging.getLogger("codraw.storage")
+log = logging.getLogger(__name__)
 
 _LIST = re.compile(r"= ANY\((\$\d+)\)")
 _LISTS = (list, tuple)

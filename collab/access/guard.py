@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 
 from collab.access.pause import pause
@@ -10,6 +11,8 @@ from protocol.values import Caller, SocketId
 
 POLL_S = 1.0
 WARNING_MS = 60_000
+
+log = logging.getLogger(__name__)
 
 
 class Watch:
@@ -61,7 +64,11 @@ class Guard:
         """Checks every second, for ever."""
         while True:
             await pause(self._clock, POLL_S)
-            await self.check()
+            try:
+                await self.check()
+            except Exception:
+                # Our bug; without a guard no token would ever expire.
+                log.exception("the guard failed")
 
     async def check(self) -> None:
         """One query for all logins. While the store is silent the deadlines known so far hold (S92)."""

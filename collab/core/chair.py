@@ -221,8 +221,14 @@ class Chair:
         elif presented:
             by = "host" if request is not None and request.socket is not None else "system"
             state.ask(Tell(PresenterChanged(state.roster.view(session), by)))
+        if request is not None and (presented or successor):
+            self._look_after(session, successor)
+
+    def _look_after(self, session: Session, successor: bool) -> None:
+        """Whom we made host or presenter may have left meanwhile: then it is the next one's turn."""
         if successor:
-            self.ask(Request(PresenterLost()))
+            self.ask(Request(HostLost(session.host.id, clean=True, grace_ms=0)))
+        self.ask(Request(PresenterLost()))
 
     def _leaving(self, before: Session, session: Session, request: Request | None) -> tuple[User, ...]:
         """Whose leave is to be told now: of a host who is away and may return, not yet."""

@@ -19,6 +19,8 @@ from protocol.operations import CellChange, Kind, LoggedOperation, Skipped
 from protocol.values import CellId, Limits, UserId
 
 UNDO_DEPTH = 100
+GROUP = 500
+"""An entry takes so many operations; what follows them in the same group is another one."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -78,7 +80,8 @@ class Stacks(msgspec.Struct, frozen=True):
 
 
 def _pushed(stack: tuple[Entry, ...], row: LoggedOperation) -> tuple[Entry, ...]:
-    if stack and row.group_id is not None and stack[-1].group_id == row.group_id:
+    goes_on = bool(stack) and row.group_id is not None and stack[-1].group_id == row.group_id
+    if goes_on and len(stack[-1].operations) < GROUP:
         return (*stack[:-1], Entry((*stack[-1].operations, row), row.vector, row.group_id))
     return (*stack, Entry((row,), row.vector, row.group_id))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from protocol.cells import is_path
 from protocol.refusals import CellError, Reason
 from protocol.values import Cell
 
@@ -29,10 +30,6 @@ def merged(cell: Cell, patch: Mapping[str, Any]) -> Cell:
         else:
             after.pop(key, None)
     return after
-
-
-def is_path(key: str) -> bool:
-    return key.startswith(("attrs/", "data/"))
 
 
 def top_key(key: str) -> str:

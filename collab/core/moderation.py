@@ -83,10 +83,16 @@ def _by_loss(what: ByLoss, session: Session, roster: Roster, host_leave_ends: bo
             return Decision(_host_lost(what, roster, host_leave_ends))
         case HostReturned() if host_here and session.host_grace_until_ms is not None:
             return Decision(HostBack())
-        case PresenterLost() if session.presenter is not None and not roster.of(session.presenter.id):
+        case PresenterLost() if _presenter_gone(session, roster):
             return Decision(SetPresenter(next_presenter(session, roster)))
         case _:
             return NOTHING
+
+
+def _presenter_gone(session: Session, roster: Roster) -> bool:
+    """PR5: not a host who is away, and may return."""
+    presenter = session.presenter
+    return presenter is not None and presenter.id != session.host.id and not roster.of(presenter.id)
 
 
 def _host_lost(what: HostLost, roster: Roster, host_leave_ends: bool) -> SessionChange:

@@ -9,6 +9,7 @@ from collab.core.replica import Replica
 from protocol.intents import Resume
 from protocol.notices import Happened, Notice, Repaired, Resumed, StateReason, StateShown
 from protocol.operations import LoggedOperation
+from protocol.statehash import hex32
 from protocol.values import CellId
 
 HASH_DIGITS = 16
@@ -34,7 +35,7 @@ def _missed(replica: Replica, resume: Resume) -> tuple[LoggedOperation, ...] | S
     known = replica.hash_at(resume.vector)
     if known is None:
         return StateReason.RESUME_IMPOSSIBLE
-    return missed if resume.state_hash == f"{known:032x}" else StateReason.HASH_MISMATCH
+    return missed if resume.state_hash == hex32(known) else StateReason.HASH_MISMATCH
 
 
 def _repaired(diagram: Diagram, resume: Resume) -> Repaired | None:
@@ -53,7 +54,7 @@ def _repaired(diagram: Diagram, resume: Resume) -> Repaired | None:
 
 
 def _digits(diagram: Diagram, id: CellId) -> str:
-    return f"{diagram.slots[id].hash:032x}"[:HASH_DIGITS]
+    return hex32(diagram.slots[id].hash)[:HASH_DIGITS]
 
 
 def _listed(ids: Iterable[CellId]) -> int:

@@ -42,6 +42,9 @@ from protocol.operations import LoggedOperation, Verdict
 from protocol.refusals import Reason, Refusal
 from protocol.values import Caller, Head, RoleAt, SocketId, UserId
 
+SAVED_CELLS = 4
+"""So many cells at most are written into a snapshot for each operation since the one before."""
+
 
 class Writer:
     def __init__(self, state: RoomState) -> None:
@@ -276,6 +279,9 @@ class Writer:
         state = self._state
         state.replica = Replica(event, state.settings.limits)
         self.stale_rights()
+        # their read was one of the former history
+        self._joins[:0] = self._ready_joins
+        self._ready_joins = []
         for present in state.roster:
             present.show(state.shown())
             state.ask(Send(present.socket, StateShown(self.diagram, why, corrects=True)))
@@ -455,10 +461,14 @@ class Writer:
         return next((waiting for waiting in self._queue if waiting.uncertain and waiting.key == key), None)
 
     def _count(self, operations: int) -> None:
-        """A snapshot every so many operations, and some time after the last."""
+        """A snapshot every so many operations, and some time after the last.
+
+        Of a large diagram more of them: an operation then pays for as many cells of it as one of a small diagram, and
+        to replay what came since takes no longer than to read the snapshot.
+        """
         state = self._state
         self._unsaved += operations
-        if self._unsaved >= state.settings.snapshot_operations:
+        if self._unsaved >= max(state.settings.snapshot_operations, len(self.diagram) // SAVED_CELLS):
             self.save()
         else:
             state.after_s(SNAPSHOT, state.settings.snapshot_s)

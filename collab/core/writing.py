@@ -28,6 +28,7 @@ from collab.core.events import (
     WriterOutcome,
 )
 from collab.core.history import Stacks, invert, judge_inversion
+from collab.core.merge import top_key
 from collab.core.replica import Key, Replica
 from collab.core.rights import allowed
 from protocol.cells import payload_sha256
@@ -387,7 +388,7 @@ def _asked_keys(changes: Sequence[CellChange]) -> dict[CellId, frozenset[str] | 
         if change.verb is not Verb.UPDATE or change.data is None:
             asked[change.id] = None
         elif (known := asked.get(change.id, frozenset())) is not None:
-            asked[change.id] = known | {key.split("/", 1)[0] for key in change.data}
+            asked[change.id] = known.union(map(top_key, change.data))
     return asked
 
 

@@ -22,7 +22,7 @@ from protocol.dialects.family import (
     is_inversion,
     resync_response,
 )
-from protocol.dialects.parts import Point, words
+from protocol.dialects.parts import Point, details, words
 from protocol.dialects.patches import Patch, named, oversized, replaces_state
 from protocol.dialects.times import rfc3339
 from protocol.notices import DiagramView, Notice, Side
@@ -207,8 +207,8 @@ def _rejected(notice: notices.Rejected) -> Sequence[msgspec.Struct]:
         case Reason.PERMISSION_DENIED:
             return authorization_denied(notice.operation_id), correction
         case reason:
-            details = {"operation_id": notice.operation_id}
-            return Error(reason.value, notice.refusal.message, details, rfc3339(notice.at_ms)), correction
+            about = {"operation_id": notice.operation_id}
+            return Error(reason.value, notice.refusal.message, about, rfc3339(notice.at_ms)), correction
 
 
 def _roster(notice: notices.RosterChanged, side: Side) -> Sequence[msgspec.Struct]:
@@ -232,10 +232,7 @@ def _pointing(update: notices.AwareUpdate) -> Sequence[msgspec.Struct]:
 
 
 def _trouble(notice: notices.Troubled) -> Error:
-    details = dict(notice.details)
-    if notice.operation_id is not None:
-        details["operation_id"] = notice.operation_id
-    return Error(TROUBLES[notice.trouble], notice.message, details, rfc3339(notice.at_ms))
+    return Error(TROUBLES[notice.trouble], notice.message, details(notice), rfc3339(notice.at_ms))
 
 
 def _last_words(ended: notices.Ended) -> Sequence[msgspec.Struct]:

@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from protocol import notices
 from protocol.dialects import codraw_v1_messages as wire
 from protocol.dialects.endings import CODES, RETURN, SENTENCES, Farewell
-from protocol.dialects.parts import Point, Viewport, given, person, person_or_none, user_ref
+from protocol.dialects.parts import Point, Viewport, details, given, person, person_or_none, user_ref
 from protocol.dialects.patches import CellEntry, as_asked, effective, oversized
 from protocol.dialects.times import rfc3339
 from protocol.notices import DiagramView, Notice, Side, StateReason
@@ -263,10 +263,7 @@ def _heartbeat(notice: notices.HeartbeatShown) -> wire.Heartbeat:
 
 
 def _trouble(notice: notices.Troubled) -> wire.Error:
-    details = dict(notice.details)
-    if notice.operation_id is not None:
-        details["operation_id"] = notice.operation_id
-    return wire.Error(notice.trouble, notice.message, details, given(notice.ref))
+    return wire.Error(notice.trouble, notice.message, details(notice), given(notice.ref))
 
 
 def _history(depth: notices.HistoryDepth) -> wire.History:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from protocol.notices import Troubled
 from protocol.values import User
 
 T = TypeVar("T")
@@ -61,3 +62,9 @@ def user_ref(user: User) -> UserRef:
 def given(value: T | None) -> T | msgspec.UnsetType:
     """A member that is left out where there is nothing to say."""
     return msgspec.UNSET if value is None else value
+
+
+def details(notice: Troubled) -> dict[str, Any]:
+    """Of an `error`, with the id of the operation that it is about."""
+    about = {} if notice.operation_id is None else {"operation_id": notice.operation_id}
+    return {**notice.details, **about}

@@ -21,7 +21,7 @@ from protocol.dialects.family import (
     is_inversion,
     resync_response,
 )
-from protocol.dialects.parts import Permissions, Person, Point, given, person, person_or_none, words
+from protocol.dialects.parts import Permissions, Person, Point, details, given, person, person_or_none, words
 from protocol.dialects.patches import Patch, corrected, correction_id, oversized, replaces_state, whole
 from protocol.dialects.times import rfc3339
 from protocol.notices import DiagramView, Notice, Side
@@ -275,10 +275,7 @@ def _pointing(update: notices.AwareUpdate) -> Sequence[msgspec.Struct]:
 
 
 def _trouble(notice: notices.Troubled) -> Error:
-    details = dict(notice.details)
-    if notice.operation_id is not None:
-        details["operation_id"] = notice.operation_id
-    return Error(TROUBLES[notice.trouble], notice.message, rfc3339(notice.at_ms), given(details or None))
+    return Error(TROUBLES[notice.trouble], notice.message, rfc3339(notice.at_ms), given(details(notice) or None))
 
 
 def _state(diagram: DiagramView) -> DiagramState:

@@ -23,7 +23,7 @@ def raw_parameter(request: Request, name: str) -> str | None:
     for pair in query(request).split("&"):
         found, _, value = pair.partition("=")
         if found == name:
-            return value if AS_IT_CAME.fullmatch(value) else quote(value, safe="%")
+            return value if AS_IT_CAME.fullmatch(value) else quote(value, safe="%", encoding="latin-1")
     return None
 
 

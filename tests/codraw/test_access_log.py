@@ -36,6 +36,11 @@ def test_a_request_that_broke_is_a_line_too() -> None:
     assert line["status"] == 500
 
 
+def test_no_path_moves_the_cursor_of_a_terminal() -> None:
+    (line,) = lines_of("/a%1b%5b2J%0a/b:c")
+    assert line["path"] == "/a%1B%5B2J%0A/b:c"
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_questions_of_programs_leave_none(path: str) -> None:
     assert lines_of(path) == []

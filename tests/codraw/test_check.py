@@ -83,4 +83,21 @@ def test_no_sentence_shows_the_secret() -> None:
 
 def test_an_unknown_name_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODRAW_PROT", "1")
-    assert warnings() == ["CODRAW_PROT is not a setting; did you mean CODRAW_PORT?"]
+    assert warnings(Settings(**SOUND)) == ["CODRAW_PROT is not a setting; did you mean CODRAW_PORT?"]
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("127.0.0.1", False),
+        ("localhost", False),
+        ("::1", False),
+        ("0.0.0.0", True),
+        ("::", True),
+        ("127.0.0.1.x", True),
+    ],
+)
+def test_development_that_others_can_reach_is_a_warning(host: str, told: bool) -> None:
+    found = warnings(Settings(mode="development", host=host))
+    assert [sentence.startswith(f"Whoever reaches {host} ") for sentence in found] == [True] * told
+    assert warnings(Settings(**SOUND, host=host)) == []

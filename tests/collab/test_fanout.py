@@ -13,7 +13,7 @@ import pytest
 from collab.core.apply import Applied, apply
 from collab.core.diagram import Diagram
 from collab.core.events import Barred, Event, Lagged
-from collab.fanout import UNANSWERED, Connected, Fanout
+from collab.fanout import FLUSHED, UNANSWERED, Connected, Fanout
 from collab.outbox import Outbox
 from collab.sockets import Frame
 from protocol.codec import Encoding
@@ -76,21 +76,28 @@ OVER = Ended(Ending.HOST_ENDED, 0, ANA)
 
 
 class Wire:
-    """A socket whose peer reads everything at once, unless it is `stalled`."""
+    """A socket whose peer reads everything at once, unless it is `stalled`, or `keeps` what comes until `take`."""
 
     def __init__(self) -> None:
         self.drained: Callable[[], None] = lambda: None
         self.frames: list[Frame] = []
         self.writes = 0
         self.closed: int | None = None
-        self.stalled = False
+        self.stalled = self.keeps = False
+        self.kept = 0
 
     def write(self, frames: Sequence[Frame]) -> None:
         self.writes += 1
         self.frames += frames
+        if self.keeps:
+            self.kept += sum(len(frame.payload) for frame in frames)
+
+    def take(self) -> None:
+        self.kept = 0
+        self.drained()
 
     def buffered(self) -> int:
-        return 1_000_000 if self.stalled else 0
+        return 1_000_000 if self.stalled else self.kept
 
     def close(self, code: int, reason: str) -> None:
         self.closed = code
@@ -245,6 +252,30 @@ def test_one_turn_of_the_loop_is_one_write(house: House) -> None:
     assert len(house.later) == 1
     house.turn()
     assert (listener.wire.writes, len(listener.heard)) == (1, 5)
+
+
+def test_what_comes_to_much_is_spread_over_turns_and_the_order_stays(house: House) -> None:
+    """Fifty who join at once are not to keep everybody else waiting while their states are written."""
+    large = EMPTY
+    while len(large) < FLUSHED // 60_000 + 1:
+        box = BOX | {"id": f"cell-{len(large)}", "label": "x" * 60_000}
+        applied = apply(large, (CellChange(CellId(box["id"]), Verb.ADD, box),), ANA.id, Limits())
+        assert isinstance(applied, Applied)
+        large = applied.diagram
+    newcomers = [house.attach(id) for id in "abc"]
+    for newcomer in newcomers:
+        newcomer.wire.keeps = True
+        house.fanout.admit(newcomer.id, (StateShown(large, StateReason.JOINED),))
+    house.fanout.tell(HAPPENED)
+    heard = []
+    while house.later:
+        house.turn()
+        heard.append([newcomer.words for newcomer in newcomers])
+    whole = ["state", "event"]
+    assert heard == [[["state"], [], []], [["state"], ["state"], []], [["state"]] * 3]
+    for newcomer in newcomers:
+        newcomer.wire.take()
+    assert [newcomer.words for newcomer in newcomers] == [whole] * 3
 
 
 async def test_by_itself_the_flush_comes_with_the_next_turn() -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from collab.access.origins import Origins
@@ -230,6 +231,12 @@ async def test_S12_after_a_logout_neither_token_nor_ticket_opens(house: Premises
     await house.sessions.issue_ticket("again", grant, 30_000)
     await house.accounts.end_login(grant.caller.sid)
     assert await knock(house, {"ticket": "again"}) == (401, "unauthorized")
+
+
+async def test_S12_a_token_of_a_login_that_nobody_knows_opens_nothing(house: Premises) -> None:
+    _, caller = await house.sign_in("ana")
+    forged, _ = house.tokens.issue(msgspec.structs.replace(caller, sid="never begun"))
+    assert await knock(house, {"token": forged}) == (401, "unauthorized")
 
 
 async def test_whoever_fails_too_often_is_not_even_looked_at(house: Premises) -> None:

@@ -141,7 +141,8 @@ async def test_an_operation_of_a_program_gets_its_outcome(house: Premises) -> No
 
 async def test_I29_what_was_read_before_the_room_closes_gets_its_outcome(house: Premises) -> None:
     task = await opened(house)
-    begun = [asyncio.create_task(submit(house, task, f"op-{n}")) for n in range(100)]
+    known = await role(house)
+    begun = [asyncio.create_task(task.submit(ANA, known, an_edit(f"op-{n}"))) for n in range(100)]
     await turns(5)
     await task.close()
     outcomes = await asyncio.gather(*begun)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -161,12 +162,32 @@ async def test_a_visit_starts_the_while_anew(house: Premises) -> None:
     assert house.rooms.open_rooms() == [room]
 
 
+async def test_the_collector_passes_over_what_was_loaded_until_a_room_is_closed(house: Premises) -> None:
+    gc.unfreeze()
+    await accepted(house, house.rooms)
+    assert gc.get_freeze_count() > 0
+    house.clock.advance(LINGER_S)
+    await house.rooms.sweep()
+    assert gc.get_freeze_count() == 0
+
+
 async def test_a_room_with_sockets_stays(house: Premises) -> None:
     await house.open_session()
     await present(house)
     house.clock.advance(LINGER_S * 10)
     await house.rooms.sweep()
     assert len(house.rooms.open_rooms()) == 1
+
+
+async def test_a_sweep_leaves_alone_what_was_closed_while_it_waited(house: Premises) -> None:
+    other = DiagramId(str(uuid4()))
+    await house.models.create_diagram(await a_diagram(house, other))
+    for diagram in (house.diagram, other):
+        async with house.rooms.hold(diagram):
+            pass
+    house.clock.advance(LINGER_S)
+    await asyncio.gather(house.rooms.sweep(), house.rooms.close())
+    assert house.rooms.open_rooms() == []
 
 
 async def test_an_opening_that_failed_is_swept_too(house: Premises) -> None:

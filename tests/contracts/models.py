@@ -389,10 +389,10 @@ class ModelsContract:
 
     async def test_VEC1_a_diagram_begins_with_head_and_snapshot(self, world: ModelWorld) -> None:
         await world.models.create(model())
-        new = NewDiagram(D, M, Epoch("ee"), {"name": "D", "type": "DFD-1.0.0"}, CELLS, 2**128 - 1)
+        new = NewDiagram(D, M, Epoch("ee"), {"name": "D", "type": "DFD-1.0.0"}, CELLS, 2**128 - 1, {"k": "v"})
         row = await world.models.create_diagram(new)
         assert row is not None
-        assert (row.id, row.threat_model_id, row.fields, row.metadata) == (D, M, new.fields, {})
+        assert (row.id, row.threat_model_id, row.fields, row.metadata) == (D, M, new.fields, {"k": "v"})
         assert (row.created_at_ms, row.modified_at_ms) == (world.clock.ms, world.clock.ms)
         assert (row.vector, row.epoch) == (0, "ee")
         assert await world.models.diagram(D) == row

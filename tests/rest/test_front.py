@@ -154,6 +154,8 @@ def test_the_page_has_its_files(web: Path, path: str, kind: str) -> None:
         "sdk",
         "",
         "//etc/passwd",
+        "x" * 300 + ".js",
+        "x/" * 3_000 + "y.js",
     ],
 )
 def test_nothing_beside_the_page_is_served(web: Path, path: str) -> None:

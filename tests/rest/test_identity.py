@@ -103,6 +103,15 @@ async def test_AU3_a_foreign_page_cannot_refresh(here: Edge) -> None:
     refusal(await here.http.post("/oauth2/refresh", json={}, headers=headers), 403, "origin_not_allowed")
 
 
+@pytest.mark.parametrize("path", ["/oauth2/token", "/oauth2/refresh"])
+async def test_AU3_a_foreign_page_signs_nobody_in(here: Edge, path: str) -> None:
+    for origin in FOREIGN:
+        answer = await here.http.post(path, data={"grant_type": "refresh_token"}, headers={"Origin": origin})
+        refusal(answer, 403, "origin_not_allowed")
+    answer = await here.http.post(path, data={"grant_type": "refresh_token"}, headers={"Origin": LISTED})
+    refusal(answer, 400, "invalid_grant")
+
+
 async def test_AU12_a_token_of_an_ended_login_is_401(here: Edge, alice: Somebody) -> None:
     await alice.get("/me")
     await here.accounts.end_login(alice.caller.sid)

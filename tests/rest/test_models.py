@@ -169,6 +169,13 @@ async def test_RE9_what_is_well_formed_but_invalid_is_422(alice: Somebody, field
     assert body["details"]["reason"]
 
 
+@pytest.mark.parametrize("metadata", [False, 0, "", "x"])
+async def test_RE9_nor_does_a_change_take_them_for_no_metadata(alice: Somebody, metadata: Any) -> None:
+    model = await alice.threat_model(metadata={"k": "v"})
+    await alice.refused(422, "validation_error", "PATCH", model, {"metadata": metadata})
+    assert len((await alice.get(model))["metadata"]) == 1
+
+
 async def test_put_replaces_what_it_names(alice: Somebody) -> None:
     model = await alice.threat_model(description="old", metadata={"a": "1", "b": "2"})
     after = await alice.put(model, {"name": "New", "metadata": {"b": "3", "c": "4"}})

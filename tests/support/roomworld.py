@@ -184,6 +184,7 @@ class Ear:
         self.name = name
         self.admitted = False
         self.closed = False
+        self.session: SessionId | None = None
         self.vector = -1
         self.present: set[str] = set()
 
@@ -308,6 +309,8 @@ class World:
                 ear = self.ears[socket]
                 assert not ear.admitted, (socket, "admitted twice")
                 ear.admitted = True
+                session = self.room.state.session
+                ear.session = session.id if session is not None else None
                 for notice in notices:
                     ear.hear(notice)
             case Replay():
@@ -378,6 +381,18 @@ class World:
             assert ear.vector == self.store.diagram.vector, (socket, "I2")
             assert session is not None
             assert ear.present == {one.user.id for one in roster.view(session).participants}, (socket, "I22")
+        if session is not None and present:
+            self._check_chair(session)
+
+    def _check_chair(self, session: Session) -> None:
+        roster, presenter, host = self.room.state.roster, session.presenter, session.host
+        came = any(ear.name == host.provider_id and ear.session == session.id for ear in self.ears.values())
+        if not roster.of(host.id):
+            assert session.host_grace_until_ms is not None or not came, "SES10: a host is lost, and nobody noticed"
+        else:
+            assert session.host_grace_until_ms is None, "SES10: a host is back, and nobody noticed"
+        if presenter is not None and presenter != host:
+            assert roster.of(presenter.id), "PR5: a presenter is lost, and nobody noticed"
 
     def _there(self, socket: SocketId, ear: Ear) -> bool:
         return ear.admitted and self._open(socket, ear)

@@ -163,6 +163,20 @@ async def test_without_sockets_nothing_is_read(house: House) -> None:
     assert house.logins.queries == []
 
 
+async def test_S36_a_fault_of_ours_does_not_end_the_guard(house: House) -> None:
+    socket = house.enter("a", "s1", life_ms=1_500)
+    broken, house.logins.rows = house.logins.rows, None  # type: ignore[assignment]
+    running = asyncio.create_task(house.guard.run())
+    await turns()
+    house.clock.advance(1)
+    await turns()
+    house.logins.rows = broken
+    house.clock.advance(1)
+    await turns()
+    running.cancel()
+    assert socket.barred == 1
+
+
 async def test_S36_the_guard_looks_every_second(house: House) -> None:
     house.enter("a", "s1")
     running = asyncio.create_task(house.guard.run())

@@ -22,6 +22,16 @@ async def test_a_pause_ends_when_the_clock_says_so() -> None:
     await paused
 
 
+async def test_a_pause_that_is_cancelled_as_it_ends_is_no_fault() -> None:
+    clock = HandClock()
+    paused = asyncio.create_task(pause(clock, 2.0))
+    await turns()
+    paused.cancel()
+    clock.advance(2)
+    with pytest.raises(asyncio.CancelledError):
+        await paused
+
+
 async def test_a_cancelled_pause_leaves_no_timer() -> None:
     clock = HandClock()
     paused = asyncio.create_task(pause(clock, 2.0))

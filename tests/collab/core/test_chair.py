@@ -341,6 +341,20 @@ def test_PR5_whoever_comes_before_the_fall_back_stands_sees_who_is_about_to_leav
     assert begun >> changed(presenter_term=2) << told(RosterChanged, left=(user("bo"),))
 
 
+def test_PR5_who_was_made_presenter_and_has_gone_meanwhile_is_replaced() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, GrantPresenter(name("bo"))) << ChangeSession
+    begun >> Left(BO, Departure.LOST) << told(RosterChanged, left=(user("bo"),))
+    assert begun >> changed(**BO_PRESENTS) << told(PresenterChanged) << changing(SetPresenter(user("ana")))
+
+
+def test_SES9_who_was_made_host_and_has_left_meanwhile_is_followed_by_the_next() -> None:
+    begun = script("ana", "bo", "cy", settings=RoomSettings(host_leave_ends=False)) >> Left(ANA, Departure.CLEAN)
+    begun << changing(SetHost(user("bo"))) >> Left(BO, Departure.LOST) << told(RosterChanged, left=(user("bo"),))
+    begun >> changed(host=user("bo")) << told(RosterChanged, left=(user("ana"),)) << changing(SetHost(user("cy")))
+    begun >> changed(version=3, host=user("cy")) << told(RosterChanged, left=(), roles_changed=True)
+    assert begun << changing(SetPresenter(user("cy")))
+
+
 def test_PR5_a_presenter_whom_somebody_else_has_replaced_leaves_like_anybody() -> None:
     begun = presented_by_bo("ana", "bo") >> Left(BO, Departure.LOST) << ChangeSession
     begun >> SessionStale(session(version=2, presenter_term=2)) << told(PresenterChanged, by="system")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from collab.core.apply import Applied, Refused, apply
 from collab.core.diagram import Diagram
-from collab.core.history import Stacks, invert, judge_inversion
+from collab.core.history import GROUP, Stacks, invert, judge_inversion
 from protocol.notices import HistoryDepth
 from protocol.operations import Effect, Inverse, Kind, LoggedOperation
 from protocol.values import Cell, CellId, OperationId, User, UserId
@@ -114,6 +114,11 @@ def test_UN13_rows_of_one_group_that_follow_each_other_are_one_entry() -> None:
     )
     assert stacks(row(1, group_id="g"), row(2), row(3, group_id="g")) == ([1, 2, 3], [])
     assert stacks(row(1, group_id="g"), row(2, group_id="g"), undo(3, 2), row(4, group_id="g")) == ([4], [])
+
+
+def test_UN13_an_entry_does_not_grow_without_end() -> None:
+    of = Stacks.of(row(vector, group_id="g") for vector in range(1, 2 * GROUP + 2))
+    assert [len(entry.operations) for entry in of.undo] == [GROUP, GROUP, 1]
 
 
 def test_UN13_a_group_goes_on_after_undo_and_redo() -> None:

@@ -228,6 +228,10 @@ def test_PR5_and_without_a_writer_for_nobody() -> None:
     assert lost(PresenterLost(), CY, of=BO_PRESENTS) == Decision(SetPresenter(None))
 
 
+def test_PR5_a_host_who_is_away_is_no_lost_presenter() -> None:
+    assert lost(PresenterLost(), BO, of=session(host_grace_until_ms=9)) == NOTHING
+
+
 def test_PR5_a_presenter_who_is_back_keeps_presenting() -> None:
     assert lost(PresenterLost(), ANA, BO, of=BO_PRESENTS) == NOTHING
 

@@ -41,8 +41,7 @@ SEEDS: dict[tuple[int, int], str] = {
     (1, 200): "I22: a socket that went while its read was under way was let in, and stayed for ever",
     (5, 200): "I21: two sessions ended while somebody waited to be let into the second",
     (14, 200): "PR5: who came back before the leave was told joined twice",
-    (325, 200): "SES16: what was asked of a session that ended was decided on the next",
-    (489, 200): "PR5: a newcomer missed a presenter who came back before the leave was told",
+    (307, 200): "PR5: a newcomer missed a presenter who came back before the leave was told",
 }
 """Seeds and lengths that once failed, with the rule they broke."""
 
@@ -136,7 +135,9 @@ class Life:
             case 92:
                 world.store.roles[name] = (Role.NONE, Role.READER, Role.WRITER, Role.WRITER)[two % 4]
                 world.store.acl_version += 1
-                world.post(RightsMoved())
+                if one % 8 > 3:
+                    # else it was done by another worker
+                    world.post(RightsMoved())
             case 93:
                 world.store.end((Ending.HOST_ENDED, Ending.IDLE)[two % 2])
                 world.post(RightsMoved())

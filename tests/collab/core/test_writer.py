@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from collab.core.apply import advance
-from collab.core.diagram import Diagram
 from collab.core.effects import (
     CatchUp,
     Commit,
@@ -17,7 +15,6 @@ from collab.core.effects import (
     ReadRights,
     ReadSession,
     Reload,
-    Snapshot,
 )
 from collab.core.events import (
     Asked,
@@ -30,7 +27,6 @@ from collab.core.events import (
     HistoryRead,
     Known,
     Left,
-    Loaded,
     Missed,
     RightsMoved,
     RightsRead,
@@ -44,7 +40,7 @@ from collab.core.events import (
 from collab.core.state import RoomSettings
 from collab.core.writing import BATCH_OPERATIONS
 from protocol.intents import Undo
-from protocol.notices import Accepted, Happened, Rejected, StateReason, StateShown
+from protocol.notices import Accepted, Happened, Rejected
 from protocol.operations import Kind, Outcome, Skipped, Verdict
 from protocol.refusals import Ending, Reason, Refusal
 from protocol.values import CellId, Epoch, Head, OperationId, Role, RoleAt, SocketId
@@ -65,7 +61,6 @@ from tests.support.script import (
     head,
     joined,
     logged,
-    node,
     row,
     script,
     sent,
@@ -454,122 +449,3 @@ def test_I29_a_read_that_failed_is_made_again(read: type) -> None:
 def test_I29_a_read_of_the_rights_that_failed_is_made_again() -> None:
     begun = script("bo") >> RightsMoved() << ReadRights << ReadSession >> Unavailable()
     assert begun >> After(0.2) << ReadRights
-
-
-# following ------------------------------------------------------------------------------------------------------------
-
-
-def test_news_is_told_in_its_order() -> None:
-    begun = script("ana") >> Heard(EPOCH, (THEIRS_2,)) >> Heard(EPOCH, (THEIRS,))
-    assert begun << told(Happened, operation=THEIRS) << told(Happened, operation=THEIRS_2)
-
-
-def test_I4_news_that_is_heard_twice_is_told_once() -> None:
-    begun = script("ana") >> Heard(EPOCH, (THEIRS,)) << HAPPENED >> Heard(EPOCH, (THEIRS,))
-    assert begun >> Heard(EPOCH, (THEIRS, THEIRS_2)) << told(Happened, operation=THEIRS_2)
-
-
-def test_news_of_the_very_vector_that_is_being_written_waits_for_the_outcome() -> None:
-    begun = script("ana") >> Asked(ANA, A1) << Commit >> Heard(EPOCH, (THEIRS,))
-    begun >> Missed(head(THEIRS), (THEIRS,)) << told(Happened, operation=THEIRS) << Commit
-    begun >> Heard(EPOCH, (row_of(A1, 2),)) >> Committed() << ACCEPTED << HAPPENED
-    assert begun << Publish
-
-
-def row_of(intent: Any, vector: int) -> Any:
-    return msgspec.structs.replace(logged(FOUNDED, "ana", intent.operation_id, *intent.changes), vector=vector)
-
-
-def test_a_gap_that_does_not_close_in_50_ms_is_filled_from_the_log() -> None:
-    begun = script("ana") >> Heard(EPOCH, (THEIRS_2,)) >> After(0.04)
-    begun >> After(0.01) << CatchUp(head(FOUNDED))
-    begun >> CaughtUp(head(THEIRS_2), (THEIRS, THEIRS_2)) << told(Happened, operation=THEIRS)
-    assert begun << told(Happened, operation=THEIRS_2)
-
-
-def test_a_gap_that_closes_in_time_needs_no_read() -> None:
-    begun = script("ana") >> Heard(EPOCH, (THEIRS_2,)) >> After(0.04) >> Heard(EPOCH, (THEIRS,)) << HAPPENED << HAPPENED
-    assert begun >> After(0.1)
-
-
-def test_I18_VEC13_lost_news_is_read_from_the_log_at_once() -> None:
-    assert script("ana") >> Heard(EPOCH, (), gap=True) << CatchUp
-
-
-def test_I18_VEC13_a_head_above_ours_is_caught_up_with() -> None:
-    begun = script("ana") >> HeadSeen(head(THEIRS)) << CatchUp(head(FOUNDED))
-    assert begun >> CaughtUp(head(THEIRS), (THEIRS,)) << told(Happened, operation=THEIRS)
-
-
-def test_a_head_that_is_ours_asks_for_nothing() -> None:
-    assert script("ana") >> HeadSeen(head(FOUNDED), session_version=1)
-
-
-def test_a_head_from_before_our_last_commit_asks_for_nothing() -> None:
-    assert script("ana", diagram=advance(FOUNDED, THEIRS)) >> HeadSeen(head(FOUNDED))
-
-
-def test_I25_a_head_with_another_permission_clock_makes_the_room_look() -> None:
-    begun = script("ana") >> HeadSeen(head(FOUNDED, acl_version=2)) << CatchUp
-    assert begun >> CaughtUp(head(FOUNDED, acl_version=2)) << ReadRights << ReadSession
-
-
-def test_I13_news_that_gives_another_hash_is_told_to_nobody_the_diagram_is_loaded_anew() -> None:
-    damaged = msgspec.structs.replace(THEIRS, state_hash=1)
-    begun = script("ana") >> Heard(EPOCH, (damaged,)) << Reload
-    begun >> Loaded(advance(FOUNDED, THEIRS), 1, (THEIRS,))
-    begun << sent("ana", StateShown, reason=StateReason.HASH_MISMATCH, corrects=True)
-    assert begun << ReadRights << ReadSession
-
-
-def test_I13_a_head_at_our_vector_with_another_hash_is_loaded_anew() -> None:
-    assert script("ana") >> HeadSeen(Head(EPOCH, 0, 1, 1)) << Reload
-    assert script("ana") >> Heard(EPOCH, (), gap=True) << CatchUp >> CaughtUp(Head(EPOCH, 0, 1, 1)) << Reload
-
-
-def test_VEC6_I16_after_a_change_of_epoch_every_socket_is_shown_the_whole_diagram_first() -> None:
-    other = Diagram.found(FOUNDED.id, Epoch("e2"), (node("z"),))
-    begun = script("ana", "bo") >> HeadSeen(Head(Epoch("e2"), 0, other.state_hash, 1)) << Reload
-    begun >> Asked(ANA, A1)
-    begun >> Loaded(other, 1) << sent("ana", StateShown, diagram=other, reason=StateReason.EPOCH_CHANGED, corrects=True)
-    begun << sent("bo", StateShown, diagram=other, reason=StateReason.EPOCH_CHANGED)
-    assert begun << ReadRights << ReadSession
-
-
-def test_UN11_a_new_epoch_empties_the_stacks() -> None:
-    other = Diagram.found(FOUNDED.id, Epoch("e2"), (node("n1"),))
-    begun = script("ana") >> HeadSeen(Head(Epoch("e2"), 0, other.state_hash, 1)) << Reload >> Asked(ANA, A1)
-    begun >> Loaded(other, 1) << StateShown_ << ReadRights << ReadSession
-    begun >> rights(1, ana=RoleAt(Role.WRITER, 1))
-    assert begun << ReadHistory(user("ana").id)
-
-
-StateShown_ = some(object, notice=StateShown)
-
-
-def test_VEC6_news_of_another_epoch_is_no_news_but_a_reason_to_load() -> None:
-    assert script("ana") >> Heard("e2", (THEIRS,)) << Reload
-    assert script("ana") >> Heard("e2", ())
-
-
-# snapshots ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_snapshot_is_asked_for_30_s_after_the_last_operation() -> None:
-    begun = script("ana", settings=RoomSettings(heartbeat_s=1e6))
-    begun >> Asked(ANA, A1) << Commit >> Committed() << ACCEPTED << HAPPENED << Publish >> After(29.0)
-    begun >> Asked(ANA, A2) << Commit >> Committed() << ACCEPTED << HAPPENED << Publish >> After(29.0)
-    assert begun >> After(1.0) << some(Snapshot, diagram=some(object, vector=2))
-
-
-def test_a_snapshot_is_asked_for_after_so_many_operations() -> None:
-    begun = script("ana", settings=RoomSettings(snapshot_operations=2))
-    begun >> Asked(ANA, A1) << Commit >> Committed() << ACCEPTED << HAPPENED << Publish
-    begun >> Asked(ANA, A2) << Commit >> Committed() << ACCEPTED << HAPPENED << Publish
-    assert begun << some(Snapshot, diagram=some(object, vector=2))
-
-
-def test_a_snapshot_holds_no_uncommitted_state() -> None:
-    begun = script("ana", settings=RoomSettings(snapshot_s=5.0))
-    begun >> Heard(EPOCH, (THEIRS,)) << HAPPENED >> Asked(ANA, A1) << Commit
-    assert begun >> After(5.0) << some(Snapshot, diagram=some(object, vector=1))

@@ -414,6 +414,10 @@ def test_OP20_leaf_paths_count_one_by_one() -> None:
     assert doubtful(change("n1", **{"attrs/body/fill": "#b"}), seen=0, of=here) == ("n1",)
 
 
+def test_OP20_a_slash_in_a_key_of_ones_own_is_no_path() -> None:
+    assert doubtful(change("n1", **{"app/note": "mine"}), seen=1) == ()
+
+
 def test_OP20_cells_that_the_server_changed_beyond_what_was_asked_are_doubtful() -> None:
     nested = replica(logged(FOUNDED, "ana", "a0", add("n9", parent="n1")))
     assert doubtful(remove("n1"), seen=1, of=nested) == ("n9",)

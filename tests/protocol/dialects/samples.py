@@ -44,7 +44,6 @@ from protocol.notices import Resumed as ResumedNotice
 from protocol.operations import (
     CellChange,
     CellEffect,
-    Cells,
     Effect,
     Inverse,
     Kind,
@@ -96,7 +95,7 @@ EDGE: Cell = {
 class View(msgspec.Struct, frozen=True):
     """A diagram as renderings see one."""
 
-    cells: Cells
+    cells: Mapping[CellId, Cell]
     vector: int = 42
     id: DiagramId = DIAGRAM_ID
     epoch: Epoch = EPOCH

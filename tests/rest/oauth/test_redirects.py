@@ -29,6 +29,10 @@ def test_AU7_what_no_address_may_hold_is_escaped(state: str) -> None:
     assert not set(raw) & set('"<>\\ \r\n')
 
 
+def test_AU7_octets_that_no_address_may_hold_stay_the_same_octets() -> None:
+    assert raw_parameter(asked("state=\xc3\xa9"), "state") == "%C3%A9"
+
+
 def test_an_absent_state_stays_absent() -> None:
     assert raw_parameter(asked("x=1"), "state") is None
     assert back("http://c/cb", {"code": "k"}, None) == "http://c/cb?code=k"
