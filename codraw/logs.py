@@ -57,12 +57,22 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     logging.getLogger("uvicorn.access").disabled = True
     # What it says between start and stop (pid, "waiting for …") is in the banner or nobody's business.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("uvicorn.error").addFilter(worth_a_line)
     structlog.configure(
         processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+NOISE = ("ASGI callable returned without completing handshake", "Invalid UTF-8 sequence received from client")
+"""What uvicorn calls an error although it is a client's doing that was answered: a refused upgrade (we log why), and a
+frame closed with 1007. Whoever likes could fill the log with them."""
+
+
+def worth_a_line(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(NOISE)
 
 
 def _renderer(terminal: bool) -> Processor:

@@ -7,7 +7,6 @@ import logging
 
 import msgspec
 
-from collab.core.diagram import Diagram
 from collab.core.events import Gone, Loaded
 from collab.core.replay import Damaged, replayed
 from collab.ports import DiagramStore, StoredDiagram, StoreUnavailable
@@ -28,15 +27,19 @@ async def load(store: DiagramStore, diagram: DiagramId) -> Opened | Gone:
         if isinstance(stored, Gone):
             return stored
         # Beside the event loop: thousands of cells are measured, and other rooms have people in them.
-        found = await asyncio.to_thread(_replayed, stored)
-        if isinstance(found, Diagram):
-            return Opened(stored.threat_model_id, Loaded(found, stored.head.acl_version, stored.tail))
+        found = await asyncio.to_thread(opened, stored)
+        if isinstance(found, Opened):
+            return found
         log.error("diagram %s is damaged: %s", diagram, found.why)
     raise StoreUnavailable("the diagram is damaged")
 
 
-def _replayed(stored: StoredDiagram) -> Diagram | Damaged:
+def opened(stored: StoredDiagram) -> Opened | Damaged:
+    """Pure, and long for a large diagram."""
     snapshot = stored.snapshot
-    return replayed(
+    found = replayed(
         stored.diagram, snapshot.epoch, snapshot.vector, snapshot.cells, snapshot.touched, stored.tail, stored.head
     )
+    if isinstance(found, Damaged):
+        return found
+    return Opened(stored.threat_model_id, Loaded(found, stored.head.acl_version, stored.tail))

@@ -11,7 +11,6 @@ from hypothesis import settings
 
 from tests.support.needs import NEEDS, need, required
 
-
 # A change is judged by the same examples as the one before it; at a desk and in campaigns every run draws new ones.
 settings.register_profile("repeatable", derandomize=True)
 if os.environ.get("CI"):

@@ -62,11 +62,14 @@ class Receipts:
         state, present = self._state, self._state.roster.get(socket)
         if present is None:
             return
+        if state.now.monotonic_s < present.fetching_until_s:
+            self._doubt(present)
         touched = (cell.id for cell in operation.effect.cells)
         lost = (id for id in touched if _overtaken(waiting, present.corrected.get(id, present.shown)))
         cells = tuple(dict.fromkeys((*doubtful, *lost)))
         if cells:
             present.corrected.update(dict.fromkeys(cells, state.shown()))
+            present.fetches(state.now.monotonic_s)
             state.ask(Send(socket, Corrected(operation, state.replica.diagram, cells, state.start_vector)))
 
     def tell(self, operation: LoggedOperation, skip: frozenset[SocketId] = frozenset()) -> None:
@@ -81,6 +84,9 @@ class Receipts:
                 self._doubt(present)
 
     def refuse(self, waiting: Waiting, refusal: Refusal) -> None:
+        present = self._state.roster.get(waiting.source) if isinstance(waiting.source, str) else None
+        if present is not None:
+            present.fetches(self._state.now.monotonic_s)
         self._answer(waiting, self.rejected(waiting.operation_id, refusal, kind_of(waiting.intent), waiting.ref))
 
     def rejected(self, operation_id: str, refusal: Refusal, kind: Kind = Kind.EDIT, ref: str | None = None) -> Rejected:
@@ -156,6 +162,7 @@ class Receipts:
             present.doubted = True
             return
         self._state.after_s(name, DOUBT_S)
+        present.fetches(self._state.now.monotonic_s)
         self._state.ask(Send(present.socket, CopyDoubtful(self._state.replica.diagram)))
 
     def doubt_again(self, socket: SocketId) -> None:

@@ -18,6 +18,7 @@ from collab.core.events import (
     ChairOutcome,
     Closing,
     Committed,
+    Departure,
     Event,
     Gone,
     HeadSeen,
@@ -99,6 +100,8 @@ class Room:
         self._gone = False
         self._closing = False
         self._closed = False
+        self._parting: dict[SocketId, Departure] = {}
+        """Gone, with operations that have no outcome yet."""
         self._wake_s: float | None = None
 
     # read by the task -------------------------------------------------------------------------------------------------
@@ -129,7 +132,7 @@ class Room:
             case Joined():
                 self._comes(event)
             case Left(socket=socket, how=how):
-                self._door.left(socket, how)
+                self._part(socket, how)
             case Asked():
                 self._asked(event)
             case Submitted():
@@ -202,8 +205,23 @@ class Room:
             case _:
                 assert_never(event)
 
+    def _part(self, socket: SocketId, how: Departure) -> None:
+        """What a socket sent before it went is judged like anything else: most clients cannot ask again. Until then it
+        has not left."""
+        if self._writer.holds(socket):
+            self._parting[socket] = how
+        else:
+            self._door.left(socket, how)
+
+    def _part_those_answered(self) -> None:
+        for socket, how in list(self._parting.items()):
+            if not self._writer.holds(socket):
+                del self._parting[socket]
+                self._door.left(socket, how)
+
     def _settle(self) -> None:
         """After every event: end what is over, begin the next calls, admit who may come in, ask for the next waking."""
+        self._part_those_answered()
         self._end_if_over()
         self._advance()
         for asked in self._door.admit_ready():

@@ -18,6 +18,9 @@ WHOLE_CELLS = frozenset({"tmi"})
 """Dialects that show a changed cell as a whole: any unseen change of a cell overwrites what its client did there."""
 RESUMES = frozenset({"codraw.v1"})
 """Dialects that can say `resumed`; the others begin with a full state (WS14)."""
+FETCHES = frozenset({"classic"})
+"""Dialects whose clients put a state that they ask for or fetch over their copy, with what they did meanwhile."""
+FETCHING_S = 1.0
 TAKES_RETRY = frozenset({"codraw.v1"})
 """Dialects whose clients understand a refusal with `retry`; the others are closed with 1013."""
 
@@ -27,6 +30,7 @@ class Shown(msgspec.Struct, frozen=True):
 
     turn: int
     vector: int
+    at_s: float = float("-inf")
 
 
 class Present:
@@ -39,6 +43,7 @@ class Present:
         "corrected",
         "dialect",
         "doubted",
+        "fetching_until_s",
         "joined_ms",
         "ration",
         "role",
@@ -57,6 +62,8 @@ class Present:
         self.awaited: tuple[StateReason, str | None] = (StateReason.REQUESTED, None)
         """Reason and `ref` of the full state that it waits for (WS9)."""
         self.doubted = False
+        self.fetching_until_s = float("-inf")
+        """So long its client may be busy with a state that lacks what it sends meanwhile."""
         self.shown = Shown(0, 0)
         """When it was last shown the whole diagram."""
         self.corrected: dict[CellId, Shown] = {}
@@ -66,6 +73,12 @@ class Present:
         """The whole diagram: newer than any cell shown before."""
         self.shown = shown
         self.corrected.clear()
+        self.fetches(shown.at_s)
+
+    def fetches(self, now_s: float) -> None:
+        """It was shown a state, or told something upon which its client gets one."""
+        if self.dialect in FETCHES:
+            self.fetching_until_s = now_s + FETCHING_S
 
     @property
     def user(self) -> User:

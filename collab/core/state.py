@@ -71,7 +71,7 @@ class RoomState:
 
     def shown(self) -> Shown:
         """Of what is shown in this turn."""
-        return Shown(self.turn, self.replica.diagram.vector)
+        return Shown(self.turn, self.replica.diagram.vector, self.now.monotonic_s)
 
     def ask(self, *effects: Effect) -> None:
         self.effects.extend(effects)

@@ -98,8 +98,13 @@ class Writer:
         self.note_role(event.caller, event.role)
         self._joins.append(event)
 
+    def holds(self, socket: SocketId) -> bool:
+        """Whether an operation of this socket has no outcome yet."""
+        batch = self._writing.batch if isinstance(self._writing, Committing) else ()
+        return any(waiting.source == socket for waiting in (*batch, *self._queue))
+
     def drop(self, socket: SocketId) -> None:
-        """What waits of a socket that has gone is not judged: the client sends it again. What is in a commit stays."""
+        """What waits of a socket that was sent away is not judged. What is in a commit stays."""
         self._queue = [waiting for waiting in self._queue if waiting.source != socket]
         self._joins = [join for join in self._joins if join.socket != socket]
         self._ready_joins = [join for join in self._ready_joins if join.socket != socket]

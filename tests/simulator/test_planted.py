@@ -150,7 +150,7 @@ CALM, STORMY = False, True
 
 PINNED: dict[type[Writer], tuple[int, bool, str]] = {
     AdmitsAtOnce: (7, STORMY, "VEC5"),
-    AnswersBeforeTheCommit: (0, STORMY, "VEC5"),
+    AnswersBeforeTheCommit: (0, STORMY, "I29"),
     ConfirmsNothing: (3, STORMY, "I6: a false no-op"),
     CorrectsByKeyOnly: (183, CALM, "I2"),
     ForgetsIds: (3, STORMY, "I4"),

@@ -31,7 +31,6 @@ from collab.core.effects import (
 )
 from collab.core.events import (
     Event,
-    Gone,
     HeadSeen,
     Heard,
     HistoryRead,
@@ -47,8 +46,8 @@ from collab.core.meeting import Session
 from collab.core.room import Room
 from collab.core.state import RoomSettings
 from collab.fanout import Fanout
-from collab.loading import load
-from collab.ports import NewSession, SnapshotData, Stale
+from collab.loading import Opened, opened
+from collab.ports import NewSession, SnapshotData, Stale, StoredDiagram
 from protocol.notices import Ended
 from protocol.values import Caller, DiagramId, Head, Instant, Limits, RoleAt, SessionId, ThreatModelId, User
 from tests.simulator.memory import MemoryWorld
@@ -108,10 +107,9 @@ class Worker:
         self.soon: list[Callable[[], None]] = []
         self.events: list[Event] = []
         self.fanout = Fanout(self.events.append, soon=self.soon.append)
-        opened = run(load(self.world.store.diagrams, DIAGRAM))
-        assert not isinstance(opened, Gone)
+        found = self.world.load()
         session = run(self.world.store.sessions.live(DIAGRAM))
-        self.room = self.world.make_room(MODEL, opened.loaded, session, SETTINGS)
+        self.room = self.world.make_room(MODEL, found.loaded, session, SETTINGS)
         self.wake_s: float | None = None
 
     def post(self, event: Event) -> None:
@@ -235,8 +233,7 @@ class World:
             case CatchUp(since=since):
                 return run(diagrams.since(DIAGRAM, since))
             case Reload():
-                opened = run(load(diagrams, DIAGRAM))
-                return opened if isinstance(opened, Gone) else opened.loaded
+                return self.load().loaded
             case ReadHistory(user=user):
                 epoch = call.worker.room.state.replica.diagram.epoch
                 return HistoryRead(user, run(diagrams.history(DIAGRAM, epoch, user, 600)))
@@ -252,6 +249,13 @@ class World:
                 return SessionStale(changed.session) if isinstance(changed, Stale) else SessionChanged(changed)
             case _:
                 raise AssertionError(call.effect)
+
+    def load(self) -> Opened:
+        stored = run(self.store.diagrams.load(DIAGRAM))
+        assert isinstance(stored, StoredDiagram)
+        found = opened(stored)
+        assert isinstance(found, Opened), found
+        return found
 
     def head(self) -> Head:
         return run(self.store.diagrams.heads((DIAGRAM,)))[DIAGRAM]

@@ -104,6 +104,20 @@ async def test_sync_gives_a_state_to_whoever_is_behind(meeting: Meeting, bo: Per
     assert (await editor.hear("sync_status_response", "diagram_state_sync"))["update_vector"] == 1
 
 
+@pytest.mark.parametrize("count", [2, 10, 50])
+async def test_I6_what_is_sent_just_before_a_clean_close_is_not_lost(
+    meeting: Meeting, ana: Person, bo: Person, count: int
+) -> None:
+    watcher = await Classic(meeting, ana).join()
+    editor = await Classic(meeting, bo).join()
+    ids = [cell_id() for _ in range(count)]
+    for id in ids:
+        await editor.edit(add(id))
+    await editor.leave()
+    heard = [(await watcher.hear("diagram_operation"))["operation"]["cells"][0]["id"] for _ in ids]
+    assert heard == ids
+
+
 async def test_a_resync_request_is_sent_to_REST(meeting: Meeting, bo: Person) -> None:
     editor = await Classic(meeting, bo).join()
     await editor.say({"message_type": "resync_request"})

@@ -6,8 +6,8 @@ import msgspec
 
 from collab.core.effects import Commit, Publish
 from collab.core.events import Asked, Committed, Known, Submitted, Ticket
-from protocol.intents import Edit, Misedit, Replace, Undo
-from protocol.notices import Accepted, CopyDoubtful, Corrected, Happened, HistoryDepth, Rejected
+from protocol.intents import AskState, Edit, Misedit, Replace, Undo
+from protocol.notices import Accepted, CopyDoubtful, Corrected, Happened, HistoryDepth, Rejected, StateShown
 from protocol.operations import CellChange, Kind, Outcome, Verb, Verdict
 from protocol.refusals import Reason, Refusal
 from protocol.values import CellId, OperationId, Role, RoleAt, SocketId
@@ -253,3 +253,23 @@ def test_UN6_an_undo_that_finds_nothing_to_invert_says_what_it_left_alone() -> N
     begun = committed(begun, Undo(OperationId("u1")))
     left = some(object, id="n1", keys=("x",), why="changed")
     assert begun << sent("ana", Accepted, changed=False, vector=2, skipped=(left,), history=HistoryDepth(0, 0))
+
+
+def test_OP20_a_classic_client_that_edits_while_it_fetches_is_told_to_fetch_again() -> None:
+    cy = SocketId("cy")
+    begun = script("ana", Guest("cy", "classic")) >> Asked(cy, AskState()) << sent("cy", StateShown)
+    begun >> Asked(cy, edit("c1", change("n1", x=5))) << Commit
+    assert begun >> Committed() << sent("cy", Accepted) << sent("cy", CopyDoubtful) << told(Happened, "cy") << Publish
+
+
+def test_OP20_a_classic_client_whose_state_has_long_arrived_is_not_told_to_fetch() -> None:
+    cy = SocketId("cy")
+    begun = script("ana", Guest("cy", "classic")) >> Asked(cy, AskState()) << sent("cy", StateShown)
+    begun >> After(1.5) >> Asked(cy, edit("c1", change("n1", x=5))) << Commit
+    assert begun >> Committed() << sent("cy", Accepted) << told(Happened, "cy") << Publish
+
+
+def test_OP20_a_newcomer_may_edit_at_once() -> None:
+    cy = SocketId("cy")
+    begun = script("ana", Guest("cy", "classic")) >> Asked(cy, edit("c1", change("n1", x=5))) << Commit
+    assert begun >> Committed() << sent("cy", Accepted) << told(Happened, "cy") << Publish

@@ -9,6 +9,7 @@ import pytest
 from collab.core.apply import advance
 from collab.core.effects import (
     CatchUp,
+    ChangeSession,
     Commit,
     Publish,
     ReadHistory,
@@ -18,6 +19,7 @@ from collab.core.effects import (
 )
 from collab.core.events import (
     Asked,
+    Barred,
     CaughtUp,
     Committed,
     Departure,
@@ -37,6 +39,7 @@ from collab.core.events import (
     Unavailable,
     Unresolved,
 )
+from collab.core.meeting import End
 from collab.core.state import RoomSettings
 from collab.core.writing import BATCH_OPERATIONS
 from protocol.intents import Undo
@@ -152,16 +155,24 @@ def test_I28_a_batch_takes_64_operations_and_leaves_the_rest_for_the_next() -> N
     assert begun << commit(*(f"m{number}" for number in range(BATCH_OPERATIONS)), base=1)
 
 
-def test_what_waits_of_a_socket_that_has_gone_is_not_judged() -> None:
+def test_I6_what_a_socket_sent_before_it_went_is_judged_and_then_it_has_left() -> None:
     begun = script("ana", "bo") >> Asked(ANA, A1) << Commit >> Asked(BO, B1)
-    begun >> Left(BO, Departure.LOST) << gone("bo")
+    begun >> Left(BO, Departure.LOST)
+    begun >> Committed() << ACCEPTED << HAPPENED << Publish << commit("b1", base=1)
+    assert begun >> Committed() << sent("bo", Accepted) << told(Happened, "bo") << Publish << gone("bo")
+
+
+def test_SES9_what_the_host_sent_before_a_clean_leave_comes_before_the_end() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, A1) << commit("a1")
+    begun >> Left(ANA, Departure.CLEAN)
+    begun >> Committed() << ACCEPTED << HAPPENED << Publish
+    assert begun << some(ChangeSession, change=End(Ending.HOST_LEFT))
+
+
+def test_SES15_what_waits_of_a_socket_that_is_sent_away_is_not_judged() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, A1) << Commit >> Asked(BO, B1)
+    begun >> Barred(BO, Ending.TOKEN_EXPIRED) << dismissed("bo", Ending.TOKEN_EXPIRED) << gone("bo")
     assert begun >> Committed() << ACCEPTED << HAPPENED << Publish
-
-
-def test_what_is_in_a_commit_stays_though_its_socket_has_gone() -> None:
-    begun = script("ana", "bo") >> Asked(BO, B1) << commit("b1")
-    begun >> Left(BO, Departure.LOST) << gone("bo")
-    assert begun >> Committed() << sent("bo", Accepted) << told(Happened, "bo") << Publish
 
 
 # histories ------------------------------------------------------------------------------------------------------------
@@ -235,10 +246,10 @@ def test_VEC5_a_head_below_ours_is_another_history() -> None:
     assert begun >> Missed(head(FOUNDED)) << Reload
 
 
-def test_a_miss_drops_what_came_from_sockets_that_have_gone_since() -> None:
+def test_a_miss_does_not_lose_what_came_from_sockets_that_have_gone_since() -> None:
     begun = script("ana", "bo") >> Asked(BO, B1) << commit("b1")
-    begun >> Left(BO, Departure.LOST) << gone("bo")
-    assert begun >> Missed(head(THEIRS), (THEIRS,)) << HAPPENED
+    begun >> Left(BO, Departure.LOST)
+    assert begun >> Missed(head(THEIRS), (THEIRS,)) << HAPPENED << commit("b1", base=1, attempt=2)
 
 
 # rights ---------------------------------------------------------------------------------------------------------------
