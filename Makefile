@@ -13,7 +13,7 @@ OLD_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 help:
 	@echo "make serve    run codraw on http://127.0.0.1:8080/ (development mode)"
 	@echo "make test     lint, types and the whole test suite"
-	@echo "make soak     fifty editors on a large diagram, and a server that is killed in the middle"
+	@echo "make soak     fifty editors on every real diagram, and a server that is killed in the middle"
 	@echo "make lint     lint and types alone;  make format  lets ruff rewrite"
 	@echo "make wheel    dist/codraw-*.whl"
 	@echo "make lock     pin the newest versions pyproject.toml allows"
