@@ -28,6 +28,10 @@ class Reason(StrEnum):
     NOTHING_TO_REDO = "nothing_to_redo"
 
 
+CURRENT_CELLS = 50
+"""So many of the affected cells are shown in a rejection; with more the client resyncs."""
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """An operation that is not accepted, and what a client needs to know of it."""
 

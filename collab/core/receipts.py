@@ -12,10 +12,9 @@ from collab.core.writing import Declined, Judgement, Logged, NoOp, Repeated, Wai
 from protocol.intents import Edit
 from protocol.notices import Accepted, CopyDoubtful, Corrected, Happened, HistoryDepth, Rejected
 from protocol.operations import CellChange, Kind, LoggedOperation, Skipped, Verdict
-from protocol.refusals import Reason, Refusal
+from protocol.refusals import CURRENT_CELLS, Reason, Refusal
 from protocol.values import CellId, SocketId
 
-CURRENT_CELLS = 50
 DOUBT_S = 1.0
 INVERSIONS = frozenset({Kind.UNDO, Kind.REDO})
 
@@ -62,8 +61,6 @@ class Receipts:
         state, present = self._state, self._state.roster.get(socket)
         if present is None:
             return
-        if state.now.monotonic_s < present.fetching_until_s:
-            self._doubt(present)
         touched = (cell.id for cell in operation.effect.cells)
         lost = (id for id in touched if _overtaken(waiting, present.corrected.get(id, present.shown)))
         cells = tuple(dict.fromkeys((*doubtful, *lost)))
@@ -71,6 +68,8 @@ class Receipts:
             present.corrected.update(dict.fromkeys(cells, state.shown()))
             present.fetches(state.now.monotonic_s)
             state.ask(Send(socket, Corrected(operation, state.replica.diagram, cells, state.start_vector)))
+        elif state.now.monotonic_s < present.fetching_until_s:
+            self._doubt(present)
 
     def tell(self, operation: LoggedOperation, skip: frozenset[SocketId] = frozenset()) -> None:
         state = self._state

@@ -16,9 +16,9 @@ from protocol.dialects.patches import CellEntry, as_asked, effective, oversized
 from protocol.dialects.times import rfc3339
 from protocol.notices import DiagramView, Notice, Side, StateReason
 from protocol.operations import Kind
+from protocol.refusals import CURRENT_CELLS
 from protocol.statehash import hex32
 
-MAX_CURRENT_CELLS = 50
 """So many bodies a rejection carries."""
 
 
@@ -133,9 +133,9 @@ def _rejected(notice: notices.Rejected) -> wire.OperationRejected:
         message=refusal.message,
         update_vector=notice.vector,
         affected_cells=refusal.affected,
-        current_cells=notice.current_cells[:MAX_CURRENT_CELLS],
+        current_cells=notice.current_cells[:CURRENT_CELLS],
         # An affected cell without a body here is no more, unless some had no room.
-        requires_resync=len(refusal.affected) > MAX_CURRENT_CELLS,
+        requires_resync=len(refusal.affected) > CURRENT_CELLS,
         retry=refusal.retry,
         details=refusal.details,
         retry_after_ms=given(refusal.retry_after_ms),
