@@ -19,8 +19,6 @@ from protocol.operations import Kind
 from protocol.refusals import CURRENT_CELLS
 from protocol.statehash import hex32
 
-"""So many bodies a rejection carries."""
-
 
 def render(notice: Notice, side: Side) -> Sequence[msgspec.Struct]:
     """Every side sees the same here."""
