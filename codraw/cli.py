@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -130,6 +131,38 @@ async def _verified(settings: Settings, diagram: str | None) -> tuple[list[Findi
         return [finding for id in ids for finding in await verified(diagrams, id)], len(ids)
     finally:
         await database.close()
+
+
+@cli.command()
+def conform(  # noqa: PLR0913, PLR0917 - one parameter is one option
+    url: Annotated[str, typer.Argument(help="The running server.")] = "http://127.0.0.1:8080",
+    rule: Annotated[list[str] | None, typer.Option(help="Only this rule; may be given again.")] = None,
+    family: Annotated[list[str] | None, typer.Option(help="Only this family: WS, OP, VEC …")] = None,
+    dialect: Annotated[list[str] | None, typer.Option(help="classic, tmi or codraw.v1; all by default.")] = None,
+    token: Annotated[list[str] | None, typer.Option(metavar="NAME=JWT", help="Instead of a test provider.")] = None,
+    patience: Annotated[float, typer.Option(help="Seconds to wait for one answer.")] = 5.0,
+    jobs: Annotated[int, typer.Option(min=1, help="Checks at a time.")] = 4,
+    slow: Annotated[bool, typer.Option("--slow", help="Also the rules that take half a minute.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the rules instead.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the results there as well.")] = None,
+) -> None:
+    """Hold a running server to the rules of the protocol, from outside."""
+    # the kit's libraries are no business of a server that starts
+    from codraw.conform import command  # noqa: PLC0415
+
+    if list_:
+        command.list_rules(Console(soft_wrap=True))
+        return
+    asked = command.Asked(rule or [], family or [], dialect or [], token or [], patience, jobs, slow)
+    try:
+        good = command.run(url, asked, json, Console(soft_wrap=True))
+    except command.WrongUse as wrong:
+        _report([str(wrong)], "error")
+        raise typer.Exit(2) from None
+    except command.Unreachable as failed:
+        _fail([str(failed)])
+    if not good:
+        raise typer.Exit(1)
 
 
 @cli.command()

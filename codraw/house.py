@@ -6,8 +6,11 @@ import asyncio
 import re
 import secrets
 from datetime import UTC, datetime
+from functools import cache, partial
+from pathlib import Path
 
 import msgspec
+import yaml
 from starlette.types import ASGIApp
 
 from codraw import __version__
@@ -26,13 +29,14 @@ from collab.ports import StoreUnavailable
 from collab.room_task import RoomPorts
 from collab.rooms import Rooms
 from collab.tasks import Tasks
-from protocol.dialects import DIALECTS
+from protocol.dialects import CLASSIC, DIALECTS, TMI_APP
 from protocol.notices import ServerFacts
 from rest.dependencies import OAuth, RestDependencies
 from rest.front import Front, Readiness
 from rest.oauth.providers import for_development
 from rest.routes import application
 from rest.views import PROFILES
+from rest.wire_page import page
 from storage.accounts import SqlAccounts
 from storage.database import Database
 from storage.diagrams import SqlDiagrams
@@ -111,6 +115,7 @@ class House:
             public_url=settings.public_url,
             require_origin=settings.require_origin,
             query_token=settings.query_token,
+            token_alone=TMI_APP if settings.api_profile == "tmi" else CLASSIC,
         )
         handshake = Handshake(rules, self._tokens.verify, self._sessions, self._authorizer, self._accounts, self._clock)
         return Endpoint(handshake, self._rooms, self._guard, self._tasks, self._clock, settings.limits())
@@ -151,6 +156,7 @@ class House:
             now=lambda: datetime.now(UTC),
             readiness=self._ready,
             web=asset("web"),
+            messages=partial(wire_page, wire) if (wire := asset("asyncapi.yml")) else None,
         )
 
     async def _ready(self) -> Readiness:
@@ -189,7 +195,15 @@ def room_settings(settings: Settings) -> RoomSettings:
         limits=settings.limits(),
         host_grace_s=settings.host_grace_seconds,
         host_leave_ends=settings.host_leave_ends,
+        shared_undo=settings.undo_scope == "session",
     )
+
+
+@cache
+def wire_page(document: Path) -> str:
+    """A file that came with the program does not change while it runs."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return page(yaml.load(document.read_text("utf-8"), loader))  # noqa: S506 - both are the safe one
 
 
 def build_number(version: str) -> str:

@@ -13,6 +13,7 @@ import uvicorn
 
 from codraw import __version__
 from codraw.app import PAGES, App
+from codraw.fastws import SocketProtocol
 from codraw.logs import configure
 from codraw.settings import Settings
 
@@ -79,11 +80,11 @@ def uvicorn_config(app: App) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http="httptools",
-        ws="websockets-sansio",
+        ws=SocketProtocol,
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,
-        ws_ping_interval=20.0,
-        ws_ping_timeout=20.0,
+        ws_ping_interval=settings.ping_seconds,
+        ws_ping_timeout=settings.ping_seconds,
         log_config=None,
         access_log=False,
         server_header=False,

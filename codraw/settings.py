@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     public_url: str | None = Field(None, description="address by which clients reach this server, https://…")
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="other origins, separated by commas")
     require_origin: bool = Field(False, description="refuse sockets that send no Origin, as many libraries do")
-    api_profile: Literal["wiki", "tmi"] = Field("wiki", description="REST bodies where two contracts differ")
+    api_profile: Literal["wiki", "tmi"] = Field("wiki", description="which of two contracts counts where they differ")
     query_token: bool = Field(True, description="accept ?token= on sockets of the dialects classic and tmi")
     access_token_seconds: Count = Field(3_600, description="life of an access token")
     refresh_token_seconds: Count = Field(604_800, description="life of a refresh token")
@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     session_empty_seconds: Count = Field(30, description="a session without sockets ends after this")
     session_idle_seconds: Count = Field(900, description="a session without inbound messages ends after this")
 
+    undo_scope: Literal["user", "session"] = Field("user", description="undo takes back one's own edits, or anybody's")
+
+    ping_seconds: float = Field(20, gt=0, description="a socket is pinged so often; a pong this late ends it")
     operations_per_second: int = Field(100, ge=0, description="per socket, then it is read more slowly; 0 = no limit")
     max_frame_bytes: Count = Field(262_144, description="largest inbound frame")
     max_cells_per_diagram: Count = 10_000

@@ -28,7 +28,7 @@ from collab.ports import Clock, StoreUnavailable
 from collab.sockets import AsgiSocket, Message
 from collab.tasks import Tasks
 from protocol.codec import Encoding, decode
-from protocol.intents import Edit, Intent, Misedit, Redo, RefreshToken, Undo
+from protocol.intents import Edit, Intent, Misedit, Redo, RefreshToken, Resume, Undo
 from protocol.notices import Ended, TokenExpiring, Troubled
 from protocol.refusals import Ending, ProtocolError, Trouble
 from protocol.values import DiagramId, Limits, OperationId, SocketId
@@ -57,6 +57,10 @@ class Room(Protocol):
 
     def post_now(self, event: Event) -> None:
         """Never waits: for what must not get lost."""
+
+    async def recall(self, resume: Resume) -> Resume:
+        """With what the store says of its pending edits."""
+        ...
 
 
 class Rooms(Protocol):
@@ -159,14 +163,15 @@ class Visit:
     async def _stay(self, room: Room, admission: Admission) -> None:
         room.fanout.attach(self._connected)
         try:
-            await room.post(self._joined(admission))
+            await room.post(await self._joined(room, admission))
             await self._converse(room)
         finally:
             room.fanout.detach(self._id)
 
-    def _joined(self, admission: Admission) -> Joined:
+    async def _joined(self, room: Room, admission: Admission) -> Joined:
         entry = self._entry
-        return Joined(self._id, entry.caller, admission.role, entry.dialect.name, admission.session, entry.resume)
+        resume = None if entry.resume is None else await room.recall(entry.resume)
+        return Joined(self._id, entry.caller, admission.role, entry.dialect.name, admission.session, resume)
 
     async def _converse(self, room: Room) -> None:
         how = Departure.LOST
@@ -252,6 +257,9 @@ class Visit:
             case RefreshToken():
                 await self._slow_down(self._others)
                 await self._renew(room, intent)
+            case Resume():
+                await self._slow_down(self._others)
+                await room.post(Asked(self._id, await room.recall(intent)))
             case _:
                 await self._slow_down(self._others)
                 await room.post(Asked(self._id, intent))

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from weakref import WeakValueDictionary
@@ -18,7 +19,7 @@ from collab.core.events import Barred, Event, Lagged
 from collab.outbox import Kind, Outbox, Parcel
 from collab.sockets import Frame
 from protocol.codec import Encoding, encode
-from protocol.dialects import DIALECTS, Dialect
+from protocol.dialects import Dialect
 from protocol.notices import (
     Accepted,
     AwarenessShown,
@@ -59,14 +60,20 @@ KINDS: dict[type, Kind] = {
 }
 """How an outbox treats a notice; what is not listed is kept."""
 
-RETRY_AFTER_MS = {Ending.TOO_MANY_CONNECTIONS: 10_000, Ending.SESSION_FULL: 10_000, Ending.UNAVAILABLE: 2_000}
-"""When trying again is worth while, where whoever ends the socket does not say."""
+RETRY_AFTER_MS = {
+    Ending.TOO_MANY_CONNECTIONS: (10_000, 15_000),
+    Ending.SESSION_FULL: (10_000, 15_000),
+    Ending.FLOODING: (10_000, 15_000),
+    Ending.UNAVAILABLE: (2_000, 4_000),
+    Ending.RESTART: (500, 3_000),
+}
+"""When trying again is worth while: those who are sent away together do not all return together."""
 
 UNNAMED = ServerFacts()
 
 Soon = Callable[[Callable[[], None]], object]
-Likeness = tuple[str, Encoding]
-"""Name of the dialect, and encoding: whoever agrees in both is told in the same bytes."""
+Likeness = tuple[Dialect, Encoding]
+"""Whoever agrees in both is told in the same bytes."""
 
 
 class Connected:
@@ -91,7 +98,7 @@ class Connected:
         self.user = user
         self.dialect = dialect
         self.encoding = encoding
-        self.likeness: Likeness = (dialect.name, encoding)
+        self.likeness: Likeness = (dialect, encoding)
         self.outbox = outbox
         self.early: list[Parcel] | None = []
         """What was sent to it before it was admitted; None ever after."""
@@ -124,7 +131,7 @@ class Connected:
     def end(self, ended: Ended) -> None:
         """Tells the ending in this socket's dialect and closes it, after all that waits."""
         if ended.retry_after_ms is None:
-            ended = msgspec.structs.replace(ended, retry_after_ms=RETRY_AFTER_MS.get(ended.ending))
+            ended = msgspec.structs.replace(ended, retry_after_ms=_retry_after_ms(ended.ending))
         farewell = self.dialect.farewell(ended)
         self.ending = ended.ending
         self.on_end()
@@ -190,10 +197,12 @@ class Fanout:
             connected.early.append(parcel)
 
     def replay(self, socket: SocketId, notices: Iterable[Notice]) -> None:
+        """In one piece, which counts as a full state does: all that a copy lacks, and never a part of it (WS17)."""
         connected = self._connected.get(socket)
         if connected is not None:
-            for notice in notices:
-                self._deliver(connected, self._parcel(connected.likeness, notice, Side.RESUMED))
+            parcels = (self._parcel(connected.likeness, notice, Side.RESUMED) for notice in notices)
+            shown = [frame for parcel in parcels if parcel is not None for frame in parcel.frames]
+            self._deliver(connected, Parcel(shown, Kind.STATE) if shown else None)
 
     def tell(self, notice: Notice, skip: frozenset[SocketId] = frozenset(), by: UserId | None = None) -> None:
         for likeness, audience in self._audience.items():
@@ -262,6 +271,11 @@ class Fanout:
         return parcel
 
 
+def _retry_after_ms(ending: Ending) -> int | None:
+    span = RETRY_AFTER_MS.get(ending)
+    return None if span is None else random.randint(*span)  # noqa: S311 - no secret
+
+
 def frames(messages: Sequence[msgspec.Struct], encoding: Encoding) -> list[Frame]:
     text = encoding is Encoding.JSON
     return [Frame(encode(message, encoding), text=text) for message in messages]
@@ -269,15 +283,16 @@ def frames(messages: Sequence[msgspec.Struct], encoding: Encoding) -> list[Frame
 
 def _rendered(likeness: Likeness, notice: Notice, side: Side) -> Parcel | None:
     dialect, encoding = likeness
-    messages = DIALECTS[dialect].render(notice, side)
+    messages = dialect.render(notice, side)
     if not messages:
         return None
-    if any(message.__struct_config__.tag in FULL_STATES for message in messages):
-        kind = Kind.STATE
-    else:
-        kind = KINDS.get(type(notice), Kind.KEPT)
+    encoded = frames(messages, encoding)
+    whole = [message.__struct_config__.tag in FULL_STATES for message in messages]
+    if any(whole):
+        receipt = encoded[1:] if isinstance(notice, Accepted) and whole[0] else ()
+        return Parcel(encoded, Kind.STATE, receipt=receipt)
     subject = _subject(notice) if isinstance(notice, AwarenessShown) else None
-    return Parcel(frames(messages, encoding), kind, subject)
+    return Parcel(encoded, KINDS.get(type(notice), Kind.KEPT), subject)
 
 
 def _subject(notice: AwarenessShown) -> Hashable:

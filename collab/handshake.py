@@ -23,7 +23,7 @@ from collab.access.tokens import InvalidToken
 from collab.core.events import Gone
 from collab.ports import Authorizer, Clock, Logins, Session, SessionStore, StoreUnavailable
 from protocol.codec import Encoding
-from protocol.dialects import CODRAW_V1, Choice, Dialect, InvalidDialect, choose
+from protocol.dialects import CLASSIC, CODRAW_V1, TMI, TMI_APP, Choice, Dialect, InvalidDialect, choose
 from protocol.intents import RefreshToken, Resume
 from protocol.refusals import Ending
 from protocol.values import Caller, DiagramId, Epoch, Role, RoleAt, SessionId, ThreatModelId
@@ -75,6 +75,14 @@ class Entry(msgspec.Struct, frozen=True):
         return self.choice.encoding
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """What a credential shows. `by_cookie`: its ticket was fetched as TMI's web app does it."""
+
+    caller: Caller
+    session: SessionId | None = None
+    by_cookie: bool = False
+
+
 class Admission(msgspec.Struct, frozen=True):
     """As the store says now; the room looks again."""
 
@@ -89,6 +97,8 @@ class Rules(msgspec.Struct, frozen=True):
     public_url: str | None = None
     require_origin: bool = False
     query_token: bool = True
+    token_alone: Dialect = CLASSIC
+    """What `?token=` without more means: in the profile `tmi` it is TMI's app of January 2026 that sends it."""
 
 
 class Handshake:
@@ -117,10 +127,12 @@ class Handshake:
         headers = _headers(scope)
         self._check_origin(scope, headers)
         query = _query(scope)
-        choice = _choice(query, scope, headers)
-        caller, session = await self._limited(scope, query, choice, _bearer(headers), diagram)
-        sessions = tuple(id for id in (session, query.get("session_id")) if id)
-        return Entry(threat_model, diagram, caller, choice, sessions, _resume(query))
+        choice = _choice(query, scope, headers, self._rules.token_alone)
+        shown = await self._limited(scope, query, choice, _bearer(headers), diagram)
+        sessions = tuple(id for id in (shown.session, query.get("session_id", "").lower()) if id)
+        if shown.by_cookie and choice.dialect is TMI:
+            choice = msgspec.structs.replace(choice, dialect=TMI_APP)
+        return Entry(threat_model, diagram, shown.caller, choice, sessions, _resume(query))
 
     async def admission(self, entry: Entry) -> Admission | Ending:
         """Checks (5) to (7): what the caller comes to, or why there is no way in. Check (8) is the room's."""
@@ -145,7 +157,7 @@ class Handshake:
             if asked.access_token is not None:
                 caller = await self._standing(self._verify(asked.access_token))
             else:
-                caller, _ = await self._by_ticket(asked.ticket or "", entry.diagram)
+                caller = (await self._by_ticket(asked.ticket or "", entry.diagram)).caller
         except (InvalidToken, Refused):
             return None
         return caller if caller.id == entry.caller.id else None
@@ -160,8 +172,8 @@ class Handshake:
 
     async def _limited(
         self, scope: Scope, query: Mapping[str, str], choice: Choice, bearer: str | None, diagram: DiagramId
-    ) -> tuple[Caller, SessionId | None]:
-        """The caller; whoever fails too often from one address is not even looked at for a while."""
+    ) -> Shown:
+        """Whoever fails too often from one address is not even looked at for a while."""
         address = (scope.get("client") or ("",))[0]
         wait_s = self._failures.ready_in(address, self._clock.now().monotonic_s)
         if wait_s:
@@ -178,21 +190,21 @@ class Handshake:
 
     async def _authenticate(
         self, query: Mapping[str, str], choice: Choice, bearer: str | None, diagram: DiagramId
-    ) -> tuple[Caller, SessionId | None]:
+    ) -> Shown:
         """By the first credential that is there. A token in the address is for those who cannot send a header (S13)."""
         if "ticket" in query:
             return await self._by_ticket(query["ticket"], diagram)
         if "token" in query and self._rules.query_token and choice.dialect is not CODRAW_V1:
-            return await self._standing(self._verify(query["token"])), None
+            return Shown(await self._standing(self._verify(query["token"])))
         if bearer is not None:
-            return await self._standing(self._verify(bearer)), None
+            return Shown(await self._standing(self._verify(bearer)))
         raise _unauthorized()
 
-    async def _by_ticket(self, ticket: str, diagram: DiagramId) -> tuple[Caller, SessionId]:
+    async def _by_ticket(self, ticket: str, diagram: DiagramId) -> Shown:
         grant = await self._sessions.redeem(ticket)
         if grant is None or grant.diagram != diagram:
             raise _unauthorized()
-        return await self._standing(grant.caller), grant.session
+        return Shown(await self._standing(grant.caller), grant.session, grant.by_cookie)
 
     async def _standing(self, caller: Caller) -> Caller:
         """A credential of a login that has ended since, or that the store knows nothing of, proves nothing (S12)."""
@@ -243,9 +255,12 @@ def _query(scope: Scope) -> dict[str, str]:
     return dict(reversed(parse_qsl(text, keep_blank_values=True, errors="replace")))
 
 
-def _choice(query: Mapping[str, str], scope: Scope, headers: Sequence[tuple[bytes, bytes]]) -> Choice:
+def _choice(
+    query: Mapping[str, str], scope: Scope, headers: Sequence[tuple[bytes, bytes]], token_alone: Dialect
+) -> Choice:
+    offered, bearer = scope.get("subprotocols", ()), _bearer(headers) is not None
     try:
-        return choose(query=query, subprotocols=scope.get("subprotocols", ()), bearer=_bearer(headers) is not None)
+        return choose(query=query, subprotocols=offered, bearer=bearer, token_alone=token_alone)
     except InvalidDialect as error:
         raise Refused(400, "invalid_dialect", str(error)) from None
 

@@ -1,4 +1,4 @@
-"""Keep-alive stamps, overdue sessions, rooms nobody needs, pruning: what must happen although nobody asks."""
+"""Keep-alive stamps, overdue sessions, missing presenters, rooms nobody needs, pruning: what nobody asks for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from collab.core.events import PresenterUnseen
 from collab.core.meeting import SessionChange, SetHost
 from collab.ports import End, Session, Stale, StoreUnavailable
 from collab.room_task import RoomPorts
@@ -58,10 +59,14 @@ class Keeper:
             if now_s >= self._stamp_at_s:
                 self._stamp_at_s = now_s + self._intervals.stamp_s
                 await self._stamp()
+                if now_s >= self._quiet_until_s:
+                    await self._miss_presenters()
             # Asked when quiet, too: it shows whether the store is there.
             overdue = await self._ports.sessions.overdue()
-            if now_s >= self._quiet_until_s:
-                await self._end(overdue)
+            if overdue and now_s >= self._quiet_until_s:
+                # What was said since the last stamps counts (SES14).
+                await self._stamp()
+                await self._end(await self._ports.sessions.overdue())
             if now_s >= self._prune_at_s:
                 self._prune_at_s = now_s + self._intervals.prune_s
                 await self._ports.store.prune(self._intervals.keep_operations, int(self._intervals.keep_s * 1000))
@@ -76,6 +81,16 @@ class Keeper:
             await self._ports.sessions.touch(alive)
         for room in rooms:
             await room.refresh_presence()
+
+    async def _miss_presenters(self) -> None:
+        """PR5: of one who went with a process that died nobody has heard."""
+        for room in self._rooms.open_rooms():
+            session = room.room.state.session
+            if session is None or session.presenter is None or session.presenter.id == session.host.id:
+                continue
+            members = await self._ports.presence.read(session.id)
+            if members and all(member.user.id != session.presenter.id for member in members):
+                room.post_now(PresenterUnseen())
 
     async def _end(self, overdue: Sequence[tuple[Session, SessionChange]]) -> None:
         for session, end in overdue:

@@ -8,9 +8,14 @@ import logging
 import msgspec
 
 from collab.core.events import Gone, Loaded
+from collab.core.recent import RESUME_BYTES
 from collab.core.replay import Damaged, replayed
 from collab.ports import DiagramStore, StoredDiagram, StoreUnavailable
+from protocol.operations import LoggedOperation
 from protocol.values import DiagramId, ThreatModelId
+
+PAGE = 125
+"""Operations read at once: they may be large, and few of them may do."""
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +25,11 @@ class Opened(msgspec.Struct, frozen=True):
     loaded: Loaded
 
 
-async def load(store: DiagramStore, diagram: DiagramId) -> Opened | Gone:
-    """From the newest snapshot, else from the older one. A diagram that is damaged counts as away, it alone."""
+async def load(store: DiagramStore, diagram: DiagramId, resumable: int = 0) -> Opened | Gone:
+    """From the newest snapshot, else from the older one. A diagram that is damaged counts as away, it alone.
+
+    With so many of the newest operations as a client may resume from, as far as the log and WS17 reach.
+    """
     for read in (store.load, store.older):
         stored = await read(diagram)
         if isinstance(stored, Gone):
@@ -29,7 +37,7 @@ async def load(store: DiagramStore, diagram: DiagramId) -> Opened | Gone:
         # Beside the event loop: thousands of cells are measured, and other rooms have people in them.
         found = await asyncio.to_thread(opened, stored)
         if isinstance(found, Opened):
-            return found
+            return await _with_recent(store, found, resumable) if resumable else found
         log.error("diagram %s is damaged: %s", diagram, found.why)
     raise StoreUnavailable("the diagram is damaged")
 
@@ -42,4 +50,23 @@ def opened(stored: StoredDiagram) -> Opened | Damaged:
     )
     if isinstance(found, Damaged):
         return found
-    return Opened(stored.threat_model_id, Loaded(found, stored.head.acl_version, stored.tail))
+    snapshot_at = (snapshot.vector, snapshot.state_hash)
+    return Opened(stored.threat_model_id, Loaded(found, stored.head.acl_version, stored.tail, snapshot_at))
+
+
+async def _with_recent(store: DiagramStore, opened: Opened, resumable: int) -> Opened:
+    """A fresh snapshot leaves a short tail, and the log has more. One operation more than is missed shows the hash
+    before them."""
+    loaded = opened.loaded
+    found, before, size = loaded.recent, loaded.before, _size(loaded.recent)
+    while len(found) <= resumable and size <= RESUME_BYTES:
+        first = found[0].vector if found else loaded.diagram.vector + 1
+        page = await store.newest(loaded.diagram.id, loaded.diagram.epoch, first - 1, PAGE)
+        if not page or page[-1].vector != first - 1:
+            break
+        found, before, size = (*page, *found), None, size + _size(page)
+    return Opened(opened.threat_model, Loaded(loaded.diagram, loaded.acl_version, found, before))
+
+
+def _size(operations: tuple[LoggedOperation, ...]) -> int:
+    return sum(len(msgspec.json.encode(operation.effect)) for operation in operations)

@@ -24,7 +24,7 @@ class Kind(Enum):
     EVENT = auto()
     """News of the diagram: a full state makes those waiting before it superfluous."""
     STATE = auto()
-    """A full state."""
+    """A full state, or all that a copy lacks to be one."""
     KEPT = auto()
     """Receipts, rosters, errors: nothing else replaces them."""
     AWARENESS = auto()
@@ -34,15 +34,19 @@ class Kind(Enum):
 class Parcel:
     """The frames of one notice, as every socket of one dialect, encoding and side gets them.
 
-    `subject` says what an AWARENESS parcel is about: a later one about the same replaces it.
+    `subject` says what an AWARENESS parcel is about: a later one about the same replaces it. `receipt`: the last frames
+    of a STATE parcel, if they stay where the state gives way to another.
     """
 
-    __slots__ = ("__weakref__", "frames", "kind", "size", "subject", "weight")
+    __slots__ = ("__weakref__", "frames", "kind", "receipt", "size", "subject", "weight")
 
-    def __init__(self, frames: Sequence[Frame], kind: Kind, subject: Hashable = None) -> None:
+    def __init__(
+        self, frames: Sequence[Frame], kind: Kind, subject: Hashable = None, receipt: Sequence[Frame] = ()
+    ) -> None:
         self.frames = frames
         self.kind = kind
         self.subject = subject
+        self.receipt = receipt
         self.size = sum(len(frame.payload) for frame in frames)
         self.weight = 0 if kind is Kind.STATE else self.size
 
@@ -50,7 +54,7 @@ class Parcel:
 class Phase(Enum):
     FLOWING = auto()
     LAGGING = auto()
-    """Events were thrown away and go on being thrown away until a full state comes."""
+    """Events were thrown away and go on being thrown away until a full state comes; nothing goes out before it."""
     RECOVERING = auto()
     """That state is on its way; another overflow before all is drained is one too many."""
     SLOW = auto()
@@ -98,19 +102,21 @@ class Outbox:
         """Queues; goes out with the next `flush`."""
         if self._phase is not Phase.FLOWING and not self._takes(parcel.kind):
             return
-        if parcel.kind is Kind.AWARENESS:
-            self._replace(parcel)
-        else:
-            if parcel.kind is Kind.STATE:
-                self._make_way()
-            self._waiting.append(parcel)
+        match parcel.kind:
+            case Kind.AWARENESS:
+                self._replace(parcel)
+            case Kind.STATE:
+                self._put_state(parcel)
+            case _:
+                self._waiting.append(parcel)
         self._weight += parcel.weight
         if self._weight > self._bound:
             self._relieve()
 
     def flush(self) -> None:
         """Gives the socket what it can pass on now."""
-        while self._waiting and (room := HANDOVER - self._socket.buffered()) > 0:
+        # What is kept while events are lacking waits for the state: a receipt out of order would be a gap (WS15).
+        while self._waiting and self._phase is not Phase.LAGGING and (room := HANDOVER - self._socket.buffered()) > 0:
             self._socket.write(self._take(room))
         if self._waiting:
             return
@@ -158,15 +164,17 @@ class Outbox:
             self._weight -= older.weight
         self._awareness[parcel.subject] = parcel
 
-    def _make_way(self) -> None:
-        """For a full state, which holds all that the events and states before it say.
-
-        Without need they stay: else a receipt among them would come without what was ordered before it (WS15).
-        """
+    def _put_state(self, state: Parcel) -> None:
+        """A full state holds all that the events and states before it say. Without need they stay; where they have
+        gone it comes first, since the receipts that are left speak of what it holds (WS15)."""
         if self._phase is Phase.LAGGING:
             self._phase = Phase.RECOVERING
         elif sum(parcel.kind is Kind.STATE for parcel in self._waiting) >= STATES:
             self._drop_events()
+        else:
+            self._waiting.append(state)
+            return
+        self._waiting.appendleft(state)
 
     def _relieve(self) -> None:
         # A burst larger than the bound is no lag as long as the socket takes it.
@@ -189,7 +197,8 @@ class Outbox:
         self.on_slow()
 
     def _drop_events(self) -> None:
-        self._waiting = deque(parcel for parcel in self._waiting if parcel.kind is Kind.KEPT)
+        kept = (parcel if parcel.kind is Kind.KEPT else Parcel(parcel.receipt, Kind.KEPT) for parcel in self._waiting)
+        self._waiting = deque(parcel for parcel in kept if parcel.frames)
         self._weight = sum(parcel.weight for parcel in self._waiting) + sum(
             parcel.weight for parcel in self._awareness.values()
         )

@@ -10,6 +10,7 @@ import msgspec
 from collab.core.effects import Commit
 from collab.core.events import CaughtUp, StoreOutcome, Unavailable
 from collab.core.events import Gone as Gone
+from collab.core.history import Step
 from collab.core.meeting import End as End
 from collab.core.meeting import Session as Session
 from collab.core.meeting import SessionChange
@@ -71,8 +72,16 @@ class DiagramStore(Protocol):
         """Everything after `head.vector`, in order, without gaps, from a read that began after the call; with a head of
         another epoch, or above it, no operations: the caller loads anew. Never raises."""
 
-    async def history(self, diagram: DiagramId, epoch: Epoch, user: UserId, rows: int) -> tuple[LoggedOperation, ...]:
-        """The newest `rows` operations of that user in that epoch, oldest first."""
+    async def history(self, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int) -> tuple[Step, ...]:
+        """The newest `rows` operations of that user, or of everybody, in that epoch, oldest first; and among them the
+        outcomes of the undos and redos without effect, each after the operation at the vector of its judgement."""
+
+    async def newest(self, diagram: DiagramId, epoch: Epoch, vector: int, rows: int) -> tuple[LoggedOperation, ...]:
+        """The newest `rows` operations of that epoch at or below `vector`, oldest first."""
+
+    async def remembers(self, diagram: DiagramId, epoch: Epoch, vector: int) -> bool:
+        """Whether of everything accepted after `vector` the outcome is remembered (VEC8): the log shows that nothing
+        was, or that the first of it is young enough."""
 
     async def heads(self, diagrams: Collection[DiagramId]) -> Mapping[DiagramId, Head]:
         """Heads of those that live, in one query."""
@@ -127,11 +136,13 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What a redeemed ticket says: who, for which session and diagram."""
+    """What a redeemed ticket says: who, for which session and diagram, and whether cookies fetched it, as
+    TMI's web app does."""
 
     caller: Caller
     session: SessionId
     diagram: DiagramId
+    by_cookie: bool = False
 
 
 class SessionStore(Protocol):
@@ -151,6 +162,9 @@ class SessionStore(Protocol):
 
     async def expect(self, id: SessionId, user: User, role: str) -> None:
         """Notes a caller of POST or PUT; `waiting` lists it for 60 s."""
+
+    async def unexpect(self, id: SessionId, users: Collection[UserId]) -> None:
+        """They have connected, or left: `waiting` lists them no more, until they call again."""
 
     async def waiting(self, id: SessionId) -> Sequence[Waiting]:
         """Who was expected within the last 60 s, the newest call of each user, in order of arrival."""

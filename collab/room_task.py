@@ -55,6 +55,7 @@ from collab.core.events import (
     Unresolved,
     Woke,
 )
+from collab.core.history import Step, suffice
 from collab.core.room import Room
 from collab.fanout import Fanout
 from collab.loading import load
@@ -72,15 +73,16 @@ from collab.ports import (
     TimerHandle,
 )
 from collab.tasks import Tasks
-from protocol.intents import Edit, Redo, Replace, Undo
+from protocol.intents import Edit, Redo, Replace, Resume, Undo
 from protocol.notices import Accepted, Ended, Participant, Rejected, ServerFacts
 from protocol.refusals import Ending
 from protocol.values import Caller, DiagramId, RoleAt, SessionId, User, UserId
 
 INBOX = 256
 PRESENCE_TTL_S = 35.0
-HISTORY_ROWS = 600
-"""Enough for `undo_depth` entries among which undos and redos stand."""
+HISTORY_ROWS = (600, 6_000, 60_000)
+"""So far back is looked for a whole undo stack, until it is known: each entry of it may be a group of hundreds, and
+undos and redos stand between."""
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +164,7 @@ class RoomTask:
         self._timer: TimerHandle | None = None
         self._tickets: dict[Ticket, asyncio.Future[Accepted | Rejected]] = {}
         self._next_ticket = 0
-        self._inhabited = False
+        self._here: frozenset[UserId] = frozenset()
         self._saving: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
 
@@ -182,15 +184,22 @@ class RoomTask:
         state = self._room.state
         if state.session is None or not len(state.roster):
             return None
-        active_ms = max(present.active_ms for present in state.roster)
         host = bool(state.roster.of(state.session.host.id))
-        return Alive(state.session.id, max(0, self._ports.clock.now().wall_ms - active_ms), host)
+        return Alive(state.session.id, max(0, self._ports.clock.now().wall_ms - state.roster.active_ms), host)
 
     async def post(self, event: Joined | Asked) -> None:
         await self._inbox.put(event)
 
     def post_now(self, event: Event) -> None:
         self._inbox.put_now(event)
+
+    async def recall(self, resume: Resume) -> Resume:
+        """As the store remembers the ids of what the caller may have pending; in doubt they are forgotten (WS18)."""
+        try:
+            remembers = await self._ports.store.remembers(self.diagram, resume.epoch, resume.vector)
+        except StoreUnavailable:
+            remembers = False
+        return msgspec.structs.replace(resume, forgotten=not remembers)
 
     async def submit(self, caller: Caller, role: RoleAt, intent: Edit | Replace | Undo | Redo) -> Accepted | Rejected:
         """One operation of a program; StoreUnavailable if the room closes over it."""
@@ -308,13 +317,23 @@ class RoomTask:
             case CatchUp(since=since):
                 return await store.since(self.diagram, since)
             case Reload():
-                loaded = await load(store, self.diagram)
+                resumable = self._room.state.settings.limits.resume_operations
+                loaded = await load(store, self.diagram, resumable)
                 return loaded if isinstance(loaded, Gone) else loaded.loaded
             case ReadHistory(user=user):
-                epoch = self._room.state.replica.diagram.epoch
-                return HistoryRead(user, await store.history(self.diagram, epoch, user, HISTORY_ROWS))
+                return await self._history(user)
             case ReadRights(callers=callers):
                 return await self._rights(callers)
+
+    async def _history(self, user: UserId | None) -> HistoryRead:
+        steps: tuple[Step, ...] = ()
+        state = self._room.state
+        epoch, depth = state.replica.diagram.epoch, state.settings.limits.undo_depth
+        for rows in HISTORY_ROWS:
+            steps = await self._ports.store.history(self.diagram, epoch, user, rows)
+            if len(steps) < rows or suffice(steps, depth):
+                break
+        return HistoryRead(user, steps)
 
     async def _rights(self, callers: tuple[Caller, ...]) -> RightsRead | Gone | Unavailable:
         """All at one reading of the permission clock; if it moves meanwhile, once more."""
@@ -369,11 +388,14 @@ class RoomTask:
         await self._ports.presence.put(session, self._ports.worker, members, PRESENCE_TTL_S)
 
     async def _announce(self, session: SessionId, participants: tuple[Participant, ...]) -> None:
-        # The first and the last socket are stamped at once: the keeper's next round may come after a deadline (SES13).
-        turned, self._inhabited = self._inhabited != bool(participants), bool(participants)
+        before, self._here = self._here, frozenset(participant.user.id for participant in participants)
+        moved = before ^ self._here
         try:
             await self._put_presence(session, participants)
-            if turned:
+            if moved:
+                await self._ports.sessions.unexpect(session, moved)
+            if bool(before) != bool(participants):
+                # The first and the last socket at once: the keeper's next round may come after a deadline (SES13).
                 await self._ports.sessions.touch([self.alive() or Alive(session, 0, host=False)])
         except StoreUnavailable:
             log.warning("presence of %s is late: the store is away", self.diagram)

@@ -94,7 +94,7 @@ class Rooms:
     async def _load(self, diagram: DiagramId) -> RoomTask | StoreUnavailable | None:
         """A store that is away is a value here, for all who wait: what a task raises is a bug."""
         try:
-            opened = await load(self._ports.store, diagram)
+            opened = await load(self._ports.store, diagram, self._settings.limits.resume_operations)
             if isinstance(opened, Gone):
                 return None
             session = await self._ports.sessions.live(diagram)

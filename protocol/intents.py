@@ -120,6 +120,8 @@ class Resume(msgspec.Struct, frozen=True):
     state_hash: str | None = None
     cell_hashes: tuple[tuple[str, str], ...] | None = None
     ref: str | None = None
+    forgotten: bool = False
+    """Said by the server's edge: outcomes of edits that the caller has pending may be forgotten (WS18)."""
 
 
 class RefreshToken(msgspec.Struct, frozen=True):

@@ -156,6 +156,9 @@ class Happened(msgspec.Struct, frozen=True):
     operation: LoggedOperation
     after: DiagramView
     start_vector: int
+    history: HistoryDepth | None = None
+    """Of its author's undo stack now, or of everybody's; None where it is not known or was told otherwise."""
+    shared_undo: bool = False
 
 
 class Accepted(msgspec.Struct, frozen=True):

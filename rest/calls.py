@@ -24,6 +24,7 @@ class Call:
     caller: Caller
     forms: Forms
     base: str
+    by_cookie: bool = False
 
     @property
     def query(self) -> Mapping[str, str]:

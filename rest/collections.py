@@ -26,7 +26,7 @@ from rest.bodies import (
 )
 from rest.calls import Call
 from rest.dependencies import RestDependencies
-from rest.editing import WHOLE
+from rest.editing import WHOLE, all_items
 from rest.models import metadata_after
 from rest.paging import listing, page, part
 from rest.patching import TYPES, changes
@@ -34,19 +34,51 @@ from rest.ports import Changed, Filters, Item, ItemId, ItemKind, Page
 from rest.problems import bad_field, not_found
 
 Rows = list[Item]
+Ranks = Mapping[str, Sequence[str]]
+"""Field -> its words from the least to the greatest; a field without words is a number."""
+
+SEVERITIES = ("unknown", "informational", "low", "medium", "high", "critical")
+PRIORITIES = ("deferred", "low", "medium", "high", "immediate")
+STATUSES = (
+    "open",
+    "confirmed",
+    "deferred",
+    "mitigation_planned",
+    "mitigation_in_progress",
+    "verification_pending",
+    "mitigated",
+    "resolved",
+    "accepted",
+    "closed",
+    "false_positive",
+)
+"""The words of TMI's app; in this order it wants them sorted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`resource`: its name in lists and addresses."""
+    """`ranks`: by what its lists can be sorted beside name and times."""
 
     kind: ItemKind
-    resource: str
     fields: type[ItemFields] = ItemFields
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    ranks: Ranks = field(default_factory=dict)
+
+    @property
+    def resource(self) -> str:
+        """Its name in lists and addresses."""
+        return views.RESOURCES[self.kind]
 
 
-THREATS = Kind(ItemKind.THREAT, "threats", ThreatFields, {"status": "open"})
+THREATS = Kind(
+    ItemKind.THREAT,
+    ThreatFields,
+    {"status": "open"},
+    {"severity": SEVERITIES, "priority": PRIORITIES, "status": STATUSES, "score": ()},
+)
+
+
+OTHERS = tuple(Kind(kind) for kind in views.RESOURCES if kind is not THREATS.kind)
 
 
 class Items:
@@ -58,7 +90,7 @@ class Items:
 
     async def list(self, call: Call) -> Response:
         within = self._within(call, call.query.get("threat_model_id"))
-        asked = page(call.request)
+        asked = page(call.request, self.kind.ranks)
         if within is not None:
             await rights.on_model(self.deps, call, within, Role.READER)
         found = self._of_all_models(call, asked) if within is None else self._of_one(within, asked)
@@ -136,15 +168,20 @@ class Items:
         return row
 
     async def _of_one(self, within: ThreatModelId, asked: Page) -> tuple[Sequence[Item], int]:
-        return await self.deps.models.items(self.kind.kind, within, asked)
+        if asked.sort not in self.kind.ranks:
+            return await self.deps.models.items(self.kind.kind, within, asked)
+        return self._sorted(await all_items(self.deps, self.kind.kind, within), asked)
 
     async def _of_all_models(self, call: Call, asked: Page) -> tuple[Sequence[Item], int]:
         readable, _ = await self.deps.models.readable(call.caller, Filters(), WHOLE)
         rows: Rows = []
         for model, counts in readable:
             if counts.threats:
-                rows += (await self.deps.models.items(self.kind.kind, model.id, WHOLE))[0]
-        rows.sort(key=lambda row: (_sort_key(row, asked.sort), row.id), reverse=asked.descending)
+                rows += await all_items(self.deps, self.kind.kind, model.id)
+        return self._sorted(rows, asked)
+
+    def _sorted(self, rows: Rows, asked: Page) -> tuple[Sequence[Item], int]:
+        rows.sort(key=lambda row: (_sort_key(row, asked.sort, self.kind.ranks), row.id), reverse=asked.descending)
         return part(rows, asked), len(rows)
 
     async def _change(self, row: Item, body: Body) -> Response:
@@ -174,5 +211,14 @@ class Items:
         return views.item(self.kind.kind, row)
 
 
-def _sort_key(row: Item, field: str) -> Any:
-    return row.fields["name"].casefold() if field == "name" else getattr(row, f"{field}_ms")
+def _sort_key(row: Item, field: str, ranks: Ranks) -> Any:
+    if field == "name":
+        return row.fields["name"].casefold()
+    return _rank(row.fields.get(field), ranks[field]) if field in ranks else getattr(row, f"{field}_ms")
+
+
+def _rank(value: Any, words: Sequence[str]) -> float:
+    """What is not there, or no word of the list, comes before all that is."""
+    if isinstance(value, str):
+        return words.index(value.lower()) if value.lower() in words else -1
+    return -1 if value is None else value

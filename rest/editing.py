@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 from protocol.values import ThreatModelId
 from rest.dependencies import RestDependencies
-from rest.ports import Changed, DiagramRow, Page, ThreatModel
+from rest.ports import Changed, DiagramRow, Item, ItemKind, Page, ThreatModel, but
 from rest.problems import conflict, not_found
 
 ATTEMPTS = 20
@@ -47,3 +47,12 @@ async def all_diagrams(deps: RestDependencies, id: ThreatModelId) -> AsyncIterat
         page = Page(limit=page.limit, offset=page.offset + page.limit)
         if page.offset >= total:
             return
+
+
+async def all_items(deps: RestDependencies, kind: ItemKind, id: ThreatModelId) -> list[Item]:
+    rows: list[Item] = []
+    while True:
+        found, total = await deps.models.items(kind, id, but(WHOLE, offset=len(rows)))
+        rows += found
+        if not found or len(rows) >= total:
+            return rows

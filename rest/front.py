@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from rest.problems import not_found
 
@@ -20,6 +21,10 @@ SERVED = frozenset((".html", ".js", ".css", ".svg", ".png", ".ts"))
 MEDIA = {".js": "text/javascript", ".ts": "text/plain", ".svg": "image/svg+xml"}
 """Where the machine's own table cannot be trusted."""
 NOT_SERVED = frozenset(("tests", "node_modules"))
+READING_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Of a page that is only read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class Front:
     readiness: Callable[[], Awaitable[Readiness]]
     web: Path | None = None
     """The folder with the page at `/` and its modules."""
+    messages: Callable[[], str] | None = None
+    """The page of asyncapi.yml; it may take a moment, and is asked for in a thread."""
 
     async def root(self, request: Request) -> Response:
         base = self.public_url or str(request.base_url).rstrip("/")
@@ -94,6 +101,12 @@ class Front:
         )
         kept = {"Cache-Control": "no-cache", "Content-Security-Policy": policy, "Vary": "Accept"}
         return FileResponse(path, headers=kept, media_type=MEDIA.get(path.suffix))
+
+    async def wire_page(self, _: Request) -> Response:
+        if self.messages is None:
+            raise not_found()
+        kept = {"Cache-Control": "no-cache", "Content-Security-Policy": READING_POLICY}
+        return HTMLResponse(await run_in_threadpool(self.messages), headers=kept)
 
     async def healthz(self, _: Request) -> Response:
         """That this is answered at all is the news: the loop turns."""

@@ -102,4 +102,4 @@ def call(request: Request, deps: RestDependencies) -> Call:
     """What `Identity` found out, for the endpoints."""
     state: State = request.state
     shown: Shown = state.shown
-    return Call(request, shown.caller, TMI if shown.by_cookie else deps.forms, deps.base(request))
+    return Call(request, shown.caller, TMI if shown.by_cookie else deps.forms, deps.base(request), shown.by_cookie)

@@ -25,15 +25,15 @@ from rest.bodies import (
 )
 from rest.calls import Call
 from rest.dependencies import RestDependencies
-from rest.editing import WHOLE, all_diagrams, edit_model
+from rest.editing import all_diagrams, all_items, edit_model
 from rest.entries import Entries, checked, owner_entry, read_entries, read_owner, subject, with_owner
 from rest.paging import BARE, asked_for, bare, listing, page
 from rest.patching import TYPES, changes
-from rest.ports import Filters, ItemKind, ThreatModel, but
+from rest.ports import Filters, ThreatModel, but
 from rest.problems import bad_field, forbidden, malformed, not_found
 
 DEFAULTS = {"threat_model_framework": "STRIDE"}
-BELOW = ("diagrams", "threats", "documents", "repositories", "assets", "notes")
+BELOW = ("diagrams", *views.RESOURCES.values())
 """Shown inside a threat model, changed at their own addresses."""
 BY_OWNER = ("authorization", "owner")
 
@@ -124,16 +124,17 @@ class ThreatModels:
         return answer(await self._whole(call, await edit_model(self.deps, id, edit)))
 
     async def _whole(self, call: Call, model: ThreatModel) -> views.View:
-        threats, _ = await self.deps.models.items(ItemKind.THREAT, model.id, WHOLE)
+        items = {
+            resource: [views.item(kind, row) for row in await all_items(self.deps, kind, model.id)]
+            for kind, resource in views.RESOURCES.items()
+        }
         diagrams = [row async for row in all_diagrams(self.deps, model.id)]
         counts = await self.deps.models.counts(model.id)
         shown = [views.diagram_item(row) for row in diagrams]
         if call.forms.whole_diagrams:
             viewed = [(row, await self.deps.rooms.view(row.id)) for row in diagrams]
             shown = [views.diagram(row, found) for row, found in viewed if found is not None]
-        return views.threat_model(
-            model, counts, call.forms, shown, [views.item(ItemKind.THREAT, threat) for threat in threats]
-        )
+        return views.threat_model(model, counts, call.forms, shown, items)
 
 
 def filters(query: Mapping[str, str]) -> Filters:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from rest.answers import answer
+from rest.calls import Call
 from rest.ports import Page
 from rest.problems import Problem, bad_field
 
@@ -26,12 +27,15 @@ def asked_for(request: Request) -> bool:
     return any(name in request.query_params for name in ("limit", "offset", "sort"))
 
 
-def page(request: Request) -> Page:
-    """Raises 400 `invalid_limit`, `invalid_offset`, `invalid_input`."""
+def page(request: Request, also: Collection[str] = ()) -> Page:
+    """`also`: fields beside SORTABLE by which this list can be sorted.
+
+    Raises 400 `invalid_limit`, `invalid_offset`, `invalid_input`.
+    """
     query = request.query_params
     limit = _whole(query.get("limit"), DEFAULT, 1, "limit")
     offset = _whole(query.get("offset"), 0, 0, "offset")
-    field, descending = _sort(query.get("sort"))
+    field, descending = _sort(query.get("sort"), (*SORTABLE, *also))
     return Page(min(limit, MOST), offset, field, descending)
 
 
@@ -49,13 +53,13 @@ def _whole(text: str | None, default: int, least: int, name: str) -> int:
     return int(text)
 
 
-def _sort(text: str | None) -> tuple[str, bool]:
+def _sort(text: str | None, known: Sequence[str]) -> tuple[str, bool]:
     """`created_at`, `-created_at`, `created_at:desc`, `created_at:asc`."""
     if not text:
-        return SORTABLE[0], False
+        return known[0], False
     field, _, direction = text.removeprefix("-").partition(":")
-    if field not in SORTABLE or direction not in ("", "asc", "desc"):
-        raise bad_field("sort", f"one of {', '.join(SORTABLE)}", status=400, error="invalid_input")
+    if field not in known or direction not in ("", "asc", "desc"):
+        raise bad_field("sort", f"one of {', '.join(known)}", status=400, error="invalid_input")
     return field, text.startswith("-") or direction == "desc"
 
 
@@ -63,6 +67,11 @@ def listing(resource: str, items: Sequence[Any], total: int, page: Page, **heade
     """RE2: the same array twice, under `items` and under the name of the resource."""
     body = {"items": items, resource: items, "total": total, "limit": page.limit, "offset": page.offset}
     return answer(body, headers=counted(total) | headers)
+
+
+async def empty(resource: str, call: Call) -> Response:
+    """A list of what TMI's app asks for and this server has none of."""
+    return listing(resource, [], 0, page(call.request))
 
 
 def bare(items: Sequence[Any], total: int) -> Response:

@@ -56,8 +56,14 @@ class ThreatModel(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
+    """What lies below a threat model, in the order of ItemKind after the diagrams."""
+
     diagrams: int = 0
     threats: int = 0
+    assets: int = 0
+    documents: int = 0
+    repositories: int = 0
+    notes: int = 0
 
 
 class DiagramRow(msgspec.Struct, frozen=True):
@@ -98,6 +104,10 @@ class Item(msgspec.Struct, frozen=True):
 
 class ItemKind(StrEnum):
     THREAT = "threat"
+    ASSET = "asset"
+    DOCUMENT = "document"
+    REPOSITORY = "repository"
+    NOTE = "note"
 
 
 class Page(msgspec.Struct, frozen=True):

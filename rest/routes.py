@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from rest import calls
-from rest.collections import THREATS, Items
+from rest.collections import OTHERS, THREATS, Items
 from rest.dependencies import RestDependencies
 from rest.diagrams import Diagrams
 from rest.entries import Authorization
@@ -23,7 +24,7 @@ from rest.models import ThreatModels
 from rest.oauth.account import Account
 from rest.oauth.server import OAuthServer
 from rest.operations import Operations
-from rest.ports import ItemKind
+from rest.paging import empty
 from rest.problems import HANDLERS
 from rest.sessions import Sessions
 
@@ -43,6 +44,7 @@ def front_table(front: Front) -> Table:
         "/readyz": {"GET": front.readyz},
         "/openapi.yml": {"GET": front.document},
         "/asyncapi.yml": {"GET": front.document},
+        "/docs/ws": {"GET": front.wire_page},
         "/web/{path:path}": {"GET": front.file},
     }
 
@@ -71,6 +73,8 @@ def _account(deps: RestDependencies) -> SignedInTable:
         "/me": {"GET": account.me},
         "/me/logout": {"POST": account.logout},
         "/me/sessions": {"GET": sessions.mine},
+        "/addons": {"GET": partial(empty, "addons")},
+        "/projects": {"GET": partial(empty, "projects")},
         "/ws/ticket": {"GET": sessions.ticket},
     }
 
@@ -105,9 +109,10 @@ def _diagrams(deps: RestDependencies) -> SignedInTable:
 
 def _items(deps: RestDependencies) -> SignedInTable:
     rows: dict[str, Mapping[str, calls.Endpoint]] = {}
-    for kind in (THREATS,):
+    for kind in (THREATS, *OTHERS):
         items = Items(deps, kind)
-        for base in (f"{TM}/{kind.resource}", f"/{kind.resource}"):
+        nested = f"{TM}/{kind.resource}"
+        for base in (nested, f"/{kind.resource}") if kind is THREATS else (nested,):
             rows[base] = {"GET": items.list, "POST": items.create}
             rows[f"{base}/{{item_id}}"] = {
                 "GET": items.read,
@@ -115,8 +120,7 @@ def _items(deps: RestDependencies) -> SignedInTable:
                 "PATCH": items.patch,
                 "DELETE": items.delete,
             }
-        rows |= _metadata(f"{TM}/{kind.resource}/{{item_id}}", OfItem(deps, ItemKind.THREAT))
-    return rows
+    return {**rows, **_metadata(f"{TM}/{THREATS.resource}/{{item_id}}", OfItem(deps, THREATS.kind))}
 
 
 def _metadata(base: str, holder: Holder) -> SignedInTable:

@@ -65,6 +65,7 @@ class Sessions:
         elif call.query.get("end") == "true" and role.role is Role.OWNER:
             await self._end(session, Ending.OWNER_ENDED)
         else:
+            await self.deps.sessions.unexpect(session.id, (call.caller.id,))
             await self.deps.rooms.leave(id, call.caller.id)
         return nothing()
 
@@ -83,7 +84,7 @@ class Sessions:
             raise not_found()
         rights.not_ejected(role)
         ticket = secrets.token_urlsafe(32)
-        grant = Grant(call.caller, session.id, session.diagram_id)
+        grant = Grant(call.caller, session.id, session.diagram_id, call.by_cookie)
         await self.deps.sessions.issue_ticket(ticket, grant, self.deps.ticket_s * 1_000)
         return answer({"ticket": ticket})
 

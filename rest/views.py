@@ -17,6 +17,14 @@ ANY_PROVIDER = "*"
 """How an entry says that it names no provider."""
 LISTED = ("name", "description", "threat_model_framework", "status", "status_updated", "security_reviewer")
 """Fields of a threat model that a list shows."""
+RESOURCES: Mapping[ItemKind, str] = {
+    ItemKind.THREAT: "threats",
+    ItemKind.ASSET: "assets",
+    ItemKind.DOCUMENT: "documents",
+    ItemKind.REPOSITORY: "repositories",
+    ItemKind.NOTE: "notes",
+}
+"""The nested collections of a threat model: their names in bodies and addresses."""
 SHOWN_ALWAYS: Mapping[ItemKind, Mapping[str, Any]] = {ItemKind.THREAT: {"severity": None, "status": "open"}}
 """Reports index these without asking."""
 
@@ -107,10 +115,10 @@ def _counts(counts: Counts) -> View:
     return {
         "diagram_count": counts.diagrams,
         "threat_count": counts.threats,
-        "document_count": 0,
-        "repo_count": 0,
-        "asset_count": 0,
-        "note_count": 0,
+        "document_count": counts.documents,
+        "repo_count": counts.repositories,
+        "asset_count": counts.assets,
+        "note_count": counts.notes,
     }
 
 
@@ -124,19 +132,16 @@ def threat_model_item(model: ThreatModel, counts: Counts, forms: Forms) -> View:
 
 
 def threat_model(
-    model: ThreatModel, counts: Counts, forms: Forms, diagrams: Sequence[View], threats: Sequence[View]
+    model: ThreatModel, counts: Counts, forms: Forms, diagrams: Sequence[View], items: Mapping[str, Sequence[View]]
 ) -> View:
+    """`items`: the lists of the nested collections by their names."""
     return {
         **model.fields,
         **threat_model_item(model, counts, forms),
         "authorization": [entry_form(entry) for entry in model.entries],
         "metadata": metadata_form(model.metadata),
         "diagrams": diagrams,
-        "threats": threats,
-        "documents": [],
-        "repositories": [],
-        "assets": [],
-        "notes": [],
+        **items,
     }
 
 
@@ -166,11 +171,12 @@ def diagram(row: DiagramRow, viewed: Viewed) -> View:
 
 
 def item(kind: ItemKind, row: Item) -> View:
-    """`title` is another spelling of `name`."""
+    """`title` is another spelling of a threat's `name`."""
+    spelled = {"title": row.fields["name"]} if kind is ItemKind.THREAT else {}
     return {
-        **SHOWN_ALWAYS[kind],
+        **SHOWN_ALWAYS.get(kind, {}),
         **row.fields,
-        "title": row.fields["name"],
+        **spelled,
         "id": row.id,
         "threat_model_id": row.threat_model_id,
         **_times(row),

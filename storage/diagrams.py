@@ -11,6 +11,7 @@ import msgspec
 
 from collab.core.effects import Commit
 from collab.core.events import CaughtUp, Committed, Gone, Known, Missed, StoreOutcome, Unavailable, Unresolved
+from collab.core.history import Step
 from collab.ports import SnapshotData, StoredDiagram, StoreUnavailable
 from protocol.operations import Kind, LoggedOperation, Outcome, Verdict
 from protocol.values import DiagramId, Epoch, Head, OperationId, ThreatModelId, UserId
@@ -18,7 +19,7 @@ from storage import columns
 from storage.clock import real_ms
 from storage.columns import OPERATION
 from storage.database import CommitUnknown, Conflict, DamagedRow, Database, Row, Transaction, Value, first
-from storage.pruning import prune
+from storage.pruning import ACCEPTED_MS, prune
 
 log = logging.getLogger(__name__)
 
@@ -40,15 +41,18 @@ APPEND = (
     f"INSERT INTO diagram_op ({OPERATION}, user_id, diagram, epoch, acl_version)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 )
-KNOWN = (
-    "SELECT user_id, operation_id, payload_sha256, verdict, epoch, vector, kind, answer FROM diagram_outcome"
-    " WHERE diagram = $1 AND user_id = ANY($2) AND operation_id = ANY($3)"
-)
+OUTCOME = "user_id, operation_id, payload_sha256, verdict, epoch, vector, kind, answer"
+KNOWN = f"SELECT {OUTCOME} FROM diagram_outcome WHERE diagram = $1 AND user_id = ANY($2) AND operation_id = ANY($3)"
 AFTER = f"SELECT {OPERATION} FROM diagram_op WHERE diagram = $1 AND epoch = $2 AND vector > $3 ORDER BY vector"
-HISTORY = (
-    f"SELECT {OPERATION} FROM diagram_op WHERE diagram = (SELECT number FROM diagram_head WHERE id = $1)"
-    " AND epoch = $2 AND user_id = $3 ORDER BY vector DESC LIMIT $4"
+OF = "FROM diagram_op WHERE diagram = (SELECT number FROM diagram_head WHERE id = $1) AND epoch = $2"
+OF_USER = " AND user_id = $4"
+HISTORY = f"SELECT {OPERATION} {OF}{{}} ORDER BY vector DESC LIMIT $3"
+FUTILE = (
+    f"SELECT {OUTCOME} FROM diagram_outcome WHERE diagram = (SELECT number FROM diagram_head WHERE id = $1)"
+    " AND epoch = $2 AND vector >= $3 AND verdict = 'no_op' AND kind IN ('undo', 'redo'){}"
 )
+NEWEST = f"SELECT {OPERATION} {OF} AND vector <= $3 ORDER BY vector DESC LIMIT $4"
+NEXT = f"SELECT vector, committed_at {OF} AND vector BETWEEN $3 AND $3 + 1 ORDER BY vector"
 SNAPSHOTS = (
     "SELECT vector, cells, touched, state_hash FROM diagram_snapshot"
     " WHERE diagram = $1 AND epoch = $2 AND vector <= $3 ORDER BY vector"
@@ -101,9 +105,21 @@ class SqlDiagrams:
         except StoreUnavailable:
             return Unavailable()
 
-    async def history(self, diagram: DiagramId, epoch: Epoch, user: UserId, rows: int) -> tuple[LoggedOperation, ...]:
-        found = await self._database.read(lambda tx: tx.fetch(HISTORY, diagram, epoch, user, rows))
+    async def history(self, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int) -> tuple[Step, ...]:
+        found = await self._database.read(partial(_history, diagram=diagram, epoch=epoch, user=user, rows=rows))
+        # Beside the event loop: it may be the whole log.
+        return await asyncio.to_thread(_steps, *found)
+
+    async def newest(self, diagram: DiagramId, epoch: Epoch, vector: int, rows: int) -> tuple[LoggedOperation, ...]:
+        found = await self._database.read(lambda tx: tx.fetch(NEWEST, diagram, epoch, vector, rows))
         return tuple(columns.operation(row) for row in reversed(found))
+
+    async def remembers(self, diagram: DiagramId, epoch: Epoch, vector: int) -> bool:
+        head = (await self.heads((diagram,))).get(diagram)
+        rows = await self._database.read(lambda tx: tx.fetch(NEXT, diagram, epoch, vector))
+        if rows and rows[-1][0] > vector:
+            return bool(rows[-1][1] >= self._now_ms() - ACCEPTED_MS)
+        return bool(rows) or (head is not None and (head.epoch, head.vector) == (epoch, vector))
 
     async def heads(self, diagrams: Collection[DiagramId]) -> Mapping[DiagramId, Head]:
         sql = f"SELECT {HEAD}, id FROM diagram_head WHERE id = ANY($1) AND deleted_at IS NULL"
@@ -212,6 +228,23 @@ async def _since(tx: Transaction, diagram: DiagramId, head: Head) -> CaughtUp | 
     operations = await _after(tx, row[0], now, head.vector)
     # A caller from below the log's floor loads anew: part of the way is no way.
     return CaughtUp(now, operations if len(operations) == now.vector - head.vector else ())
+
+
+async def _history(
+    tx: Transaction, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int
+) -> tuple[Sequence[Row], Sequence[Row]]:
+    """Operations, newest first, and the outcomes of what had no effect since the oldest of them."""
+    whose, of = (OF_USER, (user,)) if user is not None else ("", ())
+    operations = await tx.fetch(HISTORY.format(whose), diagram, epoch, rows, *of)
+    if not operations:
+        return (), ()
+    return operations, await tx.fetch(FUTILE.format(whose), diagram, epoch, operations[-1][0], *of)
+
+
+def _steps(operations: Sequence[Row], futile: Sequence[Row]) -> tuple[Step, ...]:
+    found: list[Step] = [columns.operation(row) for row in reversed(operations)]
+    found += map(_outcome, futile)
+    return tuple(sorted(found, key=lambda step: step.vector))
 
 
 async def _page(tx: Transaction, diagram: DiagramId, epoch: Epoch, vector: int) -> Sequence[Row]:

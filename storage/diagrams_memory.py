@@ -9,8 +9,9 @@ import msgspec
 
 from collab.core.effects import Commit
 from collab.core.events import CaughtUp, Committed, Gone, Known, Missed, StoreOutcome
+from collab.core.history import Step
 from collab.ports import SnapshotData, StoredDiagram
-from protocol.operations import LoggedOperation, Verdict
+from protocol.operations import Kind, LoggedOperation, Outcome, Verdict
 from protocol.values import DiagramId, Epoch, Head, UserId
 from storage.database import DamagedRow
 from storage.memory import DiagramRecord, MemoryStore
@@ -60,9 +61,28 @@ class MemoryDiagrams:
         record = self._store.present(diagram)
         return Gone() if record is None else _since(record, head)
 
-    async def history(self, diagram: DiagramId, epoch: Epoch, user: UserId, rows: int) -> tuple[LoggedOperation, ...]:
-        own = [operation for operation in self._log(diagram, epoch) if operation.user.id == user]
-        return tuple(own[max(0, len(own) - rows) :])
+    async def history(self, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int) -> tuple[Step, ...]:
+        own = [operation for operation in self._log(diagram, epoch) if user in (None, operation.user.id)]
+        found: list[Step] = [*own[max(0, len(own) - rows) :]]
+        if found:
+            outcomes = [
+                outcome for outcome, _ in self._store.diagrams[diagram].outcomes.values() if _is_futile(outcome)
+            ]
+            futile = (one for one in outcomes if one.epoch == epoch and user in (None, one.user))
+            found += [outcome for outcome in futile if outcome.vector >= found[0].vector]
+        return tuple(sorted(found, key=lambda step: step.vector))
+
+    async def newest(self, diagram: DiagramId, epoch: Epoch, vector: int, rows: int) -> tuple[LoggedOperation, ...]:
+        below = [operation for operation in self._log(diagram, epoch) if operation.vector <= vector]
+        return tuple(below[max(0, len(below) - rows) :])
+
+    async def remembers(self, diagram: DiagramId, epoch: Epoch, vector: int) -> bool:
+        record = self._store.diagrams.get(diagram)
+        at_ms = {operation.vector: operation.at_ms for operation in self._log(diagram, epoch)}
+        if vector + 1 in at_ms:
+            return at_ms[vector + 1] >= self._store.now_ms() - ACCEPTED_MS
+        here = record is not None and (record.head.epoch, record.head.vector) == (epoch, vector)
+        return vector in at_ms or here
 
     async def heads(self, diagrams: Collection[DiagramId]) -> Mapping[DiagramId, Head]:
         found = ((id, self._store.present(id)) for id in diagrams)
@@ -100,6 +120,11 @@ class MemoryDiagrams:
         return () if record is None else tuple(record.log.get(epoch, ()))
 
 
+def _is_futile(outcome: Outcome) -> bool:
+    """An undo or redo without effect."""
+    return outcome.verdict is Verdict.NO_OP and outcome.kind in (Kind.UNDO, Kind.REDO)
+
+
 def _since(record: DiagramRecord, head: Head) -> CaughtUp:
     now = record.head
     if now.epoch != head.epoch or now.vector <= head.vector:
@@ -130,7 +155,7 @@ def _prune_outcomes(record: DiagramRecord, now_ms: int) -> int:
     kept = {
         key: (outcome, at)
         for key, (outcome, at) in record.outcomes.items()
-        if at >= now_ms - (ACCEPTED_MS if outcome.verdict is Verdict.ACCEPTED else OTHERS_MS)
+        if at >= now_ms - (ACCEPTED_MS if outcome.verdict is Verdict.ACCEPTED or _is_futile(outcome) else OTHERS_MS)
     }
     gone = len(record.outcomes) - len(kept)
     record.outcomes = kept

@@ -41,6 +41,8 @@ def changed(session: Session, change: SessionChange, now_ms: int) -> Session:
             after = msgspec.structs.replace(session, host_grace_until_ms=None)
         case SetHost(host=host):
             after = msgspec.structs.replace(session, host=host, host_grace_until_ms=None)
+            if _id(session.presenter) == session.host.id:
+                after = _presented(after, host)
         case Deny(user=user, presenter=presenter):
             after = msgspec.structs.replace(session, denied=session.denied | {user.id})
             if _id(presenter) != _id(session.presenter):

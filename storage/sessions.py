@@ -75,6 +75,10 @@ class SqlSessions:
         now_ms = self._now_ms()
         await self._database.transaction(lambda tx: tx.execute(sql, id, user.id, text(user), role, "joined", now_ms))
 
+    async def unexpect(self, id: SessionId, users: Collection[UserId]) -> None:
+        sql = "DELETE FROM session_member WHERE session_id = $1 AND user_id = ANY($2) AND status = 'joined'"
+        await self._database.transaction(lambda tx: tx.execute(sql, id, list(users)))
+
     async def waiting(self, id: SessionId) -> Sequence[Waiting]:
         sql = (
             "SELECT member, role, at FROM session_member"
@@ -104,11 +108,11 @@ class SqlSessions:
         )
 
     async def redeem(self, ticket: str) -> Grant | None:
-        sql = "DELETE FROM ticket WHERE sha256 = $1 RETURNING caller, session_id, diagram_id, expires_at"
+        sql = "DELETE FROM ticket WHERE sha256 = $1 RETURNING caller, session_id, diagram_id, by_cookie, expires_at"
         row = await self._database.transaction(lambda tx: first(tx, sql, secret_digest(ticket)))
-        if row is None or row[3] <= self._now_ms():
+        if row is None or row[4] <= self._now_ms():
             return None
-        return Grant(columns.caller(row[0]), SessionId(row[1]), DiagramId(row[2]))
+        return Grant(columns.caller(row[0]), SessionId(row[1]), DiagramId(row[2]), bool(row[3]))
 
 
 async def end_sessions(tx: Transaction, diagrams: Sequence[DiagramId], ending: Ending, now_ms: int) -> None:
@@ -166,8 +170,12 @@ async def _overdue(tx: Transaction, ages: Ages, now_ms: int) -> list[tuple[Sessi
 
 async def _issue_ticket(tx: Transaction, ticket: str, grant: Grant, ttl_ms: int, now_ms: int) -> None:
     await tx.execute("DELETE FROM ticket WHERE expires_at < $1", now_ms)
-    sql = "INSERT INTO ticket (sha256, caller, session_id, diagram_id, expires_at) VALUES ($1, $2, $3, $4, $5)"
-    await tx.execute(sql, secret_digest(ticket), text(grant.caller), grant.session, grant.diagram, now_ms + ttl_ms)
+    sql = (
+        "INSERT INTO ticket (sha256, caller, session_id, diagram_id, by_cookie, expires_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6)"
+    )
+    shown = text(grant.caller), grant.session, grant.diagram, int(grant.by_cookie)
+    await tx.execute(sql, secret_digest(ticket), *shown, now_ms + ttl_ms)
 
 
 async def _live(tx: Transaction, diagram: DiagramId) -> Session | None:

@@ -9,7 +9,7 @@ import msgspec
 from collab.core.events import Gone
 from collab.core.meeting import Deny, Session, SessionChange
 from collab.ports import Alive, Exists, Grant, NewSession, Stale, Waiting
-from protocol.values import DiagramId, SessionId, User
+from protocol.values import DiagramId, SessionId, User, UserId
 from storage.memory import MemoryStore, SessionRecord
 from storage.session_rules import AGES, EXPECTED_MS, Ages, changed, overdue, raises_acl, shows_host
 
@@ -67,6 +67,12 @@ class MemorySessions:
         record = self._store.sessions[id]
         if user.id not in record.session.denied:
             record.waiting[user.id] = Waiting(user, role, self._store.now_ms())
+
+    async def unexpect(self, id: SessionId, users: Collection[UserId]) -> None:
+        record = self._store.sessions.get(id)
+        if record is not None:
+            for user in users:
+                record.waiting.pop(user, None)
 
     async def waiting(self, id: SessionId) -> Sequence[Waiting]:
         since = self._store.now_ms() - EXPECTED_MS

@@ -10,7 +10,7 @@ import msgspec
 
 from protocol.refusals import Ending
 from protocol.values import Caller, DiagramId, Role, ThreatModelId, User
-from rest.ports import Changed, Counts, Entry, Filters, Page, ThreatModel
+from rest.ports import Changed, Counts, Entry, Filters, ItemKind, Page, ThreatModel
 from storage import columns, entries
 from storage.columns import text
 from storage.database import Row, Transaction, Value, first
@@ -33,10 +33,13 @@ CHANGE = (
     " metadata = $8, name = $9, status = $10, security_reviewer = $11, modified_at = $12, version = version + 1"
     " WHERE id = $1 AND version = $2"
 )
-COUNTS = (
-    "(SELECT count(*) FROM diagram d WHERE d.threat_model_id = t.id) AS diagrams,"
-    " (SELECT count(*) FROM item i WHERE i.threat_model_id = t.id AND i.kind = 'threat') AS threats"
+COUNTS = ", ".join(
+    (
+        "(SELECT count(*) FROM diagram d WHERE d.threat_model_id = t.id)",
+        *(f"(SELECT count(*) FROM item i WHERE i.threat_model_id = t.id AND i.kind = '{kind}')" for kind in ItemKind),
+    )
 )
+COUNTED = 1 + len(ItemKind)
 
 
 class ThreatModels(Tables):
@@ -128,7 +131,7 @@ async def _readable(
     total = await tx.fetch(f"SELECT count(*) FROM threat_model t WHERE {where}", *args)
     rows = await tx.fetch(f"SELECT {COLUMNS}, {COUNTS} FROM threat_model t WHERE {where}{window(page)}", *args)
     found = await entries.read(tx, [row[0] for row in rows])
-    return [(_model(row[:-2], found[row[0]]), Counts(*row[-2:])) for row in rows], total[0][0]
+    return [(_model(row[:-COUNTED], found[row[0]]), Counts(*row[-COUNTED:])) for row in rows], total[0][0]
 
 
 def _conditions(caller: Caller, filters: Filters) -> tuple[str, list[Value]]:

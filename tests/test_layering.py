@@ -57,7 +57,17 @@ TABLE: Mapping[str, Arrows] = {
         WEB,
     ),
     "codraw.fastws": Arrows((), ("uvicorn", "websockets")),
-    "codraw.client": Arrows(("codraw.client",), ("websockets", "httpx2", "msgspec")),
+    # A replica judges and merges cells by the code that does it on the server, which is pure; the server stays out.
+    "codraw.client": Arrows(
+        ("protocol", "collab.core", "collab.tasks", "codraw.client"),
+        ("websockets", "httpx2", "msgspec"),
+        DRIVERS,
+        LOCKS,
+    ),
+    # From outside: it knows the wire and the addresses, as any client does.
+    "codraw.conform": Arrows(
+        ("codraw.conform", "codraw.assets"), ("websockets", "httpx2", "msgpack", "rfc8785", "rich"), DRIVERS
+    ),
     "codraw.load": Arrows(("codraw.client", "codraw.load"), ("rich", "hdrhistogram", "hdrh", "matplotlib")),
     "codraw.settings": Arrows(SETTINGS, ("pydantic", "pydantic_settings", "dotenv"), DRIVERS),
     "codraw.secret": Arrows(("codraw.settings",), ("pydantic",), DRIVERS),
@@ -67,7 +77,7 @@ TABLE: Mapping[str, Arrows] = {
     "codraw.telemetry": Arrows(SETTINGS, ("opentelemetry",), DRIVERS),
     "codraw.assets": Arrows(),
     "codraw.clock": Arrows(("protocol.values",)),
-    "codraw.sign_in": Arrows(),
+    "codraw.sign_in": Arrows(("codraw.client",)),
     "codraw": Arrows(),
     **dict.fromkeys(
         (
@@ -163,7 +173,8 @@ def test_every_import_follows_the_arrows() -> None:
         ("rest/models.py", "import storage", "storage"),
         ("rest/models.py", "import sqlite3", "sqlite3"),
         ("storage/sqlite.py", "from starlette import routing", "starlette.routing"),
-        ("codraw/client/bot.py", "import protocol", "protocol"),
+        ("codraw/client/bot.py", "import storage", "storage"),
+        ("codraw/conform/operations.py", "import protocol.cells", "protocol.cells"),
         ("codraw/somewhere.py", "import rest", "rest"),
     ],
 )

@@ -18,6 +18,14 @@ ELSEWHERE: Mapping[str, str] = {
         ("storage/memory.py", "storage/session_rules.py"),
         "parts of both stores' adapters; tests/contracts/diagram_store.py and session_store.py",
     ),
+    **dict.fromkeys(
+        (f"codraw/conform/{name}.py" for name in ("hostile", "identity", "operations", "order", "presence", "rest")),
+        "checks of the kit; tests/codraw/conform/test_suite.py plants the bugs that they must find",
+    ),
+    **dict.fromkeys(
+        (f"codraw/conform/{name}.py" for name in ("sessions", "sockets", "undo")),
+        "checks of the kit; tests/codraw/conform/test_suite.py plants the bugs that they must find",
+    ),
 }
 """Modules without a test file of their own, and why."""
 

@@ -16,7 +16,10 @@ from collab.core.roster import Present
 from collab.core.state import RoomState
 from protocol.notices import Done, Participant, PresenterChanged
 from protocol.refusals import Ending
-from protocol.values import SessionId, User
+from protocol.values import SessionId, SocketId, User
+
+WAITING = 32
+"""So many requests of one socket may wait for their decision (I28)."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -53,6 +56,13 @@ class Chair:
 
     def ask(self, request: Request) -> None:
         self._requests.append(request)
+
+    def full(self, socket: SocketId) -> bool:
+        return sum(request.socket == socket for request in self._requests) >= WAITING
+
+    def drop(self, socket: SocketId) -> None:
+        """Of a socket that has gone: what it asked for is nobody's."""
+        self._requests = deque(request for request in self._requests if request.socket != socket)
 
     def want_read(self) -> None:
         """From a read that begins from now on: one under way does not count."""
@@ -204,7 +214,9 @@ class Chair:
         if presented:
             self._new_term()
         successor = session.host.id != before.host.id
-        host_moved = successor or session.host_grace_until_ms != before.host_grace_until_ms
+        # A host who is here is seen to be: whether that was written down is no news.
+        grace_moved = session.host_grace_until_ms != before.host_grace_until_ms
+        host_moved = successor or (grace_moved and not state.roster.of(session.host.id))
         if host_moved and request is None and session.host_grace_until_ms is None:
             # back on another worker
             state.roster.unheard.pop(session.host.id, None)

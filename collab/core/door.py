@@ -12,7 +12,16 @@ from collab.core.roster import Present
 from collab.core.state import RoomState
 from collab.core.writer import Writer
 from protocol.intents import Aware
-from protocol.notices import AwarenessShown, HistoryDepth, Notice, RosterChanged, StateReason, StateShown, Welcomed
+from protocol.notices import (
+    AwarenessShown,
+    HistoryDepth,
+    Notice,
+    Resumed,
+    RosterChanged,
+    StateReason,
+    StateShown,
+    Welcomed,
+)
 from protocol.refusals import Ending
 from protocol.values import Role, RoleAt, SocketId, UserId
 
@@ -55,6 +64,9 @@ class Door:
             return Ending.ACCESS_REVOKED
         if state.session is None or state.session.id != event.session.id:
             return Ending.SESSION_NOT_FOUND
+        if event.caller.id in state.session.denied:
+            # ejected while the read was under way that lets it in
+            return Ending.ACCESS_REVOKED
         if len(state.roster.of(event.caller.id)) >= limits.max_sockets_per_user:
             return Ending.TOO_MANY_CONNECTIONS
         if len(state.roster) >= limits.max_sockets_per_session:
@@ -68,9 +80,10 @@ class Door:
         first = state.roster.add(present)
         welcome = self._welcome(event, role, session)
         look = self._first_look(event, present)
-        state.ask(Admit(event.socket, (welcome, look[0])))
-        if look[1:]:
-            state.ask(Replay(event.socket, look[1:]))
+        if isinstance(look[0], Resumed):
+            state.ask(Admit(event.socket, (welcome,)), Replay(event.socket, look))
+        else:
+            state.ask(Admit(event.socket, (welcome, *look)))
         roster = RosterChanged(state.roster.view(session), state.now.wall_ms)
         state.ask(*(Send(event.socket, notice) for notice in (roster, *self._known_awareness())))
         news = first and self._chair.user_came(event.caller.user)
@@ -106,6 +119,7 @@ class Door:
 
     def left(self, socket: SocketId, how: Departure) -> None:
         self._writer.drop(socket)
+        self._chair.drop(socket)
         self._early.pop(socket, None)
         present = self._state.roster.get(socket)
         if present is None:

@@ -28,7 +28,7 @@ class Send(msgspec.Struct, frozen=True):
 
 
 class Replay(msgspec.Struct, frozen=True):
-    """To one socket that resumes: history it missed, its own operations too (Side.RESUMED)."""
+    """To one socket that resumes: `Resumed` and what it missed, its own operations too (Side.RESUMED)."""
 
     socket: SocketId
     notices: tuple[Notice, ...]
@@ -71,7 +71,9 @@ class Reload(msgspec.Struct, frozen=True):
 
 
 class ReadHistory(msgspec.Struct, frozen=True):
-    user: UserId
+    """None: everybody's (`undo_scope = session`)."""
+
+    user: UserId | None
 
 
 class ReadRights(msgspec.Struct, frozen=True):

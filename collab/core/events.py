@@ -9,6 +9,7 @@ from typing import NewType
 import msgspec
 
 from collab.core.diagram import Diagram
+from collab.core.history import Step
 from collab.core.meeting import Session
 from protocol.intents import Edit, Intent, Redo, Replace, Resume, Undo
 from protocol.operations import LoggedOperation, Outcome
@@ -98,18 +99,20 @@ class CaughtUp(msgspec.Struct, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """The whole diagram, replayed and checked against its head. `recent`: its newest operations, gapless (WS17)."""
+    """The whole diagram, replayed and checked against its head. `recent`: its newest operations, gapless (WS17);
+    `before`: vector and state hash right before them, where they are known."""
 
     diagram: Diagram
     acl_version: int
     recent: tuple[LoggedOperation, ...] = ()
+    before: tuple[int, int] | None = None
 
 
 class HistoryRead(msgspec.Struct, frozen=True):
-    """Newest rows of one user, oldest first, as far as `undo_depth` reaches."""
+    """Newest steps of one user, or of everybody, oldest first, as far as `undo_depth` reaches."""
 
-    user: UserId
-    rows: tuple[LoggedOperation, ...]
+    user: UserId | None
+    steps: tuple[Step, ...]
 
 
 class RightsRead(msgspec.Struct, frozen=True):
@@ -171,6 +174,10 @@ class UserLeft(msgspec.Struct, frozen=True):
     user: UserId
 
 
+class PresenterUnseen(msgspec.Struct, frozen=True):
+    """No worker knows of a socket of the presenter: it went with one that died (PR5)."""
+
+
 class RightsMoved(msgspec.Struct, frozen=True):
     """Roles, deny list or session of the diagram changed in this process: look before anything else is judged."""
 
@@ -215,6 +222,7 @@ Event = (
     | Lagged
     | Barred
     | UserLeft
+    | PresenterUnseen
     | RightsMoved
     | TokenRenewed
     | Woke

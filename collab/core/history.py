@@ -1,12 +1,13 @@
 """Undo and redo (protocol rules UN1 to UN7, UN10, UN13): whose last operation, and its inverse key by key.
 
-1. Stacks are made of log rows alone, so that every worker has the same.
+1. Stacks are made of what the store keeps, so that they are the same after a restart: of the log, and of the outcomes
+   of undos and redos that had no effect.
 2. An inversion is a set of changes like any other: `apply` judges it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 import msgspec
@@ -15,12 +16,15 @@ from collab.core.apply import Applied, Refused, Unchanged, apply, becoming
 from collab.core.diagram import Diagram
 from collab.core.reversal import Reversal
 from protocol.notices import HistoryDepth
-from protocol.operations import CellChange, Kind, LoggedOperation, Skipped
-from protocol.values import CellId, Limits, UserId
+from protocol.operations import CellChange, Kind, LoggedOperation, Outcome, Skipped
+from protocol.values import Cell, CellId, Limits, UserId
 
 UNDO_DEPTH = 100
 GROUP = 500
 """An entry takes so many operations; what follows them in the same group is another one."""
+
+Step = LoggedOperation | Outcome
+"""What moves a stack: a row of the log; or, as its outcome, an undo or redo that had no effect (UN6)."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -31,7 +35,11 @@ class Entry(msgspec.Struct, frozen=True):
 
     operations: tuple[LoggedOperation, ...]
     vector: int
-    group_id: str | None = None
+
+    @property
+    def group_id(self) -> str | None:
+        """An undo and a redo are of the group of what they invert: it goes on after them."""
+        return self.operations[-1].group_id
 
 
 class Stacks(msgspec.Struct, frozen=True):
@@ -42,52 +50,84 @@ class Stacks(msgspec.Struct, frozen=True):
     limit: int = UNDO_DEPTH
 
     @staticmethod
-    def of(rows: Iterable[LoggedOperation], limit: int = UNDO_DEPTH) -> Stacks:
-        """Of one user's rows, or with `undo_scope = session` of everybody's, oldest first."""
+    def of(steps: Iterable[Step], limit: int = UNDO_DEPTH) -> Stacks:
+        """Of one user's steps, or with `undo_scope = session` of everybody's, oldest first."""
         stacks = Stacks(limit=limit)
-        for row in rows:
-            stacks = stacks.after(row)
+        for step in steps:
+            stacks = stacks.after(step)
         return stacks
 
     @property
     def depth(self) -> HistoryDepth:
         return HistoryDepth(len(self.undo), len(self.redo))
 
-    def after(self, row: LoggedOperation) -> Stacks:
-        """An undo or redo leaves no row where nothing could be inverted (UN6): that the entries above its own were used
-        up is learnt from the next row that passes over them."""
+    def after(self, row: Step) -> Stacks:
+        """Another worker hears only of rows: that the entries above that of an undo were used up (UN6), it learns from
+        the next row that passes over them."""
+        if isinstance(row, Outcome):
+            return self.used_up(row.kind)
         vector = row.undo_of or 0
         match row.kind:
             case Kind.EDIT | Kind.REST:
                 return Stacks(_pushed(self.undo, row)[-self.limit :], (), self.limit)
             case Kind.UNDO:
                 below = tuple(entry for entry in self.undo if entry.vector < vector)
-                undone = Entry((row,), vector, _group(self.undo, vector))
-                return Stacks(below, (*self.redo, undone), self.limit)
+                return Stacks(below, (*self.redo, Entry((row,), vector)), self.limit)
             case Kind.REDO:
                 below = tuple(entry for entry in self.redo if entry.vector > vector)
-                redone = Entry((row,), vector, _group(self.redo, vector))
-                return Stacks((*self.undo, redone), below, self.limit)
+                return Stacks((*self.undo, Entry((row,), vector)), below, self.limit)
             case Kind.RESTORE:
                 return Stacks(limit=self.limit)  # UN11: another epoch
             case never:
                 assert_never(never)
 
-    def without(self, entry: Entry) -> Stacks:
-        """After an entry was used up without effect (UN6)."""
-        undo, redo = (tuple(kept for kept in stack if kept is not entry) for stack in (self.undo, self.redo))
-        return Stacks(undo, redo, self.limit)
+    def used_up(self, kind: Kind) -> Stacks:
+        """After the newest entry could not be inverted (UN6)."""
+        if kind is Kind.UNDO:
+            return Stacks(self.undo[:-1], self.redo, self.limit)
+        return Stacks(self.undo, self.redo[:-1], self.limit)
 
 
 def _pushed(stack: tuple[Entry, ...], row: LoggedOperation) -> tuple[Entry, ...]:
-    goes_on = bool(stack) and row.group_id is not None and stack[-1].group_id == row.group_id
-    if goes_on and len(stack[-1].operations) < GROUP:
-        return (*stack[:-1], Entry((*stack[-1].operations, row), row.vector, row.group_id))
-    return (*stack, Entry((row,), row.vector, row.group_id))
+    newest = stack[-1].operations if stack else ()
+    if newest and len(newest) < GROUP and _goes_on(newest[-1], row):
+        return (*stack[:-1], Entry((*newest, row), row.vector))
+    return (*stack, Entry((row,), row.vector))
 
 
-def _group(stack: tuple[Entry, ...], vector: int) -> str | None:
-    return next((entry.group_id for entry in stack if entry.vector == vector), None)
+def _goes_on(before: LoggedOperation, row: LoggedOperation) -> bool:
+    """Two users may give their groups one name."""
+    return row.group_id is not None and row.group_id == before.group_id and row.user.id == before.user.id
+
+
+def suffice(steps: Iterable[Step], limit: int = UNDO_DEPTH) -> bool:
+    """Whether `Stacks.of` these is what it would be of all that came before them, too.
+
+    It is where the stack was full once, of entries that surely begin where they seem to begin: the first steps may be
+    the rest of a group.
+    """
+    sure: Stacks | None = None
+    before: Step | None = None
+    for step in steps:
+        if sure is None and _surely_begins(step, before):
+            sure = Stacks(limit=limit)
+        if sure is not None:
+            sure = sure.after(step)
+            if len(sure.undo) >= limit:
+                return True
+            if not sure.undo:
+                sure = None  # what comes next stands on an entry that is not known
+        before = step
+    return False
+
+
+def _surely_begins(step: Step, before: Step | None) -> bool:
+    """Whether the step makes a new entry whatever stood below; what was done last, unless undone, is on top."""
+    if isinstance(step, Outcome) or step.kind is Kind.UNDO:
+        return False
+    if step.kind is Kind.REDO or step.group_id is None:
+        return True
+    return isinstance(before, LoggedOperation) and before.kind is not Kind.UNDO and not _goes_on(before, step)
 
 
 class Inversion(msgspec.Struct, frozen=True):
@@ -105,9 +145,18 @@ def invert(diagram: Diagram, entry: Entry, user: UserId | None) -> Inversion:
     for operation in reversed(entry.operations):
         reversal.take_back(operation)
     reversal.finish()
-    changes = [change for id, cell in reversal.draft.cells.items() for change in becoming(id, diagram.cell(id), cell)]
+    cells = reversal.draft.cells
+    changes = [change for id in _listed(diagram, entry, cells) for change in becoming(id, diagram.cell(id), cells[id])]
     order = reversal.former_order(entry.operations[0]) if len(entry.operations) == 1 else None
     return Inversion(tuple(changes), reversal.skipped, order)
+
+
+def _listed(diagram: Diagram, entry: Entry, cells: Mapping[CellId, Cell | None]) -> list[CellId]:
+    """What goes is listed in cell order, and what comes back as it was listed: a redo then appends in that order."""
+    listed = dict.fromkeys(cell.id for operation in reversed(entry.operations) for cell in operation.inverse.cells)
+    ids = [id for id in {**listed, **dict.fromkeys(cells)} if id in cells]
+    gone = diagram.in_order(id for id in ids if cells[id] is None)
+    return [*gone, *(id for id in ids if cells[id] is not None)]
 
 
 def judge_inversion(

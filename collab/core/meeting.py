@@ -62,7 +62,8 @@ class HostBack(msgspec.Struct, frozen=True):
 
 
 class SetHost(msgspec.Struct, frozen=True):
-    """With `host_leave_ends` off: the writer connected longest becomes host (SES9)."""
+    """With `host_leave_ends` off: the writer connected longest becomes host, and presents if the lost host did (SES9,
+    PR5)."""
 
     host: User
 

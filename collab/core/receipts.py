@@ -73,7 +73,10 @@ class Receipts:
 
     def tell(self, operation: LoggedOperation, skip: frozenset[SocketId] = frozenset()) -> None:
         state = self._state
-        happened = Happened(operation, state.replica.diagram, state.start_vector)
+        state.note_told(operation.vector)
+        stacks, shared = state.replica.stacks(operation.user.id), state.settings.shared_undo
+        depth = stacks.depth if stacks is not None else None
+        happened = Happened(operation, state.replica.diagram, state.start_vector, depth, shared)
         state.ask(Tell(happened, skip, operation.user.id))
         for present in state.roster.of(operation.user.id):
             if operation.kind in INVERSIONS:
@@ -172,6 +175,5 @@ class Receipts:
 
 
 def _overtaken(waiting: Waiting, shown: Shown) -> bool:
-    """Whether the sender had not yet seen what was shown: it says so by `base_vector`, or it can not have."""
-    base = waiting.intent.base_vector if isinstance(waiting.intent, Edit) else None
-    return waiting.arrived < shown.turn or (base is not None and base < shown.vector)
+    """Whether the sender had not yet seen what was shown when it edited."""
+    return waiting.arrived < shown.turn or waiting.seen < shown.vector

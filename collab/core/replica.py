@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
-
-import msgspec
-
 from collab.core.apply import advance
 from collab.core.diagram import Diagram
 from collab.core.events import Loaded
-from collab.core.history import Stacks
+from collab.core.history import Stacks, Step
+from collab.core.recent import Recent
 from protocol.operations import LoggedOperation, Outcome
 from protocol.values import Epoch, Head, Limits, OperationId, UserId
 
 OUTCOMES = 1_000
-RESUME_BYTES = 1_048_576 - 65_536
-"""Of effects: 1 MiB less what events have around them, so that none of them gives way to a full state (E7)."""
 
 REMEMBERED = 10_000
 """So many vectors back it is known who changed what; beyond that a change counts as somebody else's."""
@@ -28,13 +23,16 @@ Key = tuple[UserId, OperationId]
 class Replica:
     """Only committed state: what is judged and not yet committed lives in `writing`."""
 
-    def __init__(self, loaded: Loaded, limits: Limits) -> None:
+    def __init__(self, loaded: Loaded, limits: Limits, *, shared_undo: bool = False) -> None:
         self.diagram = loaded.diagram
         self.acl_version = loaded.acl_version
         self._undo_depth = limits.undo_depth
-        self._recent: deque[LoggedOperation] = deque(loaded.recent, maxlen=limits.resume_operations)
+        self._shared_undo = shared_undo
+        here = (loaded.diagram.vector, loaded.diagram.state_hash)
+        before = loaded.before if loaded.recent else here
+        self._recent = Recent(limits.resume_operations, before, loaded.recent)
         self._outcomes: dict[Key, Outcome] = {}
-        self._stacks: dict[UserId, Stacks] = {}
+        self._stacks: dict[UserId | None, Stacks] = {}
 
     @property
     def head(self) -> Head:
@@ -50,24 +48,32 @@ class Replica:
     def take(self, operation: LoggedOperation, after: Diagram | None = None) -> None:
         """Moves on by one operation of the log; `after` where its outcome was computed already."""
         self.diagram = after if after is not None else advance(self.diagram, operation)
-        self._recent.append(operation)
-        stacks = self._stacks.get(operation.user.id)
+        self._recent.add(operation)
+        stacks = self.stacks(operation.user.id)
         if stacks is not None:
-            self._stacks[operation.user.id] = stacks.after(operation)
+            self.set_stacks(operation.user.id, stacks.after(operation))
 
     # undo stacks ------------------------------------------------------------------------------------------------------
 
+    def undoer(self, user: UserId) -> UserId | None:
+        """Whose operations that user takes back: None, everybody's (`undo_scope = session`)."""
+        return None if self._shared_undo else user
+
     def stacks(self, user: UserId) -> Stacks | None:
         """None: not read from the log yet."""
-        return self._stacks.get(user)
+        return self._stacks.get(self.undoer(user))
 
-    def set_history(self, user: UserId, rows: tuple[LoggedOperation, ...]) -> None:
-        """Rows above our vector will come by `take`."""
-        known = (row for row in rows if row.vector <= self.diagram.vector)
-        self._stacks[user] = Stacks.of(known, self._undo_depth)
+    def set_history(self, undoer: UserId | None, steps: tuple[Step, ...]) -> None:
+        """Steps above our vector will come by `take`."""
+        known = (step for step in steps if step.vector <= self.diagram.vector)
+        self._stacks[undoer] = Stacks.of(known, self._undo_depth)
 
     def set_stacks(self, user: UserId, stacks: Stacks) -> None:
-        self._stacks[user] = stacks
+        self._stacks[self.undoer(user)] = stacks
+
+    def forget_stacks(self, user: UserId) -> None:
+        """They are read again before they are needed."""
+        self._stacks.pop(self.undoer(user), None)
 
     # outcomes ---------------------------------------------------------------------------------------------------------
 
@@ -83,16 +89,8 @@ class Replica:
 
     def missed(self, epoch: Epoch, vector: int) -> tuple[LoggedOperation, ...] | None:
         """Exactly what follows `vector`, or None where that is too much, too old or of another history (WS17)."""
-        behind = self.diagram.vector - vector
-        if epoch != self.diagram.epoch or behind < 0 or behind > len(self._recent):
-            return None
-        operations = tuple(self._recent)[len(self._recent) - behind :]
-        if sum(len(msgspec.json.encode(operation.effect)) for operation in operations) > RESUME_BYTES:
-            return None
-        return operations
+        return self._recent.newest(self.diagram.vector - vector) if epoch == self.diagram.epoch else None
 
     def hash_at(self, vector: int) -> int | None:
         """The state hash at a vector that is still remembered."""
-        if vector == self.diagram.vector:
-            return self.diagram.state_hash
-        return next((operation.state_hash for operation in self._recent if operation.vector == vector), None)
+        return self.diagram.state_hash if vector == self.diagram.vector else self._recent.hash_at(vector)

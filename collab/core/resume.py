@@ -16,12 +16,17 @@ HASH_DIGITS = 16
 
 
 def look_back(replica: Replica, resume: Resume, start_vector: int) -> tuple[Notice, ...]:
-    """A `Resumed` with the missed operations behind it, or else one notice."""
+    """A `Resumed` with the missed operations behind it, or else one notice.
+
+    A hash says nothing of the order: of a copy that is at the head and shows its order, that is looked at, too.
+    """
     diagram = replica.diagram
     missed = _missed(replica, resume)
     if isinstance(missed, StateReason):
         repaired = _repaired(diagram, resume)
-        return (repaired or StateShown(diagram, missed, ref=resume.ref),)
+        return (repaired or StateShown(diagram, missed, not resume.forgotten, ref=resume.ref),)
+    if not missed and (repaired := _repaired(diagram, resume)) is not None and _needed(repaired):
+        return (repaired,)
     resumed = Resumed(diagram.epoch, resume.vector, diagram.vector, diagram.state_hash, resume.ref)
     return (resumed, *(Happened(operation, diagram, start_vector) for operation in missed))
 
@@ -51,6 +56,10 @@ def _repaired(diagram: Diagram, resume: Resume) -> Repaired | None:
     reordered = None if theirs_then == order else order
     size = sum(diagram.slots[id].size for id in cells) + _listed(removed) + _listed(reordered or ())
     return Repaired(diagram, cells, removed, reordered, resume.ref) if size < diagram.size else None
+
+
+def _needed(repair: Repaired) -> bool:
+    return bool(repair.cells or repair.removed or repair.order is not None)
 
 
 def _digits(diagram: Diagram, id: CellId) -> str:

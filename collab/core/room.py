@@ -30,6 +30,7 @@ from collab.core.events import (
     Left,
     Loaded,
     Missed,
+    PresenterUnseen,
     RightsMoved,
     RightsRead,
     SessionChanged,
@@ -45,7 +46,7 @@ from collab.core.events import (
     WriterOutcome,
 )
 from collab.core.meeting import Session
-from collab.core.moderation import Request
+from collab.core.moderation import PresenterLost, Request
 from collab.core.receipts import Receipts
 from collab.core.resume import look_back
 from collab.core.rights import allowed
@@ -75,7 +76,8 @@ from protocol.intents import (
 from protocol.notices import (
     AwarenessShown,
     HeartbeatShown,
-    Repaired,
+    Notice,
+    Resumed,
     ResyncAdvised,
     StateReason,
     StateShown,
@@ -147,6 +149,8 @@ class Room:
                 self._door.dismiss(socket, ending)
             case UserLeft(user=user):
                 self._door.dismiss_user(user, Ending.LEFT)
+            case PresenterUnseen():
+                self._chair.ask(Request(PresenterLost()))
             case RightsMoved():
                 self._writer.stale_rights()
                 self._writer.fall_behind()
@@ -290,6 +294,10 @@ class Room:
             case Misedit():
                 self._misedit(present, intent)
             case AskPresenter() | GrantPresenter() | DenyPresenter() | ReleasePresenter() | Eject():
+                if self._chair.full(present.socket):
+                    # WS19: the store is away, and this client does not wait
+                    self._door.dismiss(present.socket, Ending.UNAVAILABLE)
+                    return
                 self._chair.ask(Request(intent, present.socket, present.user))
             case Aware():
                 self._aware(present, intent)
@@ -313,29 +321,40 @@ class Room:
             case AskState(vector=vector) if vector == diagram.vector:
                 state.ask(Send(present.socket, VectorShown(diagram.vector)))
             case AskState(ref=ref):
-                self._ration(present, StateShown(diagram, StateReason.REQUESTED, ref=ref))
+                self._ration(present, ref, StateShown(diagram, StateReason.REQUESTED, ref=ref))
             case AskVector():
                 state.ask(Send(present.socket, VectorShown(diagram.vector)))
             case AskResync():
                 state.ask(Send(present.socket, ResyncAdvised(present.user, diagram.id, state.threat_model)))
             case Resume():
-                look = look_back(state.replica, intent, state.start_vector)
-                if isinstance(look[0], StateShown | Repaired):
-                    self._ration(present, look[0])
-                else:
-                    state.ask(Send(present.socket, look[0]), Replay(present.socket, look[1:]))
+                self._resume(present, intent)
             case Heartbeat(ref=ref):
                 state.ask(Send(present.socket, self._heartbeat(ref)))
+
+    def _resume(self, present: Present, resume: Resume) -> None:
+        """Events are rationed as full states are, since they cost as much (S76)."""
+        state = self._state
+        look: tuple[Notice, ...]
+        if STATE + present.socket in state.deadlines:
+            diagram, resend = state.replica.diagram, not resume.forgotten
+            look = (StateShown(diagram, StateReason.RESUME_IMPOSSIBLE, resend, ref=resume.ref),)
+        else:
+            look = look_back(state.replica, resume, state.start_vector)
+        if isinstance(look[0], Resumed) and len(look) == 1:
+            state.ask(Replay(present.socket, look))
+        else:
+            self._ration(present, resume.ref, *look)
 
     def _heartbeat(self, ref: str | None = None) -> HeartbeatShown:
         diagram = self._state.replica.diagram
         return HeartbeatShown(diagram.epoch, diagram.vector, diagram.state_hash, self._state.now.wall_ms, ref)
 
-    def _ration(self, present: Present, look: StateShown | Repaired) -> None:
+    def _ration(self, present: Present, ref: str | None, *look: Notice) -> None:
         """WS9: what cannot go now is shown as a full state of then, one for all requests until then."""
-        state, name = self._state, STATE + present.socket
-        reason = look.reason if isinstance(look, StateShown) else StateReason.RESUME_IMPOSSIBLE
-        present.awaited = (reason, look.ref)
+        state, name, first = self._state, STATE + present.socket, look[0]
+        shown = first if isinstance(first, StateShown) else None
+        reason = StateReason.RESUME_IMPOSSIBLE if shown is None else shown.reason
+        present.awaited = (reason, ref, shown is None or shown.resend)
         if name in state.deadlines:
             return
         wait_s = present.ration.take(state.now.monotonic_s)
@@ -343,15 +362,16 @@ class Room:
             state.after_s(name, wait_s)
         else:
             present.show(state.shown())
-            state.ask(Send(present.socket, look))
+            resumed = isinstance(first, Resumed)
+            state.ask(Replay(present.socket, look) if resumed else Send(present.socket, first))
 
     def _show(self, socket: SocketId, why: StateReason | None = None) -> None:
         """None: the reason that it waits for."""
         present = self._state.roster.get(socket)
         if present is not None:
-            reason, ref = present.awaited if why is None else (why, None)
+            reason, ref, resend = present.awaited if why is None else (why, None, True)
             present.show(self._state.shown())
-            self._state.ask(Send(socket, StateShown(self._state.replica.diagram, reason, ref=ref)))
+            self._state.ask(Send(socket, StateShown(self._state.replica.diagram, reason, resend, ref=ref)))
 
     # cursors ----------------------------------------------------------------------------------------------------------
 
@@ -411,7 +431,11 @@ class Room:
     def _token_renewed(self, event: TokenRenewed) -> None:
         present = self._state.roster.get(event.socket)
         if present is not None:
+            if event.caller.groups != present.caller.groups:
+                # AU16: another token may say more or less of them.
+                self._writer.stale_rights()
             present.caller = event.caller
+            present.active_ms = self._state.now.wall_ms
             self._state.ask(Send(event.socket, TokenRefreshed(event.caller.expires_at_ms, event.ref)))
 
     # time -------------------------------------------------------------------------------------------------------------

@@ -21,6 +21,10 @@ RESUMES = frozenset({"codraw.v1"})
 FETCHES = frozenset({"classic"})
 """Dialects whose clients put a state that they ask for or fetch over their copy, with what they did meanwhile."""
 FETCHING_S = 1.0
+SENDS_LATE = frozenset({"tmi"})
+"""Dialects whose clients read `base_vector` when they send, which TMI's app does up to 0.2 s after the edit: 0.15 s in
+which a drag counts as unfinished, 0.05 s in which edits are gathered."""
+SENDING_LATE_S = 0.5
 TAKES_RETRY = frozenset({"codraw.v1"})
 """Dialects whose clients understand a refusal with `retry`; the others are closed with 1013."""
 
@@ -59,8 +63,8 @@ class Present:
         self.joined_ms = now_ms
         self.active_ms = now_ms
         self.ration = Ration()
-        self.awaited: tuple[StateReason, str | None] = (StateReason.REQUESTED, None)
-        """Reason and `ref` of the full state that it waits for (WS9)."""
+        self.awaited: tuple[StateReason, str | None, bool] = (StateReason.REQUESTED, None, True)
+        """Reason, `ref` and `resend` of the full state that it waits for (WS9)."""
         self.doubted = False
         self.fetching_until_s = float("-inf")
         """So long its client may be busy with a state that lacks what it sends meanwhile."""
@@ -93,6 +97,10 @@ class Present:
         return self.dialect in WHOLE_CELLS
 
     @property
+    def sends_late(self) -> bool:
+        return self.dialect in SENDS_LATE
+
+    @property
     def resumes(self) -> bool:
         return self.dialect in RESUMES
 
@@ -109,6 +117,7 @@ class Roster:
         self._by_user: dict[UserId, dict[SocketId, Present]] = {}
         self.unheard: dict[UserId, Participant] = {}
         """Whose last socket has gone, while the others still take them for present."""
+        self._active_ms = 0
 
     def __len__(self) -> int:
         return len(self._present)
@@ -129,12 +138,18 @@ class Roster:
     def remove(self, socket: SocketId) -> bool:
         """Whether it was the user's last socket."""
         present = self._present.pop(socket)
+        self._active_ms = max(self._active_ms, present.active_ms)
         sockets = self._by_user[present.caller.id]
         del sockets[socket]
         if sockets:
             return False
         del self._by_user[present.caller.id]
         return True
+
+    @property
+    def active_ms(self) -> int:
+        """When anybody last said anything, who has left among them (SES14)."""
+        return max([self._active_ms, *(present.active_ms for present in self)])
 
     def of(self, user: UserId) -> tuple[Present, ...]:
         return tuple(self._by_user.get(user, {}).values())
@@ -148,8 +163,9 @@ class Roster:
         return fitting.pop() if len(fitting) == 1 else None
 
     def longest_writer(self, without: User | None = None) -> User | None:
-        """Of those who may write, who has been connected longest."""
-        writers = (present.user for present in self if present.role.role >= Role.WRITER)
+        """Of those who may write, who has been connected longest, by whichever sockets."""
+        users = (next(iter(sockets.values())) for sockets in self._by_user.values())
+        writers = (present.user for present in users if present.role.role >= Role.WRITER)
         return next((user for user in writers if without is None or user.id != without.id), None)
 
     def view(self, session: Session) -> RosterView:

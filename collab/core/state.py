@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import msgspec
 
 from collab.core.awareness import Awareness
@@ -15,6 +17,8 @@ from protocol.notices import RosterChanged
 from protocol.refusals import Ending
 from protocol.values import DiagramId, Instant, Limits, SocketId, ThreatModelId, User
 
+TOLD = 256
+
 
 class RoomSettings(msgspec.Struct, frozen=True):
     """What an operator may set; seconds unless the name says otherwise."""
@@ -24,6 +28,8 @@ class RoomSettings(msgspec.Struct, frozen=True):
     server_grace_s: float = 60.0
     """Of a loss that the server caused (SES12)."""
     host_leave_ends: bool = True
+    shared_undo: bool = False
+    """One stack for everybody: the newest entry of anybody is undone by whoever asks."""
     store_patience_s: float = 10.0
     heartbeat_s: float = 15.0
     gap_patience_s: float = 0.05
@@ -38,7 +44,7 @@ class RoomState:
     def __init__(self, threat_model: ThreatModelId, loaded: Loaded, session: Session | None, settings: RoomSettings):
         self.threat_model = threat_model
         self.settings = settings
-        self.replica = Replica(loaded, settings.limits)
+        self.replica = Replica(loaded, settings.limits, shared_undo=settings.shared_undo)
         self.session = session
         self.session_doubted = False
         """Somebody may have ended the session or ejected a writer: nothing is judged and nobody let in before it was
@@ -49,6 +55,8 @@ class RoomState:
         self.awareness = Awareness()
         self.deadlines = Deadlines()
         self.now = Instant(0.0, 0)
+        self._told: deque[tuple[float, int]] = deque()
+        """When which vectors were told; those of long ago are left out as soon as somebody asks."""
         self.turn = 0
         """Counts the events: what came before what, within this room."""
         self.effects: list[Effect] = []
@@ -72,6 +80,17 @@ class RoomState:
     def shown(self) -> Shown:
         """Of what is shown in this turn."""
         return Shown(self.turn, self.replica.diagram.vector, self.now.monotonic_s)
+
+    def note_told(self, vector: int) -> None:
+        self._told.append((self.now.monotonic_s, vector))
+        if len(self._told) > TOLD:
+            self._told.popleft()
+
+    def told_before(self, seconds: float) -> int:
+        """The newest vector but for those that were told within the last `seconds`, at most TOLD of them."""
+        while self._told and self._told[0][0] < self.now.monotonic_s - seconds:
+            self._told.popleft()
+        return self._told[0][1] - 1 if self._told else self.replica.diagram.vector
 
     def ask(self, *effects: Effect) -> None:
         self.effects.extend(effects)

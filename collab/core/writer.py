@@ -17,8 +17,9 @@ from collab.core.diagram import Diagram
 from collab.core.effects import CatchUp, Commit, Publish, ReadHistory, ReadRights, Reload, Send, Snapshot
 from collab.core.events import CaughtUp, HistoryRead, Joined, Known, Loaded, Missed, RightsRead, WriterOutcome
 from collab.core.follow import Held
-from collab.core.receipts import Receipts
+from collab.core.receipts import INVERSIONS, Receipts
 from collab.core.replica import Replica
+from collab.core.roster import SENDING_LATE_S, Present
 from collab.core.state import RoomState
 from collab.core.writing import (
     OUTCOMES,
@@ -70,8 +71,6 @@ class Writer:
         operation_id = intent.operation_id
         assert operation_id is not None  # noqa: S101 - the edges make one where the client sent none
         self.note_role(caller, role)
-        base = intent.base_vector if isinstance(intent, Edit) else None
-        seen = base if base is not None else self._state.replica.diagram.vector
         ref = None if isinstance(intent, Replace) else intent.ref
         present = self._state.roster.get(source) if isinstance(source, str) else None
         waiting = Waiting(
@@ -80,12 +79,21 @@ class Writer:
             intent=intent,
             operation_id=operation_id,
             arrived=self._state.turn,
-            seen=seen,
+            seen=self._seen(intent, present),
             weight=weight(intent),
             ref=ref,
             whole_cells=present is not None and present.whole_cells,
         )
         self._queue.append(waiting)
+
+    def _seen(self, intent: Operational, present: Present | None) -> int:
+        """OP20: the newest vector that the sender can have known of when it edited."""
+        base = intent.base_vector if isinstance(intent, Edit) else None
+        seen = base if base is not None else self.diagram.vector
+        if present is not None and present.sends_late and isinstance(intent, Edit) and intent.respelled:
+            # Nested geometry is how TMI's app writes; a client that writes as the server does need not be told twice.
+            return min(seen, self._state.told_before(SENDING_LATE_S))
+        return seen
 
     def note_role(self, caller: Caller, role: RoleAt) -> None:
         known = self._rights.get(caller.id)
@@ -219,6 +227,9 @@ class Writer:
             self._state.replica.remember(outcome)
             if outcome.verdict is Verdict.ACCEPTED and outcome.vector > self.diagram.vector:
                 self._behind = True
+            elif outcome.verdict is Verdict.NO_OP and outcome.kind in INVERSIONS:
+                # ours, whose answer got lost, or another worker's: it used up an entry that stands here yet (UN6)
+                self._state.replica.forget_stacks(outcome.user)
 
     def unresolved(self) -> None:
         """The same batch on the same base again: compare-and-set makes it harmless, a look-up would prove nothing."""
@@ -282,7 +293,7 @@ class Writer:
         self._well()
         self._held.clear()
         state = self._state
-        state.replica = Replica(event, state.settings.limits)
+        state.replica = Replica(event, state.settings.limits, shared_undo=state.settings.shared_undo)
         self.stale_rights()
         # their read was one of the former history
         self._joins[:0] = self._ready_joins
@@ -294,7 +305,7 @@ class Writer:
     def history_read(self, event: HistoryRead) -> None:
         self._writing = Idle()
         self._well()
-        self._state.replica.set_history(event.user, event.rows)
+        self._state.replica.set_history(event.user, event.steps)
 
     def rights_read(self, event: RightsRead) -> None:
         self._writing = Idle()
@@ -325,9 +336,9 @@ class Writer:
             self._rights_stale = False
             self._writing = ReadingRights()
             state.ask(ReadRights(callers))
-        elif (user := self._unknown_history()) is not None:
-            self._writing = ReadingHistory(user)
-            state.ask(ReadHistory(user))
+        elif (unread := self._unread_history()) is not None:
+            self._writing = ReadingHistory()
+            state.ask(unread)
         elif self._behind or self._joins:
             joins, self._joins, self._behind = tuple(self._joins), [], False
             self._writing = CatchingUp(joins)
@@ -370,11 +381,11 @@ class Writer:
         self._rights = {user: rights for user, rights in self._rights.items() if user in needed}
         return tuple(needed.values())
 
-    def _unknown_history(self) -> UserId | None:
-        """Somebody who joins or writes and whose undo stack was not read yet."""
+    def _unread_history(self) -> ReadHistory | None:
+        """Of somebody who joins or writes and whose undo stack was not read yet."""
         replica = self._state.replica
         ids = (*(join.caller.id for join in self._joins), *(waiting.caller.id for waiting in self._queue[:64]))
-        return next((user for user in ids if replica.stacks(user) is None), None)
+        return next((ReadHistory(replica.undoer(user)) for user in ids if replica.stacks(user) is None), None)
 
     def _back_to_queue(self) -> int:
         """The batch to the front of the queue. Returns how many attempts it has had."""

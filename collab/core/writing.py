@@ -27,7 +27,7 @@ from collab.core.events import (
     Unresolved,
     WriterOutcome,
 )
-from collab.core.history import Stacks, invert, judge_inversion
+from collab.core.history import Entry, Stacks, invert, judge_inversion
 from collab.core.merge import top_key
 from collab.core.replica import Key, Replica
 from collab.core.rights import allowed
@@ -92,7 +92,7 @@ class Reloading(msgspec.Struct, frozen=True):
 
 
 class ReadingHistory(msgspec.Struct, frozen=True):
-    user: UserId
+    pass
 
 
 class ReadingRights(msgspec.Struct, frozen=True):
@@ -194,7 +194,7 @@ class Judge:
         self._limits = limits
         self._now = now
         self._diagram = replica.diagram
-        self._stacks: dict[UserId, Stacks] = {}
+        self._stacks: dict[UserId | None, Stacks] = {}
         self._outcomes: dict[Key, Outcome] = {}
         self._operations: list[LoggedOperation] = []
 
@@ -272,13 +272,13 @@ class Judge:
         if not entries:
             reason = Reason.NOTHING_TO_UNDO if kind is Kind.UNDO else Reason.NOTHING_TO_REDO
             return Declined(waiting, Refusal(reason, reason.value.replace("_", " ")))
-        entry = entries[-1]
-        inversion = invert(self._diagram, entry, waiting.caller.id)
+        entry, undoer = entries[-1], self._replica.undoer(waiting.caller.id)
+        inversion = invert(self._diagram, entry, undoer)
         match judge_inversion(self._diagram, inversion, waiting.caller.id, self._limits):
             case Applied() as applied:
-                return self._log(waiting, kind, applied, undo_of=entry.vector, skipped=inversion.skipped)
+                return self._log(waiting, kind, applied, inverted=entry, skipped=inversion.skipped)
             case Unchanged():
-                used = self._stacks[waiting.caller.id] = stacks.without(entry)
+                used = self._stacks[undoer] = stacks.used_up(kind)
                 return NoOp(waiting, used, inversion.skipped)
             case Refused(refusal=refusal):
                 return Declined(waiting, refusal)
@@ -289,11 +289,11 @@ class Judge:
         kind: Kind,
         applied: Applied,
         *,
-        undo_of: int | None = None,
+        inverted: Entry | None = None,
         skipped: tuple[Skipped, ...] = (),
         doubtful: tuple[CellId, ...] = (),
     ) -> Logged:
-        intent = waiting.intent
+        source = inverted or waiting.intent
         operation = LoggedOperation(
             vector=applied.diagram.vector,
             operation_id=waiting.operation_id,
@@ -303,17 +303,17 @@ class Judge:
             inverse=applied.inverse,
             state_hash=applied.diagram.state_hash,
             at_ms=self._now.wall_ms,
-            group_id=intent.group_id if isinstance(intent, Edit) else None,
-            undo_of=undo_of,
+            group_id=source.group_id if isinstance(source, Edit | Entry) else None,
+            undo_of=inverted.vector if inverted is not None else None,
         )
-        stacks = self._stacks[waiting.caller.id] = self._stack(waiting).after(operation)
+        stacks = self._stacks[self._replica.undoer(waiting.caller.id)] = self._stack(waiting).after(operation)
         self._diagram = applied.diagram
         self._operations.append(operation)
         return Logged(waiting, operation, applied.diagram, stacks, skipped, doubtful)
 
     def _stack(self, waiting: Waiting) -> Stacks:
         user = waiting.caller.id
-        stacks = self._stacks.get(user) or self._replica.stacks(user)
+        stacks = self._stacks.get(self._replica.undoer(user)) or self._replica.stacks(user)
         assert stacks is not None  # noqa: S101 - the room reads the history of everybody in a batch first
         return stacks
 

@@ -54,6 +54,8 @@ def _dialect(
 
 CLASSIC = _dialect(inbound.CLASSIC, classic.render, classic.farewell)
 TMI = _dialect(inbound.TMI, tmi.render, tmi.farewell)
+TMI_APP = _dialect(inbound.TMI, tmi.render_for_app, tmi.farewell)
+"""What TMI's web app is told: `tmi`, but for what the app cannot draw."""
 CODRAW_V1 = _dialect(inbound.CODRAW_V1, codraw_v1.render, codraw_v1.farewell)
 
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (CLASSIC, TMI, CODRAW_V1)}
@@ -63,8 +65,11 @@ SUBPROTOCOLS: Mapping[str, Encoding] = {
 }
 
 
-def choose(*, query: Mapping[str, str], subprotocols: Sequence[str], bearer: bool) -> Choice:
-    """Which dialect a handshake asks for, by the table at the head of `asyncapi.yml`.
+def choose(
+    *, query: Mapping[str, str], subprotocols: Sequence[str], bearer: bool, token_alone: Dialect = CLASSIC
+) -> Choice:
+    """Which dialect a handshake asks for, by the table at the head of `asyncapi.yml`. `token_alone`: what `?token=`
+    without more means here; TMI's apps of before tickets send just that.
 
     Of several known subprotocols the first offered one counts. Without any credential it is classic, for what that
     matters: such a handshake is refused. Raises InvalidDialect.
@@ -77,11 +82,13 @@ def choose(*, query: Mapping[str, str], subprotocols: Sequence[str], bearer: boo
         if named not in (None, CODRAW_V1.name):
             raise InvalidDialect(f"the subprotocol {subprotocol} belongs to the dialect {CODRAW_V1.name}")
         return Choice(CODRAW_V1, SUBPROTOCOLS[subprotocol], subprotocol)
-    dialect = _by_credential(query, bearer) if named is None else DIALECTS[named]
+    dialect = _by_credential(query, bearer, token_alone) if named is None else DIALECTS[named]
     return Choice(dialect, Encoding.JSON, None)
 
 
-def _by_credential(query: Mapping[str, str], bearer: bool) -> Dialect:
+def _by_credential(query: Mapping[str, str], bearer: bool, token_alone: Dialect) -> Dialect:
     if bearer:
         return CLASSIC
-    return TMI if "ticket" in query or ("token" in query and "session_id" in query) else CLASSIC
+    if "ticket" in query or ("token" in query and "session_id" in query):
+        return TMI
+    return token_alone if "token" in query else CLASSIC

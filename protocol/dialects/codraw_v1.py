@@ -21,10 +21,10 @@ from protocol.statehash import hex32
 
 
 def render(notice: Notice, side: Side) -> Sequence[msgspec.Struct]:
-    """Every side sees the same here."""
+    """Every side sees the same here, but for the depth of its own undo stack."""
     match notice:
         case notices.Happened():
-            return (_happened(notice),)
+            return (_happened(notice, side),)
         case notices.Accepted():
             return _accepted(notice)
         case notices.AwarenessShown():
@@ -75,8 +75,9 @@ def farewell(ended: notices.Ended) -> Farewell:
     return Farewell((goodbye,), code, word)
 
 
-def _happened(notice: notices.Happened) -> msgspec.Struct:
+def _happened(notice: notices.Happened, side: Side) -> msgspec.Struct:
     operation = notice.operation
+    moved = side is Side.OWN or notice.shared_undo
     if operation.kind is Kind.RESTORE:
         return _state(notice.after, StateReason.EPOCH_CHANGED)
     event = wire.Event(
@@ -88,6 +89,7 @@ def _happened(notice: notices.Happened) -> msgspec.Struct:
         operation=effective(operation.effect),
         at=rfc3339(operation.at_ms),
         undo_of=given(operation.undo_of),
+        history=_history(notice.history) if moved and notice.history is not None else UNSET,
     )
     too_large = oversized(event, len(operation.effect.cells) + len(operation.effect.order or ()))
     return _state(notice.after, StateReason.TOO_LARGE) if too_large else event

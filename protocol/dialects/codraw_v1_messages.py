@@ -108,6 +108,7 @@ class Event(Message, frozen=True, tag="event"):
     operation: OrderedPatch
     at: str
     undo_of: int | UnsetType = UNSET
+    history: History | UnsetType = UNSET
 
 
 class OperationAccepted(Message, frozen=True, tag="operation_accepted"):

@@ -25,7 +25,7 @@ from protocol.dialects.parts import Permissions, Person, Point, details, given, 
 from protocol.dialects.patches import Patch, corrected, correction_id, oversized, replaces_state, whole
 from protocol.dialects.times import rfc3339
 from protocol.notices import DiagramView, Notice, Side
-from protocol.operations import Kind
+from protocol.operations import Kind, LoggedOperation
 from protocol.refusals import Ending, Reason, Trouble
 from protocol.values import SERVER_USER, Cell, CellId, User
 
@@ -181,6 +181,23 @@ def render(notice: Notice, side: Side) -> Sequence[msgspec.Struct]:
             assert_never(notice)
 
 
+def render_for_app(notice: Notice, side: Side) -> Sequence[msgspec.Struct]:
+    """As `render`, but an undo of this user is an event in the server's name (E5).
+
+    TMI's web app clears and re-adds all cells for a state: what was drawn stays behind as a ghost, and no edge can be
+    started from the nodes any more.
+    """
+    match notice:
+        case notices.Happened(operation=operation) if side is Side.OWN and not replaces_state(operation):
+            return (_operation(notice, operation, SERVER_USER),)
+        case notices.Accepted(operation=LoggedOperation() as operation) if is_inversion(notice) and not replaces_state(
+            operation
+        ):
+            return (_operation(notice, operation, SERVER_USER),)
+        case _:
+            return render(notice, side)
+
+
 def farewell(ended: notices.Ended) -> Farewell:
     word = ENDS.get(ended.ending)
     error = () if word is None else (Error(word, SENTENCES[ended.ending], rfc3339(ended.at_ms)),)
@@ -192,9 +209,12 @@ def _happened(notice: notices.Happened, side: Side) -> msgspec.Struct:
     own = side is Side.OWN
     if replaces_state(operation) or (own and operation.kind in (Kind.UNDO, Kind.REDO)):
         return _state(notice.after)
-    patch = whole(operation.effect.cells, notice.after)
     # E8: an event in the name of this socket's own user would be skipped.
-    by = SERVER_USER if own else operation.user
+    return _operation(notice, operation, SERVER_USER if own else operation.user)
+
+
+def _operation(notice: notices.Happened | notices.Accepted, operation: LoggedOperation, by: User) -> msgspec.Struct:
+    patch = whole(operation.effect.cells, notice.after)
     return _event(by, operation.operation_id, operation.vector, notice, patch)
 
 

@@ -16,7 +16,7 @@ class Provider:
 
     id: str
     name: str
-    icon: str = ""
+    icon: str = "/web/icon.svg"
     for_tests: bool = False
 
     def form(self, base: str) -> dict[str, str]:

@@ -72,6 +72,11 @@ def test_rooms_know_the_host_settings_and_the_limits() -> None:
     assert (found.host_grace_s, found.host_leave_ends, found.limits.max_cells_per_diagram) == (7, False, 3)
 
 
+@pytest.mark.parametrize(("scope", "shared"), [("user", False), ("session", True)])
+def test_UN14_rooms_know_whose_edits_an_undo_takes_back(scope: str, shared: bool) -> None:
+    assert room_settings(settings(undo_scope=scope)).shared_undo is shared
+
+
 def test_AU1_tokens_are_for_this_address_alone() -> None:
     issued, _ = tokens(settings(public_url="https://one.example.org"), SystemClock()).issue(ANA)
     assert tokens(settings(public_url="https://one.example.org"), SystemClock()).verify(issued).id == ANA.id

@@ -29,6 +29,12 @@ def test_a_limit_that_was_set_is_announced(monkeypatch: pytest.MonkeyPatch) -> N
     assert load().limits().max_cells_per_diagram == 7
 
 
+def test_an_undo_scope_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODRAW_UNDO_SCOPE", "everybody")
+    with pytest.raises(SettingsRefused, match="CODRAW_UNDO_SCOPE"):
+        load()
+
+
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
         load().port = 1  # type: ignore[misc]

@@ -81,6 +81,9 @@ class Listening:
             case Barred(socket=socket, ending=ending):
                 self.fanout.dismiss(socket, Ended(ending, 0))
 
+    async def recall(self, resume: Resume) -> Resume:
+        return resume
+
     def answer(self, socket: SocketId) -> None:
         refusal = Refusal(Reason.CONFLICT_DETECTED, "no")
         self.fanout.send(socket, Rejected("op", refusal, 0, Kind.EDIT, 0))
@@ -406,6 +409,19 @@ async def test_AU13_a_refresh_by_anything_but_the_same_user_s_good_credential_is
     assert room.of(TokenRenewed) == []
 
 
+async def test_AU13_after_a_refused_refresh_the_old_deadline_stays(house: Premises) -> None:
+    line = await present(house, "bo")
+    house.clock.advance(3_541)
+    foreign, _ = await house.sign_in("ana")
+    line.say({"message_type": "refresh_token", "access_token": foreign})
+    assert (await line.hear("error"))["error"] == "invalid_token"
+    await house.guard.check()
+    assert (await line.hear("token_expiring"))["expires_at"] == "2027-01-15T09:00:00Z"
+    house.clock.advance(59)
+    await house.guard.check()
+    assert await line.ended() == 4401
+
+
 async def test_S37_a_token_that_expires_in_mid_session_ends_the_socket(house: Premises) -> None:
     line = await present(house, "bo")
     house.clock.advance(3_541)
@@ -460,3 +476,64 @@ async def test_WS19_an_operation_sent_before_the_state_has_come_gets_its_outcome
     line = await enter(house)
     line.say(edit(operation_id := str(uuid4())))
     assert (await line.hear("operation_accepted"))["operation_id"] == operation_id
+
+
+@pytest.mark.parametrize(("away_s", "resend"), [(29 * 86_400, True), (31 * 86_400, False)])
+@pytest.mark.parametrize("how", ["address", "message"])
+async def test_WS18_after_longer_than_ids_are_remembered_nothing_is_to_be_sent_again(
+    tmp_path: Path, away_s: int, resend: bool, how: str
+) -> None:
+    async with premises(tmp_path, limits=Limits(resume_operations=1)) as house:
+        await house.open_session()
+        line = await present(house, "bo")
+        for verb in ("add", "remove"):
+            line.say(edit(verb=verb))
+            receipt = await line.hear("operation_accepted")
+        house.clock.advance(away_s)
+        place = {"epoch": receipt["epoch"], "update_vector": 0}
+        if how == "address":
+            back = await enter(house, resume=f"{receipt['epoch']}:0")
+        else:
+            back = await present(house)
+            back.say({"message_type": "resume", **place})
+        state = await back.hear("state")
+        while state["reason"] == "joined":
+            state = await back.hear("state", "resumed")
+        assert (state["reason"], state["resend"]) == ("resume_impossible", resend)
+
+
+# full states on request -----------------------------------------------------------------------------------------------
+
+SYNCS = {
+    "classic": ("sync_request", "diagram_state_sync"),
+    "tmi": ("sync_request", "diagram_state"),
+    "codraw.v1": ("sync_request", "state"),
+}
+
+
+@pytest.mark.parametrize("dialect", SYNCS)
+async def test_WS9_three_states_at_once_then_one_per_five_seconds_for_all_requests(
+    house: Premises, dialect: str
+) -> None:
+    line = await present(house, dialect=dialect)
+    ask, state = SYNCS[dialect]
+    probe = HEARTBEAT | {"ref": "last"} if dialect == "codraw.v1" else {"message_type": "sync_status_request"}
+
+    async def states(times: int) -> int:
+        """How many come of so many requests at once."""
+        for _ in range(times):
+            line.say({"message_type": ask})
+        line.say(probe)
+        shown = 0
+        while (message := await line.hear()).get("ref") != "last" and word(message) != "sync_status_response":
+            shown += word(message) == state
+        return shown
+
+    assert await states(10) == 3
+    for _ in range(3):
+        house.clock.advance(5)
+        assert await line.hear(state)
+        assert await states(10) == 0
+    house.clock.advance(60)
+    assert await line.hear(state)
+    assert await states(10) == 3

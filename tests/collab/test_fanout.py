@@ -14,10 +14,10 @@ from collab.core.apply import Applied, apply
 from collab.core.diagram import Diagram
 from collab.core.events import Barred, Event, Lagged
 from collab.fanout import FLUSHED, UNANSWERED, Connected, Fanout
-from collab.outbox import Outbox
+from collab.outbox import BOUND, STATES, Outbox
 from collab.sockets import Frame
 from protocol.codec import Encoding
-from protocol.dialects import CLASSIC, CODRAW_V1, TMI, Dialect
+from protocol.dialects import CLASSIC, CODRAW_V1, TMI, Dialect, patches
 from protocol.notices import (
     Accepted,
     AwarenessShown,
@@ -295,6 +295,33 @@ def test_a_resumed_socket_is_told_its_own_operations_too(house: House) -> None:
     assert listener.words == ["resumed", "event"]
 
 
+def test_WS19_a_receipt_too_large_to_show_its_cells_outlives_the_state_in_their_place(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patches, "SURELY_SMALL", 0)
+    monkeypatch.setattr(patches, "RENDERING_BYTES", 0)
+    listener = house.join("a", ANA)
+    listener.wire.stalled = True
+    house.fanout.send(listener.id, msgspec.structs.replace(ACCEPTED, kind=Kind.UNDO))
+    for _ in range(STATES):
+        house.fanout.send(listener.id, STATE)
+    listener.wire.stalled = False
+    house.turn()
+    assert listener.words == ["state", "operation_accepted"]
+
+
+def test_WS17_what_a_resume_shows_is_never_a_part_however_much_it_is(house: House) -> None:
+    listener = house.join("a", ANA)
+    listener.wire.stalled = True
+    events = (HAPPENED,) * 4_000
+    house.fanout.replay(listener.id, (Resumed(AFTER.epoch, 0, len(events), AFTER.state_hash), *events))
+    assert house.posted == []
+    listener.wire.stalled = False
+    house.turn()
+    assert listener.words == ["resumed", *["event"] * len(events)]
+    assert sum(len(frame.payload) for frame in listener.wire.frames) > BOUND
+
+
 @pytest.mark.parametrize(("dialect", "words"), [(CLASSIC, "session_ended"), (TMI, "error"), (CODRAW_V1, "goodbye")])
 def test_who_is_dismissed_hears_the_end_and_nothing_after(house: House, dialect: Dialect, words: str) -> None:
     listener = house.join("a", BO, dialect)
@@ -315,6 +342,16 @@ def test_a_newcomer_may_be_dismissed_instead_of_admitted(house: House) -> None:
     assert listener.words == ["goodbye"]
     assert listener.heard[0]["retry_after_ms"] > 0
     assert listener.wire.closed == 4429
+
+
+@pytest.mark.parametrize(
+    "ending", [Ending.TOO_MANY_CONNECTIONS, Ending.SESSION_FULL, Ending.FLOODING, Ending.UNAVAILABLE, Ending.RESTART]
+)
+def test_whoever_is_to_come_later_is_told_when_and_not_all_the_same(house: House, ending: Ending) -> None:
+    listeners = [house.join(f"s{n}", BO, CODRAW_V1) for n in range(20)]
+    house.fanout.dismiss_all(Ended(ending, 0))
+    house.turn()
+    assert len({listener.heard[-1]["retry_after_ms"] for listener in listeners}) > 1
 
 
 def test_all_are_dismissed_at_once(house: House) -> None:

@@ -17,7 +17,7 @@ from collab.handshake import FAILURES_SAVED, Rules
 from protocol.refusals import Ending
 from protocol.values import DiagramId, Limits, SessionId
 from tests.support.premises import Premises, person, premises
-from tests.support.wire import Line
+from tests.support.wire import Line, word
 
 PRODUCTION = Rules(Origins.of(("https://listed.example",), development=False), "https://diagrams.example")
 
@@ -285,6 +285,7 @@ async def test_WS13_no_credential_stands_in_a_log_or_an_answer(
 
 # (5) to (8), by frame and close -------------------------------------------------------------------------------------
 
+FIRST = ("diagram_state_sync", "diagram_state", "welcome")
 ENDS = {
     # dialect: what the last frame says, and the close code, of each check
     "classic": {
@@ -353,7 +354,7 @@ async def test_SES7_a_socket_never_creates_a_session(house: Premises, dialect: s
 async def test_SES8_a_socket_needs_a_live_session_and_no_REST_join(house: Premises, dialect: str) -> None:
     session = await house.open_session()
     line = await enter(house, "cy", dialect)
-    assert (await line.hear())["message_type"] in {"welcome", "diagram_state", "diagram_state_sync"}
+    assert word(await line.hear()) in FIRST
     line.leave(code=1006, reason="")
     await line.ended()
     live = await house.sessions.read(session.id)
@@ -366,6 +367,11 @@ async def test_another_session_than_the_live_one_is_not_found(house: Premises, d
     await house.open_session()
     line = await enter(house, "ana", dialect, session_id="5e110000-0000-4000-8000-00000000000f")
     assert await end(line) == ENDS[dialect]["session"]
+
+
+async def test_S56_a_session_is_named_in_upper_case_as_well(house: Premises, dialect: str) -> None:
+    session = await house.open_session()
+    assert await (await enter(house, "ana", dialect, session_id=session.id.upper())).hear(*FIRST)
 
 
 async def test_AU9_a_ticket_opens_its_own_session_only(house: Premises, dialect: str) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from collab.core.meeting import SetPresenter
 from collab.core.state import RoomSettings
 from collab.keeper import Intervals, Keeper
 from collab.ports import Alive, Session, StoreUnavailable
@@ -21,11 +22,12 @@ from storage.sessions import SqlSessions
 from tests.support.premises import Premises, person, premises
 from tests.support.script import add, edit
 from tests.support.turns import turns, until, until_read
-from tests.support.wire import Line
+from tests.support.wire import Line, word
 
 ALWAYS = Intervals(quiet_s=0, pause_s=float("inf"))
 """Never quiet: the clock may be turned in great steps."""
 STEP_S = 4.0
+DIALECTS = ("classic", "tmi", "codraw.v1")
 
 
 @pytest.fixture
@@ -49,10 +51,31 @@ async def ending(house: Premises, session: Session) -> Ending | None:
     return found.ended
 
 
-async def present(house: Premises, name: str = "ana") -> Line:
-    line = Line(house.endpoint, house.path, {"ticket": await house.ticket(name), "dialect": "codraw.v1"})
-    await line.hear("participants")
+async def present(house: Premises, name: str = "ana", dialect: str = "codraw.v1") -> Line:
+    line = Line(house.endpoint, house.path, {"ticket": await house.ticket(name), "dialect": dialect})
+    await line.hear("participants", "participants_update", "current_presenter")
     return line
+
+
+async def last_frames(*lines: Line) -> list[tuple[int | None, list[Any]]]:
+    """Close code, and the frames since the last one heard but for heartbeats."""
+    ended = []
+    for line in lines:
+        code = await line.ended()
+        frames = [line.frames.get_nowait() for _ in range(line.frames.qsize())]
+        ended.append((code, [frame for frame in frames if word(frame) not in PASSING]))
+    return ended
+
+
+PASSING = ("heartbeat", "participants", "participants_update", "join")
+
+
+def over(reason: str, message: str, at: str) -> list[tuple[int, list[Any]]]:
+    """What classic, tmi and codraw.v1 are told at the end."""
+    classic = {"event": "session_ended", "user_id": person("ana").email, "message": message, "timestamp": at}
+    tmi = {"message_type": "error", "error": "session_terminated", "message": message, "timestamp": at}
+    v1 = {"message_type": "goodbye", "code": 1000, "reason": reason, "message": message, "return": "no"}
+    return [(1000, [classic]), (1000, [tmi]), (1000, [v1])]
 
 
 async def announced(house: Premises) -> None:
@@ -120,16 +143,14 @@ async def test_SES13_sockets_keep_a_session_however_long(house: Premises, keeper
 
 async def test_SES14_a_session_without_messages_ends_and_everybody_is_told(house: Premises, keeper: Keeper) -> None:
     session = await house.open_session()
-    ana, bo = await present(house), await present(house, "bo")
+    lines = [await present(house, "bo", dialect) for dialect in DIALECTS]
     for _ in range(44):
         await look(house, keeper, 20)
     await look(house, keeper, 19)
     assert await ending(house, session) is None
     await look(house, keeper, 1)
     assert await ending(house, session) is Ending.IDLE
-    for line in (ana, bo):
-        assert (await line.hear("goodbye"))["reason"] == "idle"
-        assert await line.ended() == 1000
+    assert await last_frames(*lines) == over("idle", "Session ended: nobody was active", "2027-01-15T08:15:00Z")
 
 
 async def test_SES14_a_message_starts_the_idle_time_anew(house: Premises, keeper: Keeper) -> None:
@@ -158,13 +179,54 @@ async def lose(house: Premises, line: Line) -> None:
 
 async def test_SES10_a_lost_host_who_does_not_return_ends_the_session(house: Premises, keeper: Keeper) -> None:
     session = await house.open_session()
-    ana, bo = await present(house), await present(house, "bo")
+    ana, lines = await present(house), [await present(house, "bo", dialect) for dialect in DIALECTS]
     await lose(house, ana)
     await look(house, keeper, 14.9)
     assert await ending(house, session) is None
     await look(house, keeper, 0.1)
     assert await ending(house, session) is Ending.HOST_LOST
-    assert (await bo.hear("goodbye"))["reason"] == "host_lost"
+    assert await last_frames(*lines) == over("host_lost", "Session ended: host did not return", "2027-01-15T08:00:15Z")
+
+
+async def test_SES11_a_host_who_never_connected_is_not_lost(house: Premises, keeper: Keeper) -> None:
+    session = await house.open_session()
+    bo = await present(house, "bo")
+    for _ in range(40):
+        await look(house, keeper, 20)
+    assert await ending(house, session) is None
+    assert bo.task.done() is False
+
+
+async def test_SES14_a_message_counts_before_it_is_stamped(house: Premises, keeper: Keeper) -> None:
+    """In the last seconds, and after the keeper's last round of stamps."""
+    session = await house.open_session()
+    ana = await present(house)
+    for _ in range(44):
+        await look(house, keeper, 20)
+    await look(house, keeper, 13)
+    house.clock.advance(2)
+    ana.say({"message_type": "heartbeat", "ref": "last"})
+    while (await ana.hear("heartbeat")).get("ref") != "last":
+        pass
+    await look(house, keeper, 5)
+    assert await ending(house, session) is None
+
+
+async def test_SES14_the_last_word_of_somebody_who_left_counts(house: Premises, keeper: Keeper) -> None:
+    """Said after the keeper's last round, and its socket gone before the next."""
+    session = await house.open_session()
+    _, bo = await present(house), await present(house, "bo")
+    for _ in range(44):
+        await look(house, keeper, 20)
+    house.clock.advance(5)
+    bo.say({"message_type": "heartbeat", "ref": "last"})
+    while (await bo.hear("heartbeat")).get("ref") != "last":
+        pass
+    bo.leave(code=1000, reason="")
+    await bo.ended()
+    await announced(house)
+    await look(house, keeper, 15)
+    assert await ending(house, session) is None
 
 
 async def test_SES10_a_host_who_returns_within_the_grace_is_host_as_before(house: Premises, keeper: Keeper) -> None:
@@ -188,7 +250,7 @@ async def test_SES9_where_a_host_may_leave_the_next_writer_is_host_when_the_grac
     await lose(house, ana)
     await look(house, keeper, 15)
     found = await live(house)
-    assert found is not None and (found.id, found.host.id) == (session.id, person("bo").id)
+    assert found is not None and (found.id, found.host, found.presenter) == (session.id, person("bo"), person("bo"))
     while (roster := await bo.hear("participants"))["host"]["provider_id"] != "bo":
         pass
     assert [user["user"]["provider_id"] for user in roster["participants"]] == ["bo"]
@@ -202,6 +264,34 @@ async def test_SES9_where_nobody_can_be_host_the_session_ends_after_the_grace(ho
     await lose(house, ana)
     await look(house, keeper, 15)
     assert await ending(house, session) is Ending.HOST_LOST
+
+
+async def test_PR5_a_presenter_who_does_not_return_after_a_restart_makes_room(house: Premises) -> None:
+    """A process that died has told nobody of those who were connected to it."""
+    session = await house.open_session()
+    await house.sessions.change(session.id, session.version, SetPresenter(person("bo")))
+    keeper = Keeper(house.rooms, house.ports, Intervals())
+    ana = await present(house)
+    await pass_time(house, keeper, 56)
+    found = await live(house)
+    assert found is not None and found.presenter == person("bo"), "may still return"
+    await pass_time(house, keeper, 20)
+    while (changed := await ana.hear("presenter"))["presenter"] != in_full("ana"):
+        pass
+    assert (changed["action"], changed["by"], changed["term"]) == ("changed", "system", 3)
+
+
+async def test_PR5_a_presenter_who_is_here_stays_however_long(house: Premises, keeper: Keeper) -> None:
+    session = await house.open_session()
+    await house.sessions.change(session.id, session.version, SetPresenter(person("bo")))
+    await present(house), await present(house, "bo")
+    await pass_time(house, keeper, 60)
+    found = await live(house)
+    assert found is not None and found.presenter == person("bo")
+
+
+def in_full(name: str) -> dict[str, str]:
+    return {"principal_type": "user", **msgspec.structs.asdict(person(name))}
 
 
 # quiet ----------------------------------------------------------------------------------------------------------------

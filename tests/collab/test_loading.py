@@ -7,10 +7,12 @@ import logging
 import msgspec
 import pytest
 
+from collab import loading
 from collab.core.events import Gone
+from collab.core.replica import Replica
 from collab.loading import Opened, load
 from collab.ports import StoreUnavailable
-from protocol.values import DiagramId, Epoch
+from protocol.values import DiagramId, Epoch, Limits
 from storage.diagrams_memory import MemoryDiagrams
 from tests.contracts.worlds import MODEL, D, MemoryWorld
 from tests.support.drawing import ANA, add, applied, diagram, logged, node
@@ -58,6 +60,33 @@ async def test_it_brings_what_it_replayed_and_the_permission_clock(world: Memory
     loaded = (await opened(world.diagrams)).loaded
     assert [operation.vector for operation in loaded.recent] == [2]
     assert loaded.acl_version == world.store.diagrams[D].head.acl_version == 2
+
+
+@pytest.mark.parametrize("resumable", [1, 2, 9])
+async def test_WS17_a_fresh_snapshot_does_not_shorten_what_one_may_resume_from(
+    world: MemoryWorld, resumable: int
+) -> None:
+    await world.diagrams.snapshot(D, snapshot_of(SECOND.diagram))
+    found = await load(world.diagrams, D, resumable)
+    assert isinstance(found, Opened)
+    assert [operation.vector for operation in found.loaded.recent] == [1, 2]
+    assert Replica(found.loaded, Limits(resume_operations=1)).hash_at(1) == FIRST.diagram.state_hash
+
+
+async def test_WS17_the_log_is_read_page_by_page_and_only_as_far_as_a_mebibyte(
+    world: MemoryWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "PAGE", 1)
+    await world.diagrams.snapshot(D, snapshot_of(SECOND.diagram))
+    for reached, size in (([1, 2], 10_000), ([2], 10)):
+        monkeypatch.setattr(loading, "RESUME_BYTES", size)
+        found = await load(world.diagrams, D, 9)
+        assert isinstance(found, Opened)
+        assert [operation.vector for operation in found.loaded.recent] == reached
+
+
+async def test_the_hash_before_what_was_replayed_is_the_snapshot_s(world: MemoryWorld) -> None:
+    assert (await opened(world.diagrams)).loaded.before == (1, FIRST.diagram.state_hash)
 
 
 async def test_an_unknown_and_a_deleted_diagram_are_gone(world: MemoryWorld) -> None:

@@ -111,7 +111,18 @@ def test_WS12_waiting_events_give_way_to_one_fresh_state_and_receipts_stay() -> 
     asked.put(Kind.EVENT, b"missed by the state? no: it is older")
     asked.put(Kind.STATE, b"state")
     asked.put(Kind.EVENT, b"next")
-    assert asked.read() == [b"receipt", b"state", b"next"]
+    asked.put(Kind.KEPT, b"receipt of next")
+    assert asked.read() == [b"state", b"receipt", b"next", b"receipt of next"]
+
+
+def test_WS15_a_receipt_does_not_go_out_before_the_state_that_holds_what_came_before_it() -> None:
+    asked = stalled()
+    asked.put(Kind.EVENT, b"e" * 1_001)
+    asked.put(Kind.KEPT, b"receipt")
+    assert asked.read() == []
+    asked.put(Kind.STATE, b"state")
+    asked.outbox.flush()
+    assert asked.wire.written == [b"state", b"receipt"]
 
 
 def test_WS12_while_the_state_is_awaited_events_do_not_pile_up() -> None:
@@ -179,6 +190,24 @@ def test_of_many_states_only_the_last_waits_for_one_who_does_not_read() -> None:
         asked.put(Kind.EVENT, b"event %d" % n)
         asked.put(Kind.STATE, b"state %d" % n)
     assert asked.read() == [b"state 3", b"event 4", b"state 4"]
+
+
+def test_WS15_a_receipt_comes_after_the_last_of_many_states() -> None:
+    asked = stalled()
+    for n in range(STATES + 1):
+        asked.put(Kind.EVENT, b"event %d" % n)
+        asked.put(Kind.KEPT, b"receipt %d" % n)
+        asked.put(Kind.STATE, b"state %d" % n)
+    assert asked.read() == [b"state 3", *(b"receipt %d" % n for n in range(STATES + 1))]
+
+
+def test_WS19_a_receipt_that_came_with_a_state_stays_where_that_gives_way_to_another() -> None:
+    asked = stalled()
+    receipt = Frame(b"receipt", text=True)
+    asked.outbox.put(Parcel([Frame(b"state", text=True), receipt], Kind.STATE, receipt=[receipt]))
+    asked.put(Kind.EVENT, b"e" * 1_001)
+    asked.put(Kind.STATE, b"fresh state")
+    assert asked.read() == [b"fresh state", b"receipt"]
 
 
 def test_of_awareness_about_the_same_the_latest_goes_out() -> None:

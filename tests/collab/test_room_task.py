@@ -11,6 +11,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from collab import room_task
 from collab.core.effects import Commit, Effect
 from collab.core.events import Asked, Committed, Event, Missed, StoreOutcome, Submitted, Unavailable, Woke
 from collab.core.meeting import Session, SessionChange
@@ -273,6 +274,22 @@ async def test_a_session_change_that_fails_in_a_strange_way_is_tried_again(house
     after = await house.sessions.read(session.id)
     assert after is not None and after.ended is not None
     await rooms.close()
+
+
+# undo stacks ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("reads", "depth"), [((2,), 3), ((2, 4), 5), ((2, 100), 5), ((100, 0), 5)])
+async def test_UN11_a_stack_is_read_as_far_back_as_it_takes(
+    house: Premises, monkeypatch: pytest.MonkeyPatch, reads: tuple[int, ...], depth: int
+) -> None:
+    first = await opened(house)
+    for number in range(4):
+        await submit(house, first, f"a{number}")
+    monkeypatch.setattr(room_task, "HISTORY_ROWS", reads)
+    receipt = await submit(house, await opened(house), "a4")
+    assert isinstance(receipt, Accepted)
+    assert receipt.history.undo == depth
 
 
 # the store away -------------------------------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ import pytest
 from collab.core.effects import Commit
 from collab.core.events import CaughtUp, Committed, Gone, Known, Missed
 from collab.ports import SnapshotData, StoredDiagram
-from protocol.operations import CellEffect, CellInverse, Effect, Inverse, Kind, Skipped, Verb, Verdict
+from protocol.operations import CellEffect, CellInverse, Effect, Inverse, Kind, Outcome, Skipped, Verb, Verdict
 from protocol.refusals import Reason, Refusal
-from protocol.values import CellId, DiagramId, Epoch, Head, OperationId, Role
+from protocol.values import CellId, DiagramId, Epoch, Head, OperationId, Role, User
 from tests.contracts.worlds import (
     ANA,
     BO,
@@ -320,6 +320,39 @@ class DiagramStoreContract:
         assert await world.diagrams.history(D, OTHER, ANA.id, 3) == ()
         assert await world.diagrams.history(D, EPOCH, ANA.id, 0) == ()
 
+    async def test_history_without_a_user_is_everybodys(self, world: World) -> None:
+        await world.add()
+        await grow(world, 2)
+        await grow(world, 2, user=BO)
+        everybodys = await world.diagrams.history(D, EPOCH, None, 3)
+        assert [(step.vector, step.user) for step in everybodys] == [(2, ANA), (3, BO), (4, BO)]
+        assert await world.diagrams.history(D, OTHER, None, 3) == ()
+
+    async def test_UN6_history_holds_what_had_no_effect_behind_the_operation_at_its_vector(self, world: World) -> None:
+        def futile(id: str, vector: int, user: User = ANA, **more: Any) -> Outcome:
+            values = {"kind": Kind.UNDO, "verdict": Verdict.NO_OP, "operation_id": OperationId(id), **more}
+            return outcome(operation(vector, user), **values)
+
+        await world.add()
+        left = (Skipped(CellId("a"), ("x",), "changed"),)
+        undone, redone = futile("u1", 1), futile("r2", 2, kind=Kind.REDO, skipped=left)
+        others = (
+            futile("b1", 2, BO),
+            futile("edit", 2, kind=Kind.EDIT),
+            futile("refused", 2, verdict=Verdict.REFUSED),
+            futile("former", 2, epoch=OTHER),
+        )
+        await grow(world, 1)
+        await world.diagrams.commit(D, batch(await head_of(world), also=(undone,)))
+        await grow(world, 1)
+        await world.diagrams.commit(D, batch(await head_of(world), also=(redone, *others)))
+        await grow(world, 1)
+        steps = (operation(1), undone, operation(2), redone, operation(3))
+        assert await world.diagrams.history(D, EPOCH, ANA.id, 9) == steps
+        assert await world.diagrams.history(D, EPOCH, ANA.id, 2) == steps[2:]
+        assert await world.diagrams.history(D, EPOCH, BO.id, 9) == ()
+        assert others[0] in await world.diagrams.history(D, EPOCH, None, 9)
+
     async def test_diagrams_are_kept_apart(self, world: World) -> None:
         await world.add()
         await world.add(DiagramId("d2"))
@@ -327,6 +360,41 @@ class DiagramStoreContract:
         assert (await loaded(world, DiagramId("d2"))).tail == ()
         assert await world.diagrams.history(DiagramId("d2"), EPOCH, ANA.id, 9) == ()
         assert await logged(world, DiagramId("d2")) == []
+
+    @pytest.mark.parametrize(
+        ("vector", "rows", "found"), [(5, 2, [4, 5]), (4, 2, [3, 4]), (9, 9, [1, 2, 3, 4, 5]), (0, 9, []), (5, 0, [])]
+    )
+    async def test_WS17_the_newest_operations_at_or_below_a_vector(
+        self, world: World, vector: int, rows: int, found: list[int]
+    ) -> None:
+        await world.add()
+        await grow(world, 5)
+        newest = await world.diagrams.newest(D, EPOCH, vector, rows)
+        assert [done.vector for done in newest] == found
+        assert await world.diagrams.newest(D, OTHER, vector, rows) == ()
+        assert await world.diagrams.newest(DiagramId("d2"), EPOCH, vector, rows) == ()
+
+    @pytest.mark.parametrize(("vector", "remembers"), [(0, True), (19, True), (20, True), (21, False), (99, False)])
+    async def test_WS18_what_was_accepted_lately_is_remembered(
+        self, world: World, vector: int, remembers: bool
+    ) -> None:
+        await self.prunable(world)
+        assert await world.diagrams.remembers(D, EPOCH, vector) is remembers
+        assert await world.diagrams.remembers(D, OTHER, vector) is False
+        assert await world.diagrams.remembers(DiagramId("never"), EPOCH, vector) is False
+
+    async def test_WS18_what_was_accepted_longer_ago_than_ids_live_is_forgotten(self, world: World) -> None:
+        await self.prunable(world)
+        world.clock.turn(29 * DAY_S - 1)
+        assert await world.diagrams.remembers(D, EPOCH, 5)
+        world.clock.turn(1)
+        assert not await world.diagrams.remembers(D, EPOCH, 5)
+        assert await world.diagrams.remembers(D, EPOCH, 20), "nothing was accepted after the head"
+
+    async def test_WS18_what_the_log_does_not_hold_any_more_counts_as_forgotten(self, world: World) -> None:
+        await self.prunable(world)
+        await world.diagrams.prune(0, DAY_S * 1000)
+        assert [await world.diagrams.remembers(D, EPOCH, vector) for vector in (9, 10, 11)] == [False, True, True]
 
     async def test_heads_are_of_those_that_live(self, world: World) -> None:
         one, two = await world.add(), await world.add(DiagramId("d2"))
@@ -450,3 +518,13 @@ class DiagramStoreContract:
         world.clock.turn(1)
         assert await world.diagrams.prune(0, 0) == 1
         assert await world.diagrams.commit(D, again) == Committed()
+
+    @pytest.mark.parametrize("kind", [Kind.UNDO, Kind.REDO])
+    async def test_UN6_that_an_entry_was_used_up_is_remembered_for_30_days(self, world: World, kind: Kind) -> None:
+        head = await world.add()
+        noted = outcome(operation(9, BO), verdict=Verdict.NO_OP, vector=0, kind=kind)
+        assert await world.diagrams.commit(D, batch(head, also=(noted,))) == Committed()
+        world.clock.turn(30 * DAY_S)
+        assert await world.diagrams.prune(0, 0) == 0
+        world.clock.turn(1)
+        assert await world.diagrams.prune(0, 0) == 1

@@ -106,8 +106,15 @@ class SessionStoreContract:
 
     async def test_SES9_another_host_takes_over_without_grace(self, world: World) -> None:
         session = await started(world)
+        after = await change(world, session, SetPresenter(CY), HostGone(15_000), SetHost(BO))
+        expected = msgspec.structs.replace(session, host=BO, presenter=CY, presenter_term=2, version=4)
+        assert after == expected == await world.sessions.read(S)
+
+    async def test_PR5_a_host_who_took_over_presents_if_the_lost_one_did(self, world: World) -> None:
+        session = await started(world)
         after = await change(world, session, HostGone(15_000), SetHost(BO))
-        assert after == msgspec.structs.replace(session, host=BO, version=3) == await world.sessions.read(S)
+        expected = msgspec.structs.replace(session, host=BO, presenter=BO, presenter_term=2, version=3)
+        assert after == expected == await world.sessions.read(S)
 
     async def test_a_denied_presenter_falls_to_the_given_one_with_a_new_term(self, world: World) -> None:
         session = await change(world, await started(world), SetPresenter(BO))
@@ -223,6 +230,18 @@ class SessionStoreContract:
             (BO, "writer", world.clock.ms),
         ]
         assert await world.sessions.waiting(SessionId("never")) == []
+
+    async def test_SES17_whoever_has_connected_or_left_is_not_expected_any_more(self, world: World) -> None:
+        session = await started(world)
+        for somebody in (ANA, BO, CY):
+            await world.sessions.expect(S, somebody, "writer")
+        denied = await change(world, session, Deny(CY, ANA))
+        await world.sessions.unexpect(S, (BO.id, CY.id))
+        await world.sessions.unexpect(SessionId("never"), (ANA.id,))
+        assert [w.user for w in await world.sessions.waiting(S)] == [ANA]
+        assert await world.sessions.read(S) == denied
+        await world.sessions.expect(S, BO, "writer")
+        assert {w.user for w in await world.sessions.waiting(S)} == {ANA, BO}
 
     async def test_an_ejected_user_is_not_expected_and_stays_ejected(self, world: World) -> None:
         session = await started(world)
@@ -347,7 +366,7 @@ class SessionStoreContract:
     # tickets
 
     async def test_AU9_a_ticket_says_once_who_may_come_where(self, world: World) -> None:
-        grant = Grant(caller(BO, "staff", sid="login-1", expires_at_ms=77, email_verified=False), S, D)
+        grant = Grant(caller(BO, "staff", sid="login-1", expires_at_ms=77, email_verified=False), S, D, by_cookie=True)
         await world.sessions.issue_ticket("secret", grant, 30_000)
         assert await world.sessions.redeem("secret") == grant
         assert await world.sessions.redeem("secret") is None

@@ -36,6 +36,21 @@ def test_what_the_query_and_the_credential_choose(query: dict[str, str], bearer:
 
 
 @pytest.mark.parametrize(
+    ("query", "bearer", "dialect"),
+    [
+        ({"token": "t"}, False, TMI),
+        ({"token": "t"}, True, CLASSIC),
+        ({"dialect": "classic", "token": "t"}, False, CLASSIC),
+        ({}, False, CLASSIC),
+    ],
+)
+def test_in_the_profile_tmi_a_token_alone_is_TMIs_older_app(
+    query: dict[str, str], bearer: bool, dialect: Dialect
+) -> None:
+    assert choose(query=query, subprotocols=[], bearer=bearer, token_alone=TMI).dialect is dialect
+
+
+@pytest.mark.parametrize(
     ("offered", "encoding", "echoed"),
     [
         ([JSON], Encoding.JSON, JSON),

@@ -1,4 +1,4 @@
-"""Threats, at their nested and at their flat addresses."""
+"""Threats, at their nested and at their flat addresses, and what else lies below a threat model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rest.collections import OTHERS, Kind
 from tests.support.edges import NOWHERE, Edge, Somebody
 
 
@@ -114,3 +115,78 @@ async def test_the_flat_list_holds_what_the_caller_may_read(here: Edge, alice: S
     filtered = await alice.get("/threats", params={"threat_model_id": own.removeprefix("/threat_models/")})
     assert [threat["name"] for threat in filtered["items"]] == ["C"]
     await bob.refused(403, "forbidden", "GET", f"/threats?threat_model_id={own.removeprefix('/threat_models/')}")
+
+
+RANKED: list[tuple[dict[str, Any], str]] = [
+    ({"name": "a", "severity": "High", "priority": "low", "status": "closed", "score": 2}, "a"),
+    ({"name": "b", "severity": "low", "priority": "immediate", "status": "open", "score": 10.5}, "b"),
+    ({"name": "c"}, "c"),
+    ({"name": "d", "severity": "critical", "priority": "medium", "status": "confirmed", "score": 7}, "d"),
+]
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("severity:asc", "cbad"),
+        ("severity:desc", "dabc"),
+        ("-priority", "bdac"),
+        ("score", "cadb"),
+        ("name:desc", "dcba"),
+    ],
+)
+async def test_RE4_threats_are_sorted_by_what_their_words_mean(
+    alice: Somebody, place: Place, sort: str, names: str
+) -> None:
+    base, needed = place
+    for fields, _ in RANKED:
+        await alice.post(base, {**fields, **needed})
+    assert "".join(threat["name"] for threat in (await alice.get(f"{base}?sort={sort}"))["threats"]) == names
+    part = await alice.get(f"{base}?sort={sort}&limit=2&offset=1")
+    assert ("".join(threat["name"] for threat in part["threats"]), part["total"]) == (names[1:3], 4)
+
+
+async def test_RE4_threats_are_sorted_by_their_progress(alice: Somebody) -> None:
+    model = await alice.threat_model()
+    for status in ("closed", "open", "mitigated"):
+        await alice.post(f"{model}/threats", {"name": status, "status": status})
+    sorted_so = await alice.get(f"{model}/threats?sort=status:asc&limit=10&offset=0")
+    assert [threat["name"] for threat in sorted_so["items"]] == ["open", "mitigated", "closed"]
+
+
+async def test_RE4_only_threats_are_sorted_by_severity(alice: Somebody) -> None:
+    model = await alice.threat_model()
+    await alice.refused(400, "invalid_input", "GET", f"{model}/assets?sort=severity")
+
+
+@pytest.mark.parametrize("kind", OTHERS, ids=lambda kind: kind.resource)
+async def test_an_item_of_another_kind_lives(alice: Somebody, kind: Kind) -> None:
+    model = await alice.threat_model()
+    base = f"{model}/{kind.resource}"
+    made = await alice.post(base, {"name": "N", "uri": "https://example.test/x"})
+    path = f"{base}/{made['id']}"
+    assert (made["name"], made["uri"], "title" in made) == ("N", "https://example.test/x", False)
+    assert (await alice.put(path, {"name": "M"}))["name"] == "M"
+    assert (await alice.patch(path, {"description": "D"}))["description"] == "D"
+    here = await alice.get(path)
+    listed = await alice.get(f"{base}?limit=10&offset=0")
+    assert (listed["items"], listed[kind.resource], listed["total"]) == ([here], [here], 1)
+    assert (await alice.get(model))[kind.resource] == [here]
+    await alice.delete(path)
+    assert (await alice.get(f"{base}?limit=10"))["items"] == []
+
+
+async def test_each_kind_is_counted_by_itself(alice: Somebody) -> None:
+    model = await alice.threat_model()
+    for count, name in enumerate(("threats", "assets", "documents", "repositories", "notes"), 1):
+        for _ in range(count):
+            await alice.post(f"{model}/{name}", {"name": name})
+    whole = await alice.get(model)
+    counts = [whole[f"{one}_count"] for one in ("diagram", "threat", "asset", "document", "repo", "note")]
+    assert counts == [0, 1, 2, 3, 4, 5]
+    assert [(await alice.get("/threat_models"))[0][f"{one}_count"] for one in ("asset", "note")] == [2, 5]
+
+
+@pytest.mark.parametrize("name", ["addons", "projects"])
+async def test_what_tmis_app_asks_for_and_nobody_has_is_an_empty_list(alice: Somebody, name: str) -> None:
+    assert await alice.get(f"/{name}?limit=200") == {"items": [], name: [], "total": 0, "limit": 200, "offset": 0}

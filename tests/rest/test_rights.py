@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rest.collections import OTHERS
 from rest.routes import signed_in_table
 from tests.support.edges import NODE, NOWHERE, Edge, Somebody, deps_of_nothing, refusal
 
@@ -26,8 +27,11 @@ BODY = {
 
 
 def address(path: str, **ids: str) -> str:
-    """The path with these ids; a key and a position that are there."""
-    return path.replace("{key:path}", "k").format(index="0", **ids)
+    """The path with these ids; a key and a position that are there. An item of another kind than a threat has the id
+    under the name of its collection."""
+    collection = path.partition("/{item_id}")[0].rpartition("/")[2]
+    item_id = ids.get(collection, ids["item_id"])
+    return path.replace("{key:path}", "k").format(index="0", **{**ids, "item_id": item_id})
 
 
 def body_for(method: str) -> Any:
@@ -40,7 +44,9 @@ async def hidden(alice: Somebody) -> dict[str, str]:
     model = await alice.threat_model(name="secret", metadata={"k": "secret"})
     diagram = await alice.diagram(model, [{**NODE, "label": "secret"}], metadata={"k": "secret"})
     threat = await alice.post(f"{model}/threats", {"name": "secret", "metadata": {"k": "secret"}})
+    others = [kind.resource for kind in OTHERS]
     return {
+        **{name: (await alice.post(f"{model}/{name}", {"name": "secret"}))["id"] for name in others},
         "threat_model_id": model.removeprefix("/threat_models/"),
         "diagram_id": diagram.rpartition("/")[2],
         "item_id": threat["id"],

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from collab.core.events import RightsMoved
+from collab.core.history import Stacks
 from collab.core.room import Room
 from protocol.operations import Kind, LoggedOperation
 from protocol.values import Role
@@ -21,9 +22,11 @@ EDGES = [f"0b9c1d2e-0000-4000-8000-00000000000{digit}" for digit in "12"]
 
 
 class History:
-    def __init__(self, seed: int, faults: Faults | None = None, make_room: Callable[..., Room] = Room) -> None:
+    def __init__(
+        self, seed: int, faults: Faults | None = None, make_room: Callable[..., Room] = Room, **world: Any
+    ) -> None:
         self.chance = random.Random(seed)
-        self.world = World(seed, faults or Faults(), make_room)
+        self.world = World(seed, faults or Faults(), make_room, **world)
         self.editors: list[Editor] = [
             V1("ana", self.world),
             V1("bo", self.world),
@@ -180,6 +183,15 @@ class History:
             self.check_editor(
                 editor, truth, {key[1]: o for key, o in zip(keys, log, strict=True) if key[0] == editor.user.id}
             )
+
+    def check_stacks(self) -> None:
+        """UN11, where one worker knows of everything: what it kept is what it would read."""
+        (worker,) = self.world.workers.values()
+        replica = worker.room.state.replica
+        for editor in self.editors:
+            kept, undoer = replica.stacks(editor.user.id), replica.undoer(editor.user.id)
+            steps = run(self.world.store.diagrams.history(DIAGRAM, replica.diagram.epoch, undoer, 10_000))
+            assert kept in (None, Stacks.of(steps)), (editor.name, "UN11")
 
     def check_rights(self, log: list[LoggedOperation]) -> None:
         for vector, user, role in self.demoted:

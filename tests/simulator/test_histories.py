@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
 import pytest
 
 from tests.simulator.histories import History
-from tests.simulator.world import Faults
+from tests.simulator.world import SETTINGS, Faults
 
 SEEDS = {
     183: "OP20: TMI's client is shown whole cells, so an unseen change of another key overwrote its own edit",
@@ -15,6 +16,7 @@ SEEDS = {
 }
 """Seeds that once failed, with the rule they broke; they run first, and stay."""
 
+SHARED = msgspec.structs.replace(SETTINGS, shared_undo=True)
 BLOCK = 50
 BLOCKS = 20
 
@@ -32,6 +34,19 @@ def test_I2_one_calm_history_ends_with_everybody_equal() -> None:
 def test_OP20_the_copy_of_TMIs_client_is_right_in_calm_histories() -> None:
     for seed in range(100):
         History(seed, Faults(on=False)).play()
+
+
+def test_UN14_I2_they_hold_with_one_stack_for_all() -> None:
+    for seed in range(60):
+        History(seed, Faults(on=seed % 3 > 0), settings=SHARED).play()
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_UN11_stacks_that_are_kept_are_those_that_would_be_read(shared: bool) -> None:
+    for seed in range(40):
+        history = History(seed, settings=SHARED if shared else SETTINGS, workers=("A",))
+        history.play()
+        history.check_stacks()
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))

@@ -109,7 +109,7 @@ class Worker:
         self.fanout = Fanout(self.events.append, soon=self.soon.append)
         found = self.world.load()
         session = run(self.world.store.sessions.live(DIAGRAM))
-        self.room = self.world.make_room(MODEL, found.loaded, session, SETTINGS)
+        self.room = self.world.make_room(MODEL, found.loaded, session, self.world.settings)
         self.wake_s: float | None = None
 
     def post(self, event: Event) -> None:
@@ -152,8 +152,14 @@ class Worker:
 
 class World:
     def __init__(
-        self, seed: int, faults: Faults, make_room: Callable[..., Room] = Room, workers: tuple[str, ...] = ("A", "B")
+        self,
+        seed: int,
+        faults: Faults,
+        make_room: Callable[..., Room] = Room,
+        workers: tuple[str, ...] = ("A", "B"),
+        settings: RoomSettings = SETTINGS,
     ) -> None:
+        self.settings = settings
         self.chance = random.Random(seed)
         self.faults = faults
         self.make_room = make_room

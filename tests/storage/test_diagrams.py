@@ -10,9 +10,10 @@ from collab.core.events import Committed, Unavailable, Unresolved
 from collab.ports import SnapshotData, StoredDiagram, StoreUnavailable
 from protocol.values import DiagramId, Head, OperationId
 from storage.database import CommitUnknown, DamagedRow
+from storage.diagrams import FUTILE, OF_USER
 from storage.sqlite import SqliteDatabase
 from tests.contracts.diagram_store import DiagramStoreContract
-from tests.contracts.worlds import CELLS, EPOCH, D, SqlWorld, batch, grow, head_of, operation
+from tests.contracts.worlds import ANA, CELLS, EPOCH, D, SqlWorld, batch, grow, head_of, operation
 from tests.support.writer import writer_held
 
 
@@ -20,6 +21,14 @@ class TestSqliteDiagrams(DiagramStoreContract):
     @pytest.fixture
     def world(self, database: SqliteDatabase) -> SqlWorld:
         return SqlWorld(database)
+
+
+@pytest.mark.parametrize(("whose", "user"), [("", ()), (OF_USER, (ANA.id,))])
+async def test_UN6_what_had_no_effect_is_found_among_all_outcomes_by_an_index(
+    database: SqliteDatabase, whose: str, user: tuple[str, ...]
+) -> None:
+    plan = await database.read(lambda tx: tx.fetch(f"EXPLAIN QUERY PLAN {FUTILE.format(whose)}", D, EPOCH, 5, *user))
+    assert any("diagram_outcome_futile" in row[3] for row in plan)
 
 
 async def test_many_rooms_commits_cost_one_fsync(database: SqliteDatabase) -> None:

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from protocol.statehash import MODULUS, cell_hash, hex32
+from tests.support.asyncapi import judge
 from tests.support.servers import Meeting, Person
 from tests.support.wire import word
 
@@ -88,6 +89,7 @@ class Editor:
         """The next message, applied. Raises ConnectionClosed."""
         message = self.decode(await self.connection.recv())
         self.trace.append(message)
+        judge(self.dialect, message)
         self.apply(message)
         return message
 
@@ -262,6 +264,8 @@ class CodrawV1(Editor):
         super().__init__(meeting, person)
         self.epoch = ""
         self.asked: dict[str, Message] = {}
+        self.caught_up_at = -1
+        """The vector of a state in place of events: receipts up to it come behind it (WS12)."""
 
     async def credential(self) -> dict[str, str]:
         return {"ticket": await self.meeting.ticket(self.person)}
@@ -284,8 +288,11 @@ class CodrawV1(Editor):
         match message.get("message_type"):
             case "state":
                 self.epoch, self.vector = message["epoch"], message["update_vector"]
+                self.caught_up_at = self.vector if message["reason"] in ("overflow", "too_large") else -1
                 self.show(message["cells"])
                 self._check(message)
+            case "repair":
+                self._repair(message)
             case "event":
                 self._advance(message, message["operation"]["cells"], message["operation"].get("order"))
             case "operation_accepted":
@@ -297,9 +304,18 @@ class CodrawV1(Editor):
 
     def _accepted(self, message: Message) -> None:
         self.outcomes[message["operation_id"]] = message
-        if message["changed"] and not message["duplicate"]:
+        if message["changed"] and not message["duplicate"] and message["update_vector"] > self.caught_up_at:
             asked = self.asked.get(message["operation_id"], {"operation": {"cells": []}})
             self._advance(message, message.get("cells", asked["operation"]["cells"]), None)
+
+    def _repair(self, message: Message) -> None:
+        self.epoch, self.vector = message["epoch"], message["update_vector"]
+        for id in message["removed"]:
+            self.cells.pop(id, None)
+        self.cells.update({cell["id"]: cell for cell in message["cells"]})
+        if "order" in message:
+            self.show([self.cells[id] for id in message["order"]])
+        self._check(message)
 
     def _advance(self, message: Message, changes: Iterable[Mapping[str, Any]], order: list[str] | None) -> None:
         if self.follow(message["update_vector"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,10 @@ READY = Readiness(store="ok", bus="ok", schema="ok", draining=False)
 
 
 def front(
-    readiness: Readiness = READY, public_url: str | None = None, documents: dict[str, Path] | None = None
+    readiness: Readiness = READY,
+    public_url: str | None = None,
+    documents: dict[str, Path] | None = None,
+    messages: Callable[[], str] | None = None,
 ) -> Front:
     async def ready() -> Readiness:
         return readiness
@@ -26,4 +30,5 @@ def front(
         documents=documents or {},
         now=lambda: datetime(2026, 11, 21, 10, 0, 0, 999, tzinfo=UTC),
         readiness=ready,
+        messages=messages,
     )

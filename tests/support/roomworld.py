@@ -58,7 +58,18 @@ from collab.core.meeting import Deny, End, HostBack, HostGone, Session, SessionC
 from collab.core.room import Room
 from collab.core.state import RoomSettings
 from protocol.intents import Edit, Undo
-from protocol.notices import Accepted, Happened, Notice, Rejected, Resumed, RosterChanged, StateShown
+from protocol.notices import (
+    Accepted,
+    AwarenessShown,
+    Happened,
+    Notice,
+    PresenterChanged,
+    Rejected,
+    Resumed,
+    RosterChanged,
+    RosterView,
+    StateShown,
+)
 from protocol.operations import LoggedOperation, Outcome
 from protocol.refusals import Ending
 from protocol.values import Head, Instant, Role, RoleAt, SessionId, SocketId, UserId
@@ -143,7 +154,7 @@ class Store:
             case Reload():
                 return Loaded(self.diagram, self.acl_version, tuple(self.log))
             case ReadHistory(user=id):
-                return HistoryRead(id, tuple(row for row in self.log if row.user.id == id))
+                return HistoryRead(id, tuple(row for row in self.log if id in (None, row.user.id)))
             case ReadRights(callers=callers):
                 roles = {one.id: self.role(one.user.provider_id) for one in callers}
                 return RightsRead(self.acl_version, roles)
@@ -169,12 +180,20 @@ def _news(now: Session, change: SessionChange) -> dict[str, Any]:
         case HostBack():
             return {"host_grace_until_ms": None}
         case SetHost(host=host):
-            return {"host": host, "host_grace_until_ms": None}
+            back = {"host": host, "host_grace_until_ms": None}
+            presenting = now.presenter == now.host
+            return back | ({"presenter": host, "presenter_term": now.presenter_term + 1} if presenting else {})
         case Deny(user=denied, presenter=presenter):
             term = now.presenter_term + (presenter != now.presenter)
             return {"denied": now.denied | {denied.id}, "presenter": presenter, "presenter_term": term}
         case End(ending=ending):
             return {"ended": ending}
+
+
+def in_brief(roster: RosterView) -> Any:
+    """What a codraw.v1 client shows of it."""
+    sockets = {(one.user.id, connection.connection_id) for one in roster.participants for connection in one.connections}
+    return sockets, roster.host, roster.host_state, roster.presenter, roster.presenter_term
 
 
 class Ear:
@@ -187,9 +206,11 @@ class Ear:
         self.session: SessionId | None = None
         self.vector = -1
         self.present: set[str] = set()
+        self.roster: RosterView | None = None
 
     def hear(self, notice: Notice) -> None:
         assert not self.closed, (self.name, notice, "SES15: told something after its end")
+        self._watch(notice)
         match notice:
             case StateShown(diagram=diagram):
                 assert diagram.vector >= self.vector, (self.name, "VEC5")
@@ -204,6 +225,7 @@ class Ear:
     def overhear(self, notice: Notice) -> None:
         assert self.admitted, (self.name, notice, "I8: news before the state")
         assert not self.closed, (self.name, notice)
+        self._watch(notice)
         match notice:
             case Happened(operation=operation):
                 self._step(operation)
@@ -214,6 +236,19 @@ class Ear:
                 for one in joined:
                     assert one.id not in self.present, (self.name, one, "joined twice")
                     self.present.add(one.id)
+            case _:
+                pass
+
+    def _watch(self, notice: Notice) -> None:
+        """Who is here, hosts and presents, as far as it was told."""
+        match notice:
+            case RosterChanged(roster=roster) | PresenterChanged(roster=roster):
+                assert self.roster is None or roster.presenter_term >= self.roster.presenter_term, (self.name, "I20")
+                self.roster = roster
+            case AwarenessShown(updates=updates):
+                presenter = self.roster.presenter if self.roster is not None else None
+                pointing = {update.user for update in updates if update.presenting}
+                assert pointing <= {presenter}, (self.name, pointing, "PR7, I20: a cursor of another term")
             case _:
                 pass
 
@@ -381,6 +416,8 @@ class World:
             assert ear.vector == self.store.diagram.vector, (socket, "I2")
             assert session is not None
             assert ear.present == {one.user.id for one in roster.view(session).participants}, (socket, "I22")
+            assert ear.roster is not None
+            assert in_brief(ear.roster) == in_brief(roster.view(session)), (socket, "PR4, SES10: untold")
         if session is not None and present:
             self._check_chair(session)
 

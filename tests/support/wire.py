@@ -10,13 +10,15 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from tests.support.asyncapi import CHANNELS, faults
+
 PATIENCE_S = 20.0
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class Line:
-    """`got`: every ASGI event of the application. `frames`: the messages among them, decoded, not heard yet."""
+    """`got`: every ASGI event of the application. `frames`: the messages among them, decoded, not heard yet; judged."""
 
     def __init__(
         self,
@@ -41,6 +43,8 @@ class Line:
         }
         self.got: list[Mapping[str, Any]] = []
         self.frames: asyncio.Queue[Any] = asyncio.Queue()
+        self.faults: list[str] = []
+        self.dialect = (query or {}).get("dialect")
         self.gate = asyncio.Event()
         self.gate.set()
         self._said: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
@@ -54,11 +58,16 @@ class Line:
         self._decided.set()
         match message["type"]:
             case "websocket.send" if "text" in message:
-                self.frames.put_nowait(json.loads(message["text"]))
+                self._put(json.loads(message["text"]))
             case "websocket.send":
-                self.frames.put_nowait(msgspec.msgpack.decode(message["bytes"]))
+                self._put(msgspec.msgpack.decode(message["bytes"]))
             case "websocket.close":
                 self._said.put_nowait({"type": "websocket.disconnect", "code": message["code"], "reason": ""})
+
+    def _put(self, frame: Any) -> None:
+        self.frames.put_nowait(frame)
+        if self.dialect in CHANNELS:
+            self.faults += faults(self.dialect, frame)
 
     async def decided(self) -> Mapping[str, Any]:
         """The first event: an accept or a refusal."""
@@ -78,6 +87,7 @@ class Line:
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 message = await self.frames.get()
+                assert self.faults == []
                 if not kinds or word(message) in kinds:
                     return message
 

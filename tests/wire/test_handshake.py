@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 from collab.core.events import Departure
 from collab.endpoint import departure
 from tests.support.client import Classic, CodrawV1, Packed, Tmi
-from tests.support.servers import Meeting, Person, Server
+from tests.support.servers import Meeting, Person, Server, sign_in
 from tests.support.turns import until
 
 
@@ -205,3 +206,15 @@ async def test_SES9_SES10_a_cut_connection_is_told_from_a_close_without_code(
         await until(lambda: bool(application.last))
         await connection.wait_closed()
     assert departure(application.last[0]) is seen
+
+
+async def test_in_the_profile_tmi_a_token_alone_is_TMIs_older_app(tmp_path: Path) -> None:
+    with Server(tmp_path, api_profile="tmi") as server:
+        ana = await sign_in(server, "ana")
+        model = await ana.post("/threat_models", {"name": "M"})
+        diagrams = f"/threat_models/{model['id']}/diagrams"
+        diagram = await ana.post(diagrams, {"name": "D", "type": "DFD-1.0.0"})
+        session = await ana.post(f"{diagrams}/{diagram['id']}/collaborate")
+        async with connect(f"{session['websocket_url']}?token={ana.token}") as socket_:
+            first = [json.loads(await socket_.recv())["message_type"] for _ in range(2)]
+    assert first == ["diagram_state", "participants_update"]

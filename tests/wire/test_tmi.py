@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import httpx2
+
 from tests.support.client import CodrawV1, Tmi, add, cell_id, remove, update
 from tests.support.servers import Meeting, Person
 from tests.support.wire import word
@@ -147,6 +149,33 @@ async def test_UN12_the_requester_of_an_undo_gets_the_state_and_others_the_event
     undone = await other.hear(EVENT)
     assert undone["initiating_user"] == user(bo)
     assert undone["operation"]["cells"] == [remove(id)]
+
+
+class App(Tmi):
+    """As TMI's web app comes in: its ticket is fetched with cookies."""
+
+    async def credential(self) -> dict[str, str]:
+        cookies = {"tmi_access_token": self.person.token}
+        async with httpx2.AsyncClient(base_url=self.meeting.server.http, cookies=cookies) as http:
+            answer = await http.get("/ws/ticket", params={"session_id": self.meeting.session})
+        return {"ticket": answer.json()["ticket"]}
+
+
+async def test_UN12_TMI_s_web_app_gets_its_undo_in_the_server_s_name_in_all_its_windows(
+    meeting: Meeting, ana: Person, bo: Person
+) -> None:
+    sender, twin, other = await App(meeting, bo).join(), await App(meeting, bo).join(), await Tmi(meeting, ana).join()
+    await sender.edit(add(id := cell_id()))
+    await sender.hear(EVENT)
+    await twin.hear(EVENT)
+    await sender.say({"message_type": "undo_request"})
+    for window in (sender, twin):
+        undone = await window.hear(EVENT, "diagram_state")
+        assert (word(undone), undone["update_vector"]) == (EVENT, 2)
+        assert undone["initiating_user"]["provider"] == "codraw"
+        assert undone["operation"]["cells"] == [remove(id)]
+    await other.hear(EVENT)
+    assert (await other.hear(EVENT))["initiating_user"] == user(bo)
 
 
 async def test_presenting_is_asked_denied_and_changed(meeting: Meeting, ana: Person, bo: Person) -> None:

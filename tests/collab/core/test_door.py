@@ -35,10 +35,11 @@ from collab.core.events import (
     UserLeft,
 )
 from collab.core.state import RoomSettings
-from protocol.intents import AskVector, Aware, Heartbeat, Resume
+from protocol.intents import AskVector, Aware, Eject, Heartbeat, Resume, UserName
 from protocol.notices import (
     Accepted,
     AwarenessShown,
+    Done,
     Happened,
     HeartbeatShown,
     HistoryDepth,
@@ -185,6 +186,14 @@ def test_I24_S45_whoever_may_not_any_more_is_not_let_in(now: RoleAt) -> None:
     assert begun >> SessionRead(SESSION) << dismissed("cy", Ending.ACCESS_REVOKED)
 
 
+def test_S45_whoever_is_ejected_while_another_socket_comes_in_is_not_let_in_by_a_read_of_before() -> None:
+    begun = script("ana", "bo") >> Asked(SocketId("ana"), Eject(UserName("test", "bo"), "r")) << ChangeSession
+    begun >> joined(Guest("bo", socket="bo2")) << CatchUp
+    begun >> SessionChanged(session(version=2, denied=frozenset({user("bo").id})))
+    begun << dismissed("bo", Ending.REMOVED) << some(object, notice=some(object, ejected=True)) << sent("ana", Done)
+    assert begun >> NOTHING_NEW << dismissed("bo2", Ending.ACCESS_REVOKED)
+
+
 def test_AU15_a_right_that_moves_while_somebody_comes_is_read_before_the_door_opens() -> None:
     begun = script() >> joined("cy") << ReadHistory >> NO_HISTORY << CatchUp >> RightsMoved() << ReadSession
     begun >> CAUGHT_UP << ReadRights >> SessionRead(SESSION)
@@ -231,8 +240,8 @@ def returned(guest: Guest, resume: Resume) -> Script:
 
 def test_WS17_who_returns_is_shown_what_it_missed_and_nothing_else() -> None:
     begun = returned(Guest("cy"), Resume(EPOCH, 0))
-    begun << admitted("cy", Welcomed, some(Resumed, since=0, to=1))
-    begun << Replay(CY, (Happened(THEIRS, begun.diagram, 0),))
+    begun << admitted("cy", Welcomed)
+    begun << some(Replay, socket=CY, notices=(some(Resumed, since=0, to=1), Happened(THEIRS, begun.diagram, 0)))
     assert begun << sent("cy", RosterChanged) << told(RosterChanged, "cy")
 
 

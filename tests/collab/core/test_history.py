@@ -1,29 +1,33 @@
-"""Whose last operation: stacks out of log rows; and the laws of undo over random histories of two users."""
+"""Whose last operation: stacks out of what the store keeps, all of it or only the newest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collab.core.apply import Applied, Refused, apply
-from collab.core.diagram import Diagram
-from collab.core.history import GROUP, Stacks, invert, judge_inversion
+from collab.core.apply import Applied, Refused
+from collab.core.history import GROUP, Stacks, Step, invert, judge_inversion, suffice
 from protocol.notices import HistoryDepth
-from protocol.operations import Effect, Inverse, Kind, LoggedOperation
-from protocol.values import Cell, CellId, OperationId, User, UserId
-from tests.support.drawing import ANA, BO, LIMITS, Scribbler, applied, changes, diagram, logged, node, remove, update
+from protocol.operations import Effect, Inverse, Kind, LoggedOperation, Outcome, Verdict
+from protocol.values import Epoch, OperationId, User, UserId
+from tests.support.drawing import ANA, BO, LIMITS, applied, diagram, logged, node, remove, update
 
 
 def row(
-    vector: int, kind: Kind = Kind.EDIT, undo_of: int | None = None, group_id: str | None = None
+    vector: int,
+    kind: Kind = Kind.EDIT,
+    undo_of: int | None = None,
+    group_id: str | None = None,
+    by: UserId = ANA,
 ) -> LoggedOperation:
+    provider, _, name = by.partition(":")
     return LoggedOperation(
         vector=vector,
         operation_id=OperationId(str(vector)),
-        user=User("test", "ana", "ana@example.com", "Ana"),
+        user=User(provider, name, f"{name}@example.com", name),
         kind=kind,
         effect=Effect(),
         inverse=Inverse(),
@@ -34,17 +38,22 @@ def row(
     )
 
 
-def undo(vector: int, of: int) -> LoggedOperation:
-    return row(vector, Kind.UNDO, undo_of=of)
+def undo(vector: int, of: int, group_id: str | None = None) -> LoggedOperation:
+    return row(vector, Kind.UNDO, of, group_id)
 
 
-def redo(vector: int, of: int) -> LoggedOperation:
-    return row(vector, Kind.REDO, undo_of=of)
+def redo(vector: int, of: int, group_id: str | None = None) -> LoggedOperation:
+    return row(vector, Kind.REDO, of, group_id)
 
 
-def stacks(*rows: LoggedOperation, limit: int = 100) -> tuple[list[int], list[int]]:
+def futile(kind: Kind, vector: int = 9) -> Outcome:
+    """Of an undo or redo that had no effect."""
+    return Outcome(ANA, OperationId(f"f{vector}"), b"", Verdict.NO_OP, Epoch("e"), vector, kind)
+
+
+def stacks(*steps: Step, limit: int = 100) -> tuple[list[int], list[int]]:
     """The vectors that name the entries of both."""
-    of = Stacks.of(rows, limit)
+    of = Stacks.of(steps, limit)
     assert of.depth == HistoryDepth(len(of.undo), len(of.redo))
     return [entry.vector for entry in of.undo], [entry.vector for entry in of.redo]
 
@@ -71,7 +80,13 @@ def test_UN6_an_entry_that_cannot_be_inverted_is_used_up() -> None:
     inversion = invert(gone, of.undo[-1], ANA)
     assert not isinstance(judge_inversion(gone, inversion, ANA, LIMITS), Applied | Refused)
     assert inversion.skipped
-    assert [entry.vector for entry in of.without(of.undo[-1]).undo] == [1]
+    assert [entry.vector for entry in of.used_up(Kind.UNDO).undo] == [1]
+
+
+def test_UN6_what_was_used_up_stays_so_when_the_stacks_are_read_anew() -> None:
+    assert stacks(row(1), row(2), futile(Kind.UNDO), row(3)) == ([1, 3], [])
+    assert stacks(row(1), row(2), undo(3, 2), undo(4, 1), futile(Kind.REDO)) == ([], [2])
+    assert stacks(futile(Kind.UNDO), futile(Kind.REDO), row(1)) == ([1], [])
 
 
 def test_UN6_other_workers_learn_it_from_the_next_row() -> None:
@@ -85,7 +100,8 @@ def test_UN7_a_new_edit_empties_the_redo_stack() -> None:
 
 
 def test_UN11_stacks_are_the_same_whenever_they_are_read() -> None:
-    rows = [row(1), row(2), undo(3, 2), row(4, group_id="g"), row(5, group_id="g"), undo(6, 5), redo(7, 5), row(8)]
+    rows = [row(1), row(2), undo(3, 2), row(4, group_id="g"), row(5, group_id="g")]
+    rows += [undo(6, 5, "g"), redo(7, 5, "g"), row(8)]
     step_by_step = Stacks()
     for read, one in enumerate(rows, start=1):
         step_by_step = step_by_step.after(one)
@@ -122,126 +138,91 @@ def test_UN13_an_entry_does_not_grow_without_end() -> None:
 
 
 def test_UN13_a_group_goes_on_after_undo_and_redo() -> None:
-    of = Stacks.of([row(1, group_id="g"), undo(2, 1), redo(3, 1), row(4, group_id="g")])
+    of = Stacks.of([row(1, group_id="g"), undo(2, 1, "g"), redo(3, 1, "g"), row(4, group_id="g")])
     (entry,) = of.undo
     assert [operation.vector for operation in entry.operations] == [3, 4]
 
 
-# over random histories ----------------------------------------------------------------------------------------------
-
-seeds = st.integers(0, 2**32 - 1)
-Place = tuple[CellId, tuple[str, ...]]
+def test_UN13_groups_of_two_users_are_two_though_their_names_are_one() -> None:
+    assert stacks(row(1, group_id="g"), row(2, group_id="g", by=BO), row(3, group_id="g")) == ([1, 2, 3], [])
 
 
-class Pair:
-    """Users at one diagram who edit, undo and redo; every law is checked at every step."""
-
-    def __init__(self, seed: int, *users: UserId) -> None:
-        self.now = diagram()
-        self.chance = Scribbler(seed)
-        self.users = users
-        self.stacks = {user: Stacks() for user in users}
-        self.writers: dict[Place, UserId] = {}
-
-    def step(self) -> None:
-        user = self.chance.one_of(*self.users)
-        if self.chance.one_of(True, False):
-            outcome = apply(self.now, changes(*self.chance.batch(self.now)), user, LIMITS)
-            if isinstance(outcome, Applied):
-                self._take(user, outcome, Kind.EDIT, group_id=self.chance.one_of(None, None, "g"))
-        else:
-            self._step_in_time(user, self.chance.one_of(Kind.UNDO, Kind.UNDO, Kind.REDO))
-
-    def _step_in_time(self, user: UserId, kind: Kind) -> None:
-        stack = self.stacks[user].undo if kind is Kind.UNDO else self.stacks[user].redo
-        if not stack:
-            return
-        entry = stack[-1]
-        inversion = invert(self.now, entry, user)
-        outcome = judge_inversion(self.now, inversion, user, LIMITS)
-        assert not isinstance(outcome, Refused), "within the limits everything that can be inverted is allowed"
-        if len(self.users) == 1:
-            assert not inversion.skipped, "nobody interfered"
-        if not isinstance(outcome, Applied):
-            self.stacks[user] = self.stacks[user].without(entry)
-            return
-        before = self.now
-        self._check_that_nothing_of_others_is_lost(user, outcome.diagram)
-        self._take(user, outcome, kind, undo_of=entry.vector)
-        if kind is Kind.UNDO and not inversion.skipped:
-            self._check_that_redo_leads_back(user, before)
-
-    def _check_that_nothing_of_others_is_lost(self, user: UserId, after: Diagram) -> None:
-        """UN10. A list of children may lose a node that goes (OP5), and an id that is free may be taken (UN4)."""
-        for place in changed(self.now, after):
-            if place[1] != ("children",) and self.now.cell(place[0]) is not None:
-                assert self.writers.get(place, user) == user, place
-
-    def _check_that_redo_leads_back(self, user: UserId, before: Diagram) -> None:
-        """UN5, tried out and thrown away."""
-        inversion = invert(self.now, self.stacks[user].redo[-1], user)
-        outcome = judge_inversion(self.now, inversion, user, LIMITS)
-        assert isinstance(outcome, Applied)
-        assert not inversion.skipped
-        assert outcome.diagram.state_hash == before.state_hash
-
-    def _take(self, user: UserId, outcome: Applied, kind: Kind, **more: Any) -> None:
-        for place in changed(self.now, outcome.diagram):
-            self.writers[place] = user
-        self.now = outcome.diagram
-        self.stacks[user] = self.stacks[user].after(logged(outcome, user, kind, **more))
+# as far as it is read ------------------------------------------------------------------------------------------------
 
 
-def changed(before: Diagram, after: Diagram) -> Iterator[Place]:
-    """Leaves that hold another value."""
-    for id in {*before.order(), *after.order()}:
-        one, other = leaves(before.cell(id)), leaves(after.cell(id))
-        yield from ((id, path) for path in one | other if repr(one.get(path)) != repr(other.get(path)))
+def test_UN11_a_full_stack_needs_nothing_older() -> None:
+    assert suffice([row(vector) for vector in range(1, 4)], limit=3)
+    assert not suffice([row(vector) for vector in range(1, 4)], limit=4)
 
 
-def leaves(cell: Cell | None) -> dict[tuple[str, ...], Any]:
-    """Empty objects are none: they come and go with what they hold."""
-    found: dict[tuple[str, ...], Any] = {}
-
-    def walk(value: Any, path: tuple[str, ...]) -> None:
-        if isinstance(value, dict) and (not path or path[0] in ("attrs", "data")):
-            for key, inner in value.items():
-                walk(inner, (*path, key))
-        else:
-            found[path] = value
-
-    walk(dict(cell or {}), ())
-    return found
+def test_UN11_a_stack_that_was_full_and_was_undone_since_needs_nothing_older() -> None:
+    assert suffice([row(1), row(2), undo(3, 2), undo(4, 1)], limit=2)
 
 
-@settings(max_examples=60, deadline=None)
-@given(seeds)
-def test_UN5_UN10_I14_nothing_of_others_is_lost_and_redo_leads_back(seed: int) -> None:
-    pair = Pair(seed, ANA, BO)
-    for _ in range(40):
-        pair.step()
+def test_UN11_undos_and_redos_fill_no_stack() -> None:
+    pairs = [step for vector in range(10, 90, 2) for step in (undo(vector, 1), redo(vector + 1, 1))]
+    assert not suffice([row(1), *pairs], limit=2)
+    assert suffice([row(1), row(2), *pairs], limit=2)
 
 
-@settings(max_examples=40, deadline=None)
-@given(seeds)
-def test_UN5_I14_alone_a_user_can_take_everything_back(seed: int) -> None:
-    pair = Pair(seed, ANA)
-    for _ in range(40):
-        pair.step()
+def test_UN11_the_rest_of_a_group_is_no_entry_to_count_on() -> None:
+    rest = [row(vector, group_id="g") for vector in range(1, 9)]
+    assert not suffice(rest, limit=1)
+    assert suffice([*rest, row(9, group_id="h")], limit=1)
+    assert suffice([*rest, row(9, group_id="g", by=BO)], limit=1)
 
 
-@settings(max_examples=30, deadline=None)
-@given(seeds)
-def test_I14_undone_to_the_beginning_nothing_is_left_and_redone_to_the_end_everything(seed: int) -> None:
-    pair = Pair(seed, ANA)
-    for _ in range(20):
-        outcome = apply(pair.now, changes(*pair.chance.batch(pair.now)), ANA, LIMITS)
-        if isinstance(outcome, Applied):
-            pair._take(ANA, outcome, Kind.EDIT)
-    end = pair.now.state_hash
-    while pair.stacks[ANA].undo:
-        pair._step_in_time(ANA, Kind.UNDO)
-    assert len(pair.now) == 0
-    while pair.stacks[ANA].redo:
-        pair._step_in_time(ANA, Kind.REDO)
-    assert pair.now.state_hash == end
+def test_UN11_what_goes_on_upon_an_entry_that_is_not_known_may_be_of_its_group() -> None:
+    assert not suffice([row(7), undo(8, 7), row(9, group_id="g")], limit=2)
+    assert not suffice([futile(Kind.UNDO), row(9, group_id="g")], limit=1)
+
+
+class Steps:
+    """A random history of stacks alone: rows that change nothing, undone and redone, sometimes without effect."""
+
+    def __init__(self, seed: int, limit: int) -> None:
+        self.chance = Random(seed)
+        self.now = Stacks(limit=limit)
+        self.steps: list[Step] = []
+
+    def take(self) -> None:
+        vector = len(self.steps) + 1
+        match self.chance.choice((Kind.EDIT, Kind.EDIT, Kind.EDIT, Kind.UNDO, Kind.UNDO, Kind.REDO)):
+            case Kind.EDIT:
+                group = self.chance.choice((None, "g", "g", "g", "h"))
+                self._add(row(vector, group_id=group, by=self.chance.choice((ANA, ANA, BO))))
+            case kind:
+                entries = self.now.undo if kind is Kind.UNDO else self.now.redo
+                if entries and self.chance.random() < 0.2:
+                    self._add(futile(kind, vector))
+                elif entries:
+                    entry = entries[-1]
+                    self._add(row(vector, kind, entry.vector, entry.group_id, self.chance.choice((ANA, BO))))
+
+    def _add(self, step: Step) -> None:
+        self.steps.append(step)
+        self.now = self.now.after(step)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 4))
+def test_UN11_stacks_that_are_read_back_are_those_that_were_kept(seed: int, limit: int, group: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("collab.core.history.GROUP", group)
+        history = Steps(seed, limit)
+        for _ in range(60):
+            history.take()
+        steps = history.steps
+        assert Stacks.of(steps, limit) == history.now
+        for start in range(len(steps)):
+            if suffice(steps[start:], limit):
+                assert Stacks.of(steps[start:], limit) == history.now, start
+
+
+def test_UN11_UN13_groups_of_hundreds_are_known_by_their_own_rows() -> None:
+    groups = [row(1 + vector, group_id=f"g{vector // GROUP}") for vector in range(10 * GROUP)]
+    kept = Stacks.of([row(0), *groups], limit=9)
+    assert not suffice(groups[GROUP + 1 :], limit=9)
+    assert suffice(groups[GROUP - 1 :], limit=9)
+    assert Stacks.of(groups[GROUP - 1 :], limit=9) == kept
+    assert [len(entry.operations) for entry in kept.undo] == [GROUP] * 9

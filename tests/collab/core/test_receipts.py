@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from collab.core.effects import Commit, Publish
 from collab.core.events import Asked, Committed, Known, Submitted, Ticket
+from collab.core.state import RoomSettings
 from protocol.intents import AskState, Edit, Misedit, Replace, Undo
 from protocol.notices import Accepted, CopyDoubtful, Corrected, Happened, HistoryDepth, Rejected, StateShown
 from protocol.operations import CellChange, Kind, Outcome, Verb, Verdict
@@ -202,6 +204,29 @@ def test_OP20_a_change_that_the_sender_had_not_seen_is_told_back() -> None:
     assert begun << Accepted_ << sent("ana", Corrected, cells=("n1",)) << Happened_ << Publish
 
 
+def nested(id: str, x: float, base_vector: int) -> Edit:
+    return msgspec.structs.replace(edit(id, change("n1", x=x), base_vector=base_vector), respelled=True)
+
+
+def test_OP20_TMIs_app_reads_its_vector_after_the_edit_so_what_just_came_counts_as_unseen() -> None:
+    begun = committed(script(Guest("ana", "tmi"), "bo"), edit("b1", change("n1", x=1)), "bo")
+    begun << Accepted_ << Happened_ << Publish
+    begun = committed(begun >> After(0.4), nested("a1", 2, base_vector=1))
+    assert begun << Accepted_ << sent("ana", Corrected, cells=("n1",)) << Happened_ << Publish
+
+
+def test_OP20_what_came_long_before_was_seen() -> None:
+    begun = committed(script(Guest("ana", "tmi"), "bo"), edit("b1", change("n1", x=1)), "bo")
+    begun << Accepted_ << Happened_ << Publish
+    assert committed(begun >> After(0.6), nested("a1", 2, base_vector=1)) << Accepted_ << Happened_ << Publish
+
+
+def test_OP20_a_tmi_client_that_writes_as_the_server_does_has_seen_what_it_says() -> None:
+    begun = committed(script(Guest("ana", "tmi"), "bo"), edit("b1", change("n1", x=1)), "bo")
+    begun << Accepted_ << Happened_ << Publish
+    assert committed(begun, edit("a1", change("n1", x=2), base_vector=1)) << Accepted_ << Happened_ << Publish
+
+
 # the sender's other sockets -------------------------------------------------------------------------------------------
 
 TWO_TABS = (Guest("ana", "classic"), Guest("ana", "classic", socket="ana2"), Guest("bo"))
@@ -223,6 +248,16 @@ def test_OP20_E8_at_most_once_a_second_and_the_last_time_is_not_lost() -> None:
 
 def test_OP20_E8_another_users_event_makes_nobody_doubt() -> None:
     assert committed(script(*TWO_TABS), edit("b1", add("n9")), "bo") << Accepted_ << told(Happened, "bo") << Publish
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_UN15_the_news_of_an_operation_holds_the_depth_of_the_stack_that_it_moved(shared: bool) -> None:
+    assert (
+        committed(script("ana", "bo", settings=RoomSettings(shared_undo=shared)), EDIT)
+        << sent("ana", Accepted, history=HistoryDepth(1))
+        << told(Happened, "ana", history=HistoryDepth(1), shared_undo=shared)
+        << Publish
+    )
 
 
 def test_UN12_E5_an_undo_needs_no_such_word_since_it_is_shown_whole() -> None:

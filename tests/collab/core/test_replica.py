@@ -59,21 +59,14 @@ def test_WS17_what_is_too_far_back_is_not_remembered() -> None:
     assert replica.missed(EPOCH, 0) is None
 
 
-def test_WS17_more_than_a_mebibyte_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RESUME_BYTES", 1_000)
-    long = run_of(3, label="x" * 400)
-    assert at(long).missed(EPOCH, 1) == long[1:]
-    assert at(long).missed(EPOCH, 0) is None
-
-
-def test_WS17_the_state_hash_is_known_as_far_back_as_the_operations() -> None:
-    replica = at(THREE, Limits(resume_operations=2))
-    assert [replica.hash_at(vector) for vector in (1, 2, 3)] == [None, THREE[1].state_hash, THREE[2].state_hash]
+def test_WS17_a_room_that_began_with_the_diagram_knows_its_first_hash() -> None:
+    assert at(THREE).hash_at(0) == FOUNDED.state_hash
 
 
 def test_WS17_a_room_that_was_just_loaded_knows_what_it_was_loaded_with() -> None:
-    loaded = Replica(Loaded(at(THREE).diagram, 1, THREE[1:]), Limits())
+    loaded = Replica(Loaded(at(THREE).diagram, 1, THREE[1:], (1, THREE[0].state_hash)), Limits())
     assert loaded.missed(EPOCH, 1) == THREE[1:]
+    assert [loaded.hash_at(vector) for vector in range(4)] == [None, *(one.state_hash for one in THREE)]
 
 
 def test_VEC8_an_outcome_is_remembered_under_user_and_id() -> None:
@@ -128,6 +121,26 @@ def test_UN10_others_operations_leave_a_history_alone() -> None:
     stacks = replica.stacks(UserId("test:ana"))
     assert stacks is not None
     assert stacks.depth.undo == 0
+
+
+def test_UN14_with_one_stack_for_all_it_grows_with_the_operations_of_everybody() -> None:
+    replica = Replica(Loaded(FOUNDED, 1), LIMITS, shared_undo=True)
+    assert replica.stacks(user("ana").id) is None
+    replica.set_history(None, ())
+    replica.take(THREE[0])
+    stacks = replica.stacks(user("ana").id)
+    assert stacks is not None
+    assert stacks is replica.stacks(user("bo").id)
+    assert stacks.depth.undo == 1
+
+
+def test_UN11_stacks_that_are_forgotten_are_to_be_read_again() -> None:
+    replica = at(THREE)
+    for name in ("ana", "bo"):
+        replica.set_history(user(name).id, ())
+    replica.forget_stacks(user("bo").id)
+    assert replica.stacks(user("bo").id) is None
+    assert replica.stacks(user("ana").id) is not None
 
 
 def test_a_row_of_kind_rest_is_undone_like_an_edit() -> None:

@@ -61,10 +61,21 @@ def test_WS17_a_wrong_hash_gets_the_whole_diagram() -> None:
     assert matches((expected,), looked(1, state_hash="0" * 32, ref="r"))
 
 
-def test_WS17_a_hash_that_cannot_be_checked_gets_the_whole_diagram() -> None:
+def test_WS17_the_hash_is_checked_as_far_back_as_operations_are_kept() -> None:
     forgetful = replica(FIRST, SECOND, limits=Limits(resume_operations=1))
     shown = look_back(forgetful, Resume(EPOCH, 1, state_hash=f"{FIRST.state_hash:032x}"), start_vector=0)
+    assert matches((Resumed, some(Happened, operation=SECOND)), shown)
+
+
+def test_WS17_a_hash_that_cannot_be_checked_gets_the_whole_diagram() -> None:
+    found = Replica(Loaded(HERE.diagram, 1, (FIRST, SECOND)), LIMITS)
+    shown = look_back(found, Resume(EPOCH, 0, state_hash=f"{FOUNDED.state_hash:032x}"), start_vector=0)
     assert matches((some(StateShown, reason=StateReason.RESUME_IMPOSSIBLE),), shown)
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_WS18_whoever_has_been_away_too_long_is_told_not_to_send_again(forgotten: bool) -> None:
+    assert matches((some(StateShown, resend=not forgotten),), looked(9, forgotten=forgotten))
 
 
 @pytest.mark.parametrize(("epoch", "vector"), [(EPOCH, 3), (Epoch("e0"), 1)])
@@ -117,6 +128,27 @@ def test_WS17_a_repair_gives_the_order_where_the_client_would_have_another() -> 
 def test_WS17_a_repair_that_saves_nothing_gives_way_to_the_whole_diagram() -> None:
     other = msgspec.structs.replace(Diagram.found(LARGE.id, EPOCH, [node("z")]), vector=4)
     assert matches(some(StateShown, reason=StateReason.RESUME_IMPOSSIBLE), repaired(LARGE, other))
+
+
+def shows(of: Diagram, *order: str) -> Resume:
+    cells = {cell["id"]: cell for cell in of.cells_in_order()}
+    hashes = tuple((id, f"{cell_hash(cells[CellId(id)]):032x}"[:16]) for id in order)
+    return Resume(EPOCH, of.vector, f"{of.state_hash:032x}", cell_hashes=hashes)
+
+
+def test_WS17_another_order_of_the_right_cells_is_repaired_though_the_hash_is_right() -> None:
+    (notice,) = look_back(replica(), shows(FOUNDED, "n2", "n1"), start_vector=0)
+    assert matches(some(Repaired, cells=(), removed=(), order=("n1", "n2")), notice)
+
+
+def test_WS17_cells_that_are_shown_to_be_wrong_are_repaired_where_no_hash_is_given() -> None:
+    resume = Resume(EPOCH, 0, cell_hashes=(("n1", "0" * 16), *(shows(FOUNDED, "n2").cell_hashes or ())))
+    (notice,) = look_back(replica(), resume, start_vector=0)
+    assert matches(some(Repaired, cells=("n1",), removed=(), order=None), notice)
+
+
+def test_WS17_the_right_cells_in_the_right_order_are_resumed() -> None:
+    assert matches((Resumed,), look_back(replica(), shows(FOUNDED, "n1", "n2"), start_vector=0))
 
 
 def test_WS17_whoever_can_resume_needs_no_repair() -> None:

@@ -215,6 +215,11 @@ def test_UN4_undo_of_a_removal_brings_back_the_cell_and_its_edges_at_the_end() -
     ]
 
 
+def test_UN5_what_was_added_comes_back_in_its_order_an_edge_before_its_node_too() -> None:
+    story = Story(node("a")).by(ANA, add(flow("f", "a", "c")), add(node("c")), add(node("b")))
+    assert ids(story.undo().redo().now) == ["a", "f", "c", "b"]
+
+
 def test_UN4_an_id_that_is_taken_is_not_overwritten() -> None:
     story = Story(node("a")).by(ANA, remove("a")).by(BO, add(node("a", x=7))).undo()
     assert (story.cell(), story.why) == (node("a", x=7), [("a", (), "exists")])
@@ -289,7 +294,7 @@ def test_an_undo_obeys_the_limits() -> None:
     assert outcome.refusal.reason == "limit_exceeded"
 
 
-def test_with_one_stack_for_all_nobody_is_somebody_else() -> None:
+def test_UN14_with_one_stack_for_all_nobody_is_somebody_else() -> None:
     now = diagram(node("a"))
     rows: list[LoggedOperation] = []
     for user, x in ((ANA, 1), (BO, 2)):

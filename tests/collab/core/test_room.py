@@ -42,7 +42,7 @@ from collab.core.events import (
     Unavailable,
     Woke,
 )
-from collab.core.ration import INTERVAL_S
+from collab.core.ration import BURST, INTERVAL_S
 from protocol.intents import (
     AskResync,
     AskState,
@@ -61,6 +61,7 @@ from protocol.notices import (
     Happened,
     HeartbeatShown,
     Rejected,
+    Resumed,
     ResyncAdvised,
     RosterChanged,
     StateReason,
@@ -138,7 +139,30 @@ def test_a_resync_is_advised_by_rest() -> None:
 
 def test_WS17_a_resume_at_any_time_gets_what_was_missed_and_repeats_its_ref() -> None:
     begun = script("ana") >> Heard(EPOCH, (THEIRS,)) << HAPPENED >> Asked(ANA, Resume(EPOCH, 0, ref="r"))
-    assert begun << sent("ana", object, since=0, to=1, ref="r") << some(Replay, socket="ana")
+    assert begun << some(Replay, socket="ana", notices=(some(Resumed, since=0, to=1, ref="r"), Happened))
+
+
+def test_WS17_a_resume_that_misses_nothing_is_not_rationed() -> None:
+    begun = script("ana")
+    for _ in range(BURST + 1):
+        begun >> Asked(ANA, Resume(EPOCH, 0)) << some(Replay, notices=(Resumed,))
+    assert begun
+
+
+def test_S76_events_of_a_resume_are_rationed_as_full_states_are() -> None:
+    begun = script("ana") >> Heard(EPOCH, (THEIRS,)) << HAPPENED
+    for _ in range(BURST):
+        begun >> Asked(ANA, Resume(EPOCH, 0)) << some(Replay, notices=(Resumed, Happened))
+    begun >> Asked(ANA, Resume(EPOCH, 0, ref="r")) >> Asked(ANA, Resume(EPOCH, 0, ref="s"))
+    assert begun >> After(INTERVAL_S) << sent("ana", StateShown, reason=StateReason.RESUME_IMPOSSIBLE, ref="s")
+
+
+def test_WS18_who_was_away_longer_than_ids_are_remembered_is_told_not_to_send_again() -> None:
+    begun = script("ana")
+    for _ in range(BURST):
+        begun >> Asked(ANA, Resume(Epoch("e0"), 0, forgotten=True)) << sent("ana", StateShown, resend=False)
+    begun >> Asked(ANA, Resume(Epoch("e0"), 0, forgotten=True)) >> After(INTERVAL_S)
+    assert begun << sent("ana", StateShown, reason=StateReason.RESUME_IMPOSSIBLE, resend=False)
 
 
 def test_WS9_three_states_on_request_then_one_for_all_requests_of_five_seconds() -> None:
@@ -276,8 +300,16 @@ def test_I24_SES18_whoever_was_ejected_goes() -> None:
 
 def test_AU11_a_login_that_lives_longer_is_confirmed() -> None:
     longer = Caller(user("ana"), expires_at_ms=7)
-    begun = script("ana") >> TokenRenewed(ANA, longer, "r") << sent("ana", TokenRefreshed, expires_at_ms=7, ref="r")
+    begun = script("ana") >> After(3.0)
+    begun >> TokenRenewed(ANA, longer, "r") << sent("ana", TokenRefreshed, expires_at_ms=7, ref="r")
+    assert begun.room.state.roster.active_ms == START.wall_ms + 3_000, "SES14"
     assert begun >> TokenRenewed(SocketId("nobody"), longer)
+
+
+def test_AU16_a_newer_token_with_other_groups_may_give_other_rights() -> None:
+    other = Caller(user("ana"), groups=("guild",))
+    begun = script("ana") >> TokenRenewed(ANA, other) << sent("ana", TokenRefreshed)
+    assert begun << ReadRights((other,)) << ReadSession
 
 
 def test_an_intent_that_no_socket_can_have_is_passed_over() -> None:

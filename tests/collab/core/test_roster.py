@@ -69,6 +69,12 @@ def test_PR5_the_writer_connected_longest_comes_first() -> None:
     assert roster(Guest("eve", role=Role.READER)).longest_writer() is None
 
 
+def test_PR5_whoever_changed_sockets_has_been_connected_all_the_while() -> None:
+    made = roster(ANA, BO, ANA_2)
+    made.remove(ANA.id)
+    assert made.longest_writer() == user("ana")
+
+
 def test_a_participant_is_shown_with_all_connections() -> None:
     (ana,) = roster(ANA, ANA_2).participants()
     assert [(c.connection_id, c.joined_at_ms) for c in ana.connections] == [("ana", 0), ("ana2", 1)]
@@ -78,6 +84,15 @@ def test_the_last_activity_of_a_participant_is_that_of_the_busiest_socket() -> N
     made = roster(ANA, ANA_2)
     next(iter(made)).active_ms = 7
     assert made.participants()[0].last_activity_ms == 7
+
+
+def test_SES14_what_somebody_said_counts_after_they_have_left() -> None:
+    made = roster(ANA, BO)
+    assert made.active_ms == 1
+    made.remove(BO.id)
+    assert made.active_ms == 1
+    made.remove(ANA.id)
+    assert made.active_ms == 1
 
 
 def test_SES11_a_host_who_never_came_is_absent_and_not_listed() -> None:

@@ -42,8 +42,9 @@ from collab.core.events import (
 from collab.core.meeting import End
 from collab.core.state import RoomSettings
 from collab.core.writing import BATCH_OPERATIONS
+from protocol.cells import payload_sha256
 from protocol.intents import Undo
-from protocol.notices import Accepted, Happened, Rejected
+from protocol.notices import Accepted, Happened, HistoryDepth, Rejected
 from protocol.operations import Kind, Outcome, Skipped, Verdict
 from protocol.refusals import Ending, Reason, Refusal
 from protocol.values import CellId, Epoch, Head, OperationId, Role, RoleAt, SocketId
@@ -188,6 +189,26 @@ def test_UN11_a_stack_is_read_from_the_log_before_its_user_is_judged() -> None:
     begun >> HistoryRead(user("di").id, (THEIRS,)) << commit("u1", base=1)
     begun >> Committed() << answered(1, Accepted, operation=row("u1", 2, kind=Kind.UNDO, undo_of=1)) << HAPPENED
     assert begun << Publish
+
+
+def test_UN14_one_stack_for_all_is_read_once_for_everybody() -> None:
+    shared = RoomSettings(shared_undo=True)
+    begun = script(diagram=advance(FOUNDED, THEIRS), settings=shared) >> submitted(Undo(OperationId("u1")))
+    begun << ReadHistory(None) >> HistoryRead(None, (THEIRS,)) << commit("u1", base=1)
+    begun >> Committed() << answered(1, Accepted, history=HistoryDepth(0, 1)) << HAPPENED << Publish
+    assert begun >> submitted(A1, by="bo") << commit("a1", base=2)
+
+
+@pytest.mark.parametrize("kind", [Kind.UNDO, Kind.REDO])
+def test_UN6_a_stack_is_read_again_where_it_turns_out_that_an_entry_was_used_up(kind: Kind) -> None:
+    undo = Undo(OperationId("u1"))
+    begun = script("ana", diagram=advance(FOUNDED, THEIRS)) >> submitted(undo) << ReadHistory
+    begun >> HistoryRead(user("di").id, (THEIRS,)) << commit("u1", base=1)
+    sha = payload_sha256(Kind.UNDO, ())
+    known = Outcome(user("di").id, OperationId("u1"), sha, Verdict.NO_OP, EPOCH, 1, kind)
+    begun >> Known({(known.user, known.operation_id): known}) << ReadHistory(user("di").id)
+    begun >> HistoryRead(user("di").id, (THEIRS, known))
+    assert begun << answered(1, Accepted, changed=False, duplicate=True)
 
 
 def test_I8_operations_of_others_wait_behind_one_whose_history_is_read() -> None:

@@ -59,9 +59,10 @@ def waiting(intent: Operational, by: str = "ana", *, seen: int = 0, **rest: Any)
     return Waiting(SocketId(by), caller(by), intent, intent.operation_id, 1, seen, weight(intent), **rest)
 
 
-def replica(*operations: LoggedOperation) -> Replica:
-    """Of which both histories are known."""
-    made = Replica(Loaded(FOUNDED, 1), LIMITS)
+def replica(*operations: LoggedOperation, shared_undo: bool = False) -> Replica:
+    """Of which all histories are known."""
+    made = Replica(Loaded(FOUNDED, 1), LIMITS, shared_undo=shared_undo)
+    made.set_history(None, ())
     for name in ("ana", "bo"):
         made.set_history(user(name).id, ())
     for operation in operations:
@@ -325,6 +326,34 @@ def test_UN8_an_empty_stack_is_refused() -> None:
 def test_UN10_my_undo_finds_nothing_of_yours() -> None:
     verdicts = judged(waiting(edit("a", change("n1", x=1))), undo("u", "bo"))
     assert matches((Logged, refused(Reason.NOTHING_TO_UNDO)), verdicts.verdicts)
+
+
+def test_UN14_with_one_stack_for_all_whoever_asks_takes_the_newest_back() -> None:
+    batch = (waiting(edit("a", change("n1", x=1))), waiting(edit("b", change("n1", x=2)), "bo"), undo("u", "ana"))
+    verdicts = judged(*batch, undo("v", "bo"), of=replica(shared_undo=True))
+    took_back = [(row.user, row.undo_of) for row in verdicts.operations[2:]]
+    assert took_back == [(user("ana"), 2), (user("bo"), 1)]
+    logged = verdicts.verdicts[-1]
+    assert isinstance(logged, Logged)
+    assert (logged.skipped, logged.after.state_hash) == ((), FOUNDED.state_hash)
+
+
+def test_UN14_UN7_with_one_stack_for_all_anybodys_edit_empties_what_can_be_redone() -> None:
+    batch = (waiting(edit("a", change("n1", x=1))), undo("u"), waiting(edit("b", change("n2", y=2)), "bo"), redo("r"))
+    verdicts = judged(*batch, of=replica(shared_undo=True)).verdicts
+    assert matches((Logged, Logged, Logged, refused(Reason.NOTHING_TO_REDO)), verdicts)
+
+
+def test_UN14_UN6_with_one_stack_for_all_an_entry_is_used_up_for_everybody() -> None:
+    first = logged(FOUNDED, "ana", "a", change("n1", x=1))
+    of = replica(first, logged(advance(FOUNDED, first), "bo", "b", change("n1", x=2)), shared_undo=True)
+    of.set_history(None, (first,))
+    assert matches((NoOp, refused(Reason.NOTHING_TO_UNDO)), judged(undo("u", "bo"), undo("v", "ana"), of=of).verdicts)
+
+
+def test_UN13_an_undo_and_a_redo_are_of_the_group_of_what_they_invert() -> None:
+    verdicts = judged(waiting(edit("a", change("n1", x=1), group_id="g")), undo("u"), redo("r"))
+    assert [operation.group_id for operation in verdicts.operations] == ["g"] * 3
 
 
 def test_UN13_operations_of_one_group_are_undone_as_one() -> None:

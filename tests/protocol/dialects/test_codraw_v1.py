@@ -13,6 +13,7 @@ from protocol.notices import (
     Corrected,
     Done,
     HeartbeatShown,
+    HistoryDepth,
     Notice,
     PresenterAsked,
     PresenterChanged,
@@ -200,6 +201,15 @@ def test_OP13_an_event_tells_keys_that_are_gone_as_null() -> None:
 
 def test_an_event_names_what_an_undo_took_back() -> None:
     assert shown(happened(kind=Kind.UNDO, undo_of=41)) == [{**EVENT, "kind": "undo", "undo_of": 41}]
+
+
+def test_UN15_an_event_tells_those_whose_undo_stack_it_moved() -> None:
+    moved = msgspec.structs.replace(happened(), history=HistoryDepth(3, 1))
+    history = {"history": {"undo": 3, "redo": 1}}
+    assert shown(moved, Side.OTHER) == shown(happened(), Side.OWN) == [EVENT]
+    assert shown(moved, Side.OWN) == [EVENT | history]
+    shared = msgspec.structs.replace(moved, shared_undo=True)
+    assert shown(shared, Side.OTHER) == shown(shared, Side.OWN) == [EVENT | history]
 
 
 def test_E7_another_order_is_told_by_the_event() -> None:

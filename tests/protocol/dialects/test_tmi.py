@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from protocol.dialects.patches import correction_id
-from protocol.dialects.tmi import farewell, render
+from protocol.dialects.tmi import farewell, render, render_for_app
 from protocol.notices import (
     AwarenessShown,
     AwareUpdate,
@@ -144,6 +144,25 @@ def test_E4_a_correction_is_a_second_event_of_the_server_s_user() -> None:
 def test_E5_the_requester_s_sockets_get_the_state_of_an_undo() -> None:
     assert shown(accepted(kind=Kind.UNDO), Side.SENDER) == [STATE]
     assert shown(happened(kind=Kind.UNDO), Side.OWN) == [STATE]
+
+
+@pytest.mark.parametrize("kind", [Kind.UNDO, Kind.REDO])
+def test_E5_TMI_s_web_app_gets_an_undo_as_an_event_of_the_server_s_user(kind: Kind) -> None:
+    by_server = {**EVENT, "initiating_user": user(SERVER_USER)}
+    assert wire(render_for_app(accepted(kind=kind), Side.SENDER)) == [by_server]
+    assert wire(render_for_app(happened(kind=kind), Side.OWN)) == [by_server]
+    assert wire(render_for_app(happened(kind=kind), Side.OTHER)) == [EVENT]
+
+
+def test_TMI_s_web_app_is_told_all_else_as_others_are() -> None:
+    for notice, side in (
+        (accepted(), Side.SENDER),
+        (accepted(None, kind=Kind.REDO), Side.SENDER),
+        (happened(), Side.OWN),
+        (happened(kind=Kind.RESTORE), Side.OWN),
+        (StateShown(AFTER, StateReason.REQUESTED), Side.SENDER),
+    ):
+        assert wire(render_for_app(notice, side)) == shown(notice, side)
 
 
 def test_UN12_others_get_an_undo_in_the_requester_s_name() -> None:

@@ -14,6 +14,7 @@ from rest.identity import ACCESS_COOKIE, REFRESH_COOKIE
 from rest.oauth.proofs import s256
 from rest.oauth.providers import Provider
 from tests.support.edges import BASE, CALLBACKS, Edge, edge, refusal
+from tests.support.tree import ROOT
 
 CALLBACK = "http://localhost:4200/oauth2/callback"
 VERIFIER = "v" * 43
@@ -53,6 +54,7 @@ async def test_both_lists_of_providers_can_be_read(here: Edge) -> None:
     assert (test["id"], tmi["id"]) == ("test", "tmi")
     assert tmi["auth_url"] == f"{BASE}/oauth2/authorize?idp=tmi"
     assert test.keys() == {"id", "name", "icon", "auth_url", "token_url", "redirect_uri", "client_id"}
+    assert (ROOT / test["icon"].removeprefix("/")).is_file(), "TMI's app loads it from this server"
 
 
 async def test_form_A_of_tmis_app(here: Edge) -> None:
