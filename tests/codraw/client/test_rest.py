@@ -1,0 +1,223 @@
+"""The REST half of the Python client on a real server, and on one that is not well."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import pytest
+
+from codraw.client import Accepted, Rejected, RestError, Unintelligible, Unreachable, add, update
+from codraw.client import Server as Client
+from tests.support.live import Table
+from tests.support.servers import Server, free_port
+
+NODE = {"shape": "process", "x": 0, "y": 0, "width": 120, "height": 60}
+
+
+async def test_signed_in_in_development(server: Server) -> None:
+    async with Client(server.http + "/") as client:
+        await client.sign_in_as("bo")
+        assert (await client.me())["provider_id"] == "bo"
+
+
+async def test_by_a_token_that_is_given(table: Table, server: Server) -> None:
+    async with Client(server.http, token=table.host.token) as client:
+        assert (await client.me())["provider_id"] == "ana"
+
+
+async def test_a_refusal_is_an_exception_with_all_that_the_server_said(table: Table) -> None:
+    with pytest.raises(RestError) as refused:
+        await table.host.threat_model(str(uuid4()))
+    assert (refused.value.status, refused.value.error) == (404, "not_found")
+    with pytest.raises(RestError) as refused:
+        await table.host.create_threat_model("x", id="mine")
+    assert (refused.value.status, refused.value.details["field"]) == (400, "id")
+
+
+async def test_a_login_that_has_run_out_is_prolonged_by_itself(server: Server) -> None:
+    async with Client(server.http) as client:
+        await client.sign_in_as("bo")
+        client.token = "run out"
+        assert (await client.me())["provider_id"] == "bo"
+        assert client.token != "run out"
+
+
+async def test_S34_many_who_ask_at_once_refresh_once(server: Server) -> None:
+    async with Client(server.http) as client:
+        await client.sign_in_as("bo")
+        client.token = "run out"
+        assert {me["provider_id"] for me in await asyncio.gather(*(client.me() for _ in range(8)))} == {"bo"}
+
+
+async def test_after_signing_out_nobody_is_signed_in(server: Server) -> None:
+    async with Client(server.http) as client:
+        await client.sign_in_as("bo")
+        await client.sign_out()
+        with pytest.raises(RestError, match="401"):
+            await client.me()
+
+
+async def test_RE2_lists_are_read_to_their_end(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codraw.client.rest.PAGE", 2)
+    names = {f"more {number}" for number in range(5)}
+    for name in names:
+        await table.host.create_diagram(table.threat_model, name)
+    assert {one["name"] for one in await table.host.diagrams(table.threat_model)} == {"diagram", *names}
+    assert table.threat_model in {one["id"] for one in await table.host.threat_models()}
+
+
+async def test_what_is_deleted_is_gone(table: Table) -> None:
+    await table.host.delete(table.threat_model, table.diagram)
+    with pytest.raises(RestError, match="404"):
+        await table.host.diagram(table.threat_model, table.diagram)
+    await table.host.delete(table.threat_model)
+    with pytest.raises(RestError, match="404"):
+        await table.host.threat_model(table.threat_model)
+
+
+async def test_RE17_an_operation_needs_no_session(table: Table) -> None:
+    new = add("free-id", **NODE)
+    id = str(uuid4())
+    outcome = await table.host.edit(table.threat_model, table.diagram, [new], operation_id=id)
+    assert outcome == Accepted(operation_id=id, vector=1)
+    again = await table.host.edit(table.threat_model, table.diagram, [new], operation_id=id)
+    assert isinstance(again, Accepted) and again.vector == 1
+    refused = await table.host.edit(table.threat_model, table.diagram, [update("nobody", x=1)])
+    assert isinstance(refused, Rejected)
+    assert (refused.reason, refused.affected_cells) == ("conflict_detected", ["nobody"])
+    unfit = await table.host.edit(table.threat_model, table.diagram, [])
+    assert isinstance(unfit, Rejected) and unfit.reason == "empty_operation"
+    with pytest.raises(RestError, match="404"):
+        await table.host.edit(table.threat_model, str(uuid4()), [new])
+
+
+async def test_RE17_an_operation_is_seen_by_those_who_are_live(table: Table) -> None:
+    ana = await table.seat()
+    new = add(**NODE)
+    await table.host.edit(table.threat_model, table.diagram, [new], group_id="g")
+    assert [cell["id"] for cell in await table.agreed(ana)] == [new.id]
+
+
+async def test_SES1_a_session_is_begun_joined_looked_at_and_left(table: Table) -> None:
+    bo = await table.client("bo")
+    place = (table.threat_model, table.diagram)
+    with pytest.raises(RestError, match="404"):
+        await bo.join_session(*place)
+    begun = await table.host.enter_session(*place)
+    with pytest.raises(RestError) as refused:
+        await bo.create_session(*place)
+    assert refused.value.body["session"]["session_id"] == begun["session_id"]
+    assert (await bo.enter_session(*place))["session_id"] == begun["session_id"]
+    assert (await bo.session(*place))["session_id"] == begun["session_id"]
+    assert await bo.ticket(begun["session_id"]) != await bo.ticket(begun["session_id"])
+    await bo.leave_session(*place)
+    await table.host.leave_session(*place, end=True)
+    with pytest.raises(RestError, match="404"):
+        await bo.session(*place)
+
+
+async def test_SES1_of_many_who_enter_at_once_all_are_in_one_session(table: Table) -> None:
+    clients = [await table.client(name) for name in ("bo", "cy", "dee")]
+    entered = await asyncio.gather(*(one.enter_session(table.threat_model, table.diagram) for one in clients))
+    assert len({session["session_id"] for session in entered}) == 1
+
+
+# servers that are not well --------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def answering(*answers: bytes) -> AsyncIterator[str]:
+    """The address of something that gives these answers in turn, and then the last one again."""
+    left = list(answers)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(left.pop(0) if len(left) > 1 else left[0])
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def http(status: int, body: object = None, **headers: str) -> bytes:
+    text = b"" if body is None else json.dumps(body).encode()
+    lines = [f"HTTP/1.1 {status} x", f"Content-Length: {len(text)}", "Connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + text
+
+
+class Sleeper:
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+async def test_a_busy_server_is_asked_again_when_it_says() -> None:
+    busy, sleep = http(429, {"error": "rate_limited", "message": ""}, Retry_After="7"), Sleeper()
+    async with answering(busy, http(503), http(200, {"sub": "x"})) as url, Client(url, sleep=sleep) as client:
+        assert await client.me() == {"sub": "x"}
+    assert sleep.slept == [7, 2]
+
+
+async def test_patience_ends() -> None:
+    sleep = Sleeper()
+    async with answering(http(503)) as url, Client(url, sleep=sleep) as client:
+        with pytest.raises(RestError, match="503"):
+            await client.me()
+    assert len(sleep.slept) == 2
+
+
+async def test_what_would_happen_twice_is_asked_once() -> None:
+    sleep = Sleeper()
+    async with answering(http(503)) as url, Client(url, sleep=sleep) as client:
+        with pytest.raises(RestError, match="503"):
+            await client.create_threat_model("x")
+    assert sleep.slept == []
+
+
+async def test_VEC8_an_operation_may_be_repeated_for_its_id() -> None:
+    receipt = {
+        "message_type": "operation_accepted", "operation_id": "x", "epoch": "e", "update_vector": 4, "changed": True,
+        "duplicate": True, "kind": "rest", "history": {"undo": 1, "redo": 0},
+    }  # fmt: skip
+    async with answering(http(503), http(200, receipt)) as url, Client(url, sleep=Sleeper()) as client:
+        outcome = await client.edit("t", "d", [add(**NODE)])
+    assert isinstance(outcome, Accepted) and outcome.vector == 4
+
+
+async def test_a_server_that_is_not_there_is_unreachable() -> None:
+    async with Client(f"http://127.0.0.1:{free_port()}", sleep=Sleeper()) as client:
+        with pytest.raises(Unreachable, match="does not answer"):
+            await client.me()
+
+
+@pytest.mark.parametrize(
+    "answer", [http(200, [1]), http(200), b"HTTP/1.1 200 x\r\nContent-Length: 1\r\n\r\n<", b"?\r\n"]
+)
+async def test_something_else_than_codraw_is_unintelligible(answer: bytes) -> None:
+    async with answering(answer) as url, Client(url, sleep=Sleeper()) as client:
+        with pytest.raises(Unintelligible):
+            await client.me()
+
+
+@pytest.mark.parametrize("url", ["", "localhost:8080", "ftp://x"])
+def test_what_is_no_address_is_refused_at_once(url: str) -> None:
+    with pytest.raises(Unreachable, match="must start with http"):
+        Client(url)
+
+
+async def test_a_refusal_without_a_body_of_ours_has_its_status() -> None:
+    async with (
+        answering(b"HTTP/1.1 502 x\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>") as url,
+        Client(url) as client,
+    ):
+        with pytest.raises(RestError) as refused:
+            await client.me()
+    assert refused.value.status == 502
