@@ -85,6 +85,22 @@ def test_what_is_drawn_while_the_wire_is_cut_is_kept_and_sent(two: tuple[Window,
     assert_equal(alice, bob)
 
 
+def test_what_is_drawn_without_a_connection_survives_a_reload_of_the_page(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    bob.page.on("dialog", lambda dialog: dialog.accept())
+    bob.page.route("**/ws/ticket*", lambda route: route.abort())
+    bob.fact("vector")
+    bob.page.click("#cut")
+    bob.place("text-box", 400, 520, "Written before the reload")
+    bob.page.wait_for_selector("#status[data-state=offline]")
+    bob.page.reload()
+    bob.node("Written before the reload").wait_for()
+    bob.page.unroute("**/ws/ticket*")
+    bob.await_state("live")
+    alice.node("Written before the reload").wait_for()
+    assert_equal(alice, bob)
+
+
 def test_a_node_that_goes_takes_its_flows_from_both_windows(two: tuple[Window, Window]) -> None:
     alice, bob = two
     alice.connect("Customer", "Shop")

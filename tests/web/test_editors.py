@@ -8,24 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import pytest
 
 from tests.naive import NaiveDiagram
 from tests.support.servers import Server
 
 EDITORS = Path(__file__).parents[2] / "web/tests/support/editors.js"
 OPERATIONS = 300
-
-
-@pytest.fixture
-def node_with_sockets(node: str) -> list[str]:
-    """Node has had a WebSocket of its own since 22, behind a switch since 20.10."""
-    for switches in ([], ["--experimental-websocket"]):
-        command = [node, *switches]
-        probe = subprocess.run([*command, "-p", "typeof WebSocket"], capture_output=True, text=True, check=False)
-        if probe.stdout.strip() == "function":
-            return command
-    pytest.skip("node has no WebSocket: older than 20.10")
 
 
 def end_of(process: subprocess.Popen[str]) -> Any:

@@ -1,6 +1,7 @@
 /** One open diagram: the drawing, its tools, who is there, how the connection is. */
 
 import { connect, isEdge } from "../sdk/codraw.js";
+import { localQueue } from "../sdk/offline.js";
 import { Canvas } from "./canvas.js";
 import * as commands from "./commands.js";
 import { confirmed, h, toast } from "./dom.js";
@@ -26,15 +27,9 @@ const SKIPPED = {
 /** Shows the diagram in `main`; returns how to leave it. `leave()` asks first and resolves to whether it may. */
 export async function openWorkspace({ main, rest, place, onLeave }) {
   const { threatModelId, diagramId } = place;
-  const described = await rest.diagram(threatModelId, diagramId);
-  const diagram = connect({
-    url: new URL(`/threat_models/${threatModelId}/diagrams/${diagramId}/ws`, location.href.replace(/^http/, "ws")).href,
-    ticket: async ({ wants }) => {
-      if (wants !== "connect") await rest.refresh();
-      const session = await rest.collaborate(threatModelId, diagramId);
-      return rest.ticket(session.session_id);
-    },
-  });
+  const [described, me] = await Promise.all([rest.diagram(threatModelId, diagramId), rest.me()]);
+  const storage = localQueue(`codraw.unsaved/${me.provider}:${me.provider_id}/${diagramId}`);
+  const diagram = connect({ ...rest.live(threatModelId, diagramId), storage });
   const editor = new Editor(diagram, described.name, onLeave);
   main.replaceChildren(editor.root);
   return editor;
@@ -313,9 +308,10 @@ class Editor {
     });
     diagram.on("rejected", ({ reason, message }) => toast(`Not accepted: ${message || reason}.`, "bad"));
     diagram.on("trouble", ({ message }) => toast(message, "bad"));
-    diagram.on("held", ({ operations }) =>
-      toast(`${operations.length} changes are too old to be sent. They were not saved.`, "bad"),
-    );
+    diagram.on("held", ({ reason, operations }) => {
+      const why = reason === "too_old" ? "too old" : "another person's";
+      toast(`Changes that were not sent, because they are ${why}: ${operations.length}.`, "bad");
+    });
 
     const { root } = this.canvas;
     root.addEventListener("pointermove", (event) => {
@@ -372,7 +368,7 @@ class Editor {
     );
     if (
       status.pending > 0 &&
-      !(await confirmed("Some of your changes are not saved yet. Leave and lose them?", "Leave", "Stay"))
+      !(await confirmed("Not all is saved yet. The rest is sent when you are here again.", "Leave", "Stay"))
     )
       return false;
     if (you?.is_host && others.length > 0 && status.state === "live") {

@@ -1,7 +1,5 @@
 /**
  * Cells on the client's side: canonical spelling of a change, the merge rule of `update`, and changes laid over cells.
- *
- * Rule ids in comments are those of SPEC.md.
  */
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -69,7 +67,7 @@ function canonicalEnd(end) {
   return { ...canonical, cell: spelled(canonical.cell), ...(port != null && { port }) };
 }
 
-/** The merge rule of `update` (OP12): keys overwrite, `attrs` and `data` merge deeply, null deletes, `attrs/a` is a path. */
+/** The merge rule of `update` (OP12): keys overwrite, `attrs` and `data` merge, null deletes, `attrs/a` is a path. */
 export function mergeCell(cell, patch) {
   const merged = { ...cell };
   for (const [key, value] of Object.entries(patch)) {
@@ -138,7 +136,6 @@ export class Overlay {
     return [...this.#laid.keys()];
   }
 
-  /** The cells in their order. */
   *values() {
     for (const [id, cell] of this.#base) {
       if (!this.#laid.has(id)) yield cell;

@@ -1,4 +1,11 @@
-/** Types of codraw.js. Names on the wire are those of `codraw.v1` (SPEC.md, asyncapi.yml). */
+/**
+ * Types of codraw.js. Names on the wire are those of `codraw.v1` (SPEC.md, asyncapi.yml).
+ *
+ *     const diagram = connect({ url, ticket: async () => "…" });
+ *     diagram.on("change", ({ ids }) => draw(ids, diagram.replica));
+ *     const { saved } = diagram.edit([{ id, operation: "update", data: { x: 150 } }]);
+ *     if ((await saved).accepted) …
+ */
 
 export interface User {
   provider: string;
@@ -6,6 +13,8 @@ export interface User {
   email: string;
   display_name: string;
 }
+
+export type UserName = Pick<User, "provider" | "provider_id">;
 
 export interface UserRef {
   /** `<provider>:<provider_id>` */
@@ -61,6 +70,31 @@ export interface Skipped {
 export type Outcome =
   | { accepted: true; changed: boolean; vector: number; skipped: Skipped[] }
   | { accepted: false; reason: string; message: string };
+
+/** What became of a request about people. `lost`: the connection went before the answer came. */
+export type Answer = { accepted: true } | { accepted: false; reason: string; message: string };
+
+/** An operation as it is kept over a reload. */
+export interface Kept {
+  operationId: string;
+  kind: "edit" | "undo" | "redo";
+  cells: CellChange[];
+  baseVector: number;
+  groupId?: string;
+  strict?: boolean;
+  /** Milliseconds since 1970. */
+  askedAt: number;
+  /** Whose it is, as far as that was known. */
+  by?: string;
+}
+
+/** Where operations that are not saved yet outlive the page; `localQueue` of offline.js is one. */
+export interface Storage {
+  /** What was saved last, oldest first. */
+  load(): Kept[] | Promise<Kept[]>;
+  /** All of them; called whenever they change. */
+  save(operations: Kept[]): void | Promise<void>;
+}
 
 /** What was asked. `saved` resolves once the server has decided, however long that takes, and never rejects. */
 export interface Asked {
@@ -135,6 +169,7 @@ export interface EventMessage {
   kind: Kind;
   operation: { type: "patch"; cells: CellChange[]; order?: string[] };
   at: string;
+  history?: History;
 }
 
 export interface Accepted {
@@ -167,17 +202,21 @@ export interface Events {
   event: EventMessage;
   accepted: Accepted;
   rejected: Rejected;
-  /** Pending operations too old to be sent again; make new edits of them if they are still wanted. */
-  held: { operations: { kind: Kind; cells: CellChange[] }[] };
+  /**
+   * Pending operations that could happen twice if they were sent again: older than the server's memory of ids, or
+   * another user's. Make new edits of them if they are still wanted.
+   */
+  held: { reason: "too_old" | "other_user"; operations: { kind: Kind; cells: CellChange[] }[] };
   history: History;
   participants: Roster & { joined: UserRef[]; left: UserRef[] };
+  /** `requested`: somebody asks us, the host; answer with `presenter("grant", user)` or `presenter("deny", user)`. */
   presenter: { action: "changed" | "requested" | "denied"; presenter: User | null; term: number; user?: User };
   /** `peers` changed. */
   awareness: { updates: ({ connection_id: string } & Awareness)[] };
   heartbeat: { epoch: string; update_vector: number; state_hash: string };
   /** The copy was wrong; it is being repaired. */
   mismatch: { clientHash: string; serverHash: string; update_vector: number };
-  /** An `error` frame, or a token that could not be refreshed. */
+  /** An `error` frame; `refresh_failed`: the token; `storage_failed`: what is pending will not survive a reload. */
   trouble: { error: string; message: string; details: Record<string, unknown> };
   frame: { direction: "in" | "out"; text: string; at: number };
 }
@@ -190,6 +229,8 @@ export interface Options {
    * error with `status` 401, 403 or 404 ends the attempts, after any other they go on.
    */
   ticket(asked: { wants: "connect" | "reauthenticate" | "refresh" }): Promise<string>;
+  /** Keeps operations that are not saved yet, so that they survive a reload of the page: sent again, same ids. */
+  storage?: Storage;
   /** Where there is no global one. */
   WebSocket?: new (url: string, protocols: string[]) => unknown;
 }
@@ -214,6 +255,12 @@ export class LiveDiagram extends EventTarget {
   /** `addEventListener` that calls back with the detail and returns how to stop. */
   on<Type extends keyof Events>(type: Type, listener: (detail: Events[Type]) => void): () => void;
 
+  /** The same events for `for await`; ends once the diagram is closed or refused. */
+  events<Type extends keyof Events>(
+    ...types: Type[]
+  ): AsyncIterableIterator<{ [One in Type]: { type: One; detail: Events[One] } }[Type]>;
+
+  /** Connects; after `refused` or `closed` anew, from `offline` at once. */
   open(): void;
   /** Leaves. From the host's last window this ends the session for everybody. */
   close(): void;
@@ -227,9 +274,17 @@ export class LiveDiagram extends EventTarget {
   edit(changes: CellChange[], options?: { groupId?: string; strict?: boolean }): Asked;
   undo(): Asked;
   redo(): Asked;
+  /** Cursor, selection, viewport; null: gone. The newest wins, `awareness_hz` frames a second at most. */
   aware(change: Awareness): void;
 
-  /** Asks for what the confirmed copy lacks. */
+  /** To ask for the presenter's place, to leave it; the host: to give it (null: to nobody) or to say no. */
+  presenter(action: "request" | "release"): Promise<Answer>;
+  presenter(action: "grant", user: UserName | null): Promise<Answer>;
+  presenter(action: "deny", user: UserName): Promise<Answer>;
+  /** The host's: removes a user from the session, for as long as it lasts. */
+  removeParticipant(user: UserName): Promise<Answer>;
+
+  /** Asks for what the confirmed copy lacks; `withHashes`: for a repair of the cells that differ. */
   resume(options?: { withHashes?: boolean }): void;
   /** Asks the server where it stands; what differs is repaired. */
   check(): void;
@@ -250,6 +305,7 @@ export class Replica {
   pending: PendingOperation[];
   /** Of the confirmed copy at `vector`: 32 hex digits. */
   readonly stateHash: string;
+  /** `[id, first 16 digits of its hash]` of every confirmed cell, in order: lets the server answer with a `repair`. */
   readonly cellHashes: [string, string][];
   /** As it looks now, pending operations included. */
   get(id: string): Cell | undefined;

@@ -1,12 +1,7 @@
 /**
  * codraw's client: a live diagram over a WebSocket that comes back by itself.
  *
- *     const diagram = connect({ url, ticket: async () => "…" });
- *     diagram.on("change", ({ ids }) => draw(ids, diagram));
- *     const { saved } = diagram.edit([{ id, operation: "update", data: { x: 150 } }]);
- *     if ((await saved).accepted) …
- *
- * No dependency, no build step. Speaks `codraw.v1.json`; knows cells and knows no editor.
+ * No dependency, no build step; knows cells and knows no editor. What is public is described in codraw.d.ts.
  */
 
 import { canonicalChanges } from "./cells.js";
@@ -19,9 +14,9 @@ export { Replica } from "./replica.js";
 const CATCH_UP_MS = 1_000;
 const ANSWER_MS = 10_000;
 const RETRY_MS = 500;
+const MEMORY_MS = 29 * 86_400_000; // the server knows an operation by its id for 30 days
 const DEFAULT_LIMITS = { max_frame_bytes: 262_144, max_cells_per_operation: 500, awareness_hz: 20 };
 
-/** A live diagram, connecting. Options and events are listed in codraw.d.ts. */
 export function connect(options) {
   const diagram = new LiveDiagram(options);
   diagram.open();
@@ -40,14 +35,11 @@ export function uuid() {
 /** A replica on a wire. Pending operations survive every state, `open()` after `refused` included. */
 export class LiveDiagram extends EventTarget {
   replica = new Replica();
-  /** Of the last `welcome`. */
   session = null;
   you = null;
   limits = DEFAULT_LIMITS;
   history = { undo: 0, redo: 0 };
-  /** The last `participants`. */
   roster = { participants: [], host: null, host_state: "absent", presenter: null };
-  /** connection_id -> `{cursor?, selection?, viewport?}` of the others. */
   peers = new Map();
 
   #options;
@@ -56,7 +48,10 @@ export class LiveDiagram extends EventTarget {
   #repairs = 0;
   #shown = {}; // how we show ourselves
   #unshown = null; // and what of it the others do not know yet
+  #requests = new Map(); // ref -> who waits for the answer
   #timers = new Map();
+  #restored; // a promise
+  #isRestored = false;
 
   constructor(options) {
     super();
@@ -70,16 +65,38 @@ export class LiveDiagram extends EventTarget {
       lost: () => this.#lost(),
       changed: () => this.#emit("status", this.status),
     });
+    this.#restored = this.#restore();
   }
 
-  /** `addEventListener` that calls back with the detail and returns how to stop. */
   on(type, listener) {
     const wrapped = (event) => listener(event.detail);
     this.addEventListener(type, wrapped);
     return () => this.removeEventListener(type, wrapped);
   }
 
-  /** `{state, pending}`, of `offline` and `refused` with `{code?, reason, message, retryAt?}`. */
+  events(...types) {
+    const queue = [];
+    let isOver = false;
+    let wake = () => {};
+    const stops = types.map((type) => this.on(type, (detail) => wake(queue.push({ type, detail }))));
+    stops.push(this.on("status", () => wake()));
+    const end = async () => {
+      isOver = true;
+      for (const stop of stops) stop();
+      wake();
+      return { done: true };
+    };
+    const next = async () => {
+      while (queue.length === 0) {
+        if (isOver || /closed|refused/.test(this.status.state)) return end();
+        await new Promise((resolve) => (wake = resolve));
+      }
+      return { value: queue.shift() };
+    };
+    const iterator = { next, return: end, [Symbol.asyncIterator]: () => iterator };
+    return iterator;
+  }
+
   get status() {
     return { state: this.#wire.state, pending: this.replica.pending.length, ...this.#wire.why };
   }
@@ -92,32 +109,24 @@ export class LiveDiagram extends EventTarget {
     return this.you?.permissions === "writer";
   }
 
-  /** Connects; after `refused` or `closed` anew, from `offline` at once. */
   open() {
     this.#wire.open();
   }
 
-  /** Leaves. From the host's last window this ends the session for everybody. */
   close() {
     this.#wire.close();
   }
 
-  /** Loses the connection on purpose. */
   cut() {
     this.#wire.cut();
   }
 
-  /** Sends one message as it is, an object or a text. False: there is no connection. */
   send(message) {
     return this.#wire.send(typeof message === "string" ? message : JSON.stringify(message));
   }
 
-  // -- editing -------------------------------------------------------------------------------------------------------
+  // -- editing --
 
-  /**
-   * Shows the changes at once and sends them; operations that follow each other with one `groupId` are undone as one.
-   * `saved` resolves with the outcome and never rejects. @throws {RangeError} if they do not fit into a frame
-   */
   edit(changes, { groupId, strict } = {}) {
     const cells = canonicalChanges(changes);
     return this.#joined(cells, groupId) ?? this.#ask({ kind: "edit", cells, groupId, strict });
@@ -132,12 +141,13 @@ export class LiveDiagram extends EventTarget {
   }
 
   #ask(asked) {
-    const operation = { ...asked, operationId: uuid(), baseVector: this.replica.vector, isSent: false, wasSent: false };
+    const { vector: baseVector } = this.replica;
+    const operation = { ...asked, operationId: uuid(), baseVector, askedAt: Date.now(), by: this.you?.id };
     if (!this.#fits(operation)) throw new RangeError("the operation does not fit into a frame");
     operation.saved = new Promise((resolve) => (operation.settle = resolve));
     this.#show(this.replica.ask(operation));
+    this.#pendingChanged();
     if (this.isLive) this.#transmit(operation);
-    this.#emit("status", this.status);
     return { id: operation.operationId, saved: operation.saved };
   }
 
@@ -149,6 +159,7 @@ export class LiveDiagram extends EventTarget {
     if (joint.cells.length > this.limits.max_cells_per_operation || !this.#fits(joint)) return null;
     last.cells = joint.cells;
     this.#show(this.replica.restack());
+    this.#pendingChanged();
     return { id: last.operationId, saved: last.saved };
   }
 
@@ -158,6 +169,7 @@ export class LiveDiagram extends EventTarget {
 
   #transmit(operation) {
     operation.isSent = operation.wasSent = true;
+    operation.by = this.you.id;
     this.send(messageOf(operation));
   }
 
@@ -170,9 +182,41 @@ export class LiveDiagram extends EventTarget {
     }
   }
 
-  // -- showing oneself -----------------------------------------------------------------------------------------------
+  #pending(operationId) {
+    return this.replica.pending.find((operation) => operation.operationId === operationId);
+  }
 
-  /** Cursor, selection, viewport; null: gone. The newest wins, `awareness_hz` frames a second at most. */
+  #pendingChanged() {
+    this.#keep();
+    this.#emit("status", this.status);
+  }
+
+  /** Whether what was kept before a reload had been sent is not known, so it counts as sent. */
+  #restore() {
+    return this.#stored(async (storage) => {
+      const operations = (await storage.load()).map((one) => ({ ...one, wasSent: true, settle() {} }));
+      this.replica.pending.unshift(...operations);
+      this.#isRestored = true;
+      this.#show(this.replica.restack());
+      this.#pendingChanged();
+    });
+  }
+
+  #keep() {
+    if (this.#isRestored) this.#stored((storage) => storage.save(this.replica.pending.map(kept)));
+  }
+
+  async #stored(action) {
+    try {
+      if (this.#options.storage) await action(this.#options.storage);
+    } catch (error) {
+      this.#troubled("storage_failed", error);
+    }
+  }
+
+  // -- showing oneself --
+
+  /** The newest wins, `awareness_hz` frames a second at most. */
   aware(change) {
     Object.assign(this.#shown, change);
     this.#unshown = { ...this.#unshown, ...change };
@@ -186,9 +230,35 @@ export class LiveDiagram extends EventTarget {
     this.#after(1000 / this.limits.awareness_hz, "aware", () => this.#showOurselves());
   }
 
-  // -- the wire ------------------------------------------------------------------------------------------------------
+  // -- asking for a role --
+
+  presenter(action, user) {
+    return this.#request({ message_type: "presenter", action, user: nameOf(user) });
+  }
+
+  removeParticipant(user) {
+    return this.#request({ message_type: "remove_participant", user: nameOf(user) });
+  }
+
+  #request(message) {
+    const ref = uuid();
+    return new Promise((settle) => {
+      if (this.send({ ...message, ref })) this.#requests.set(ref, settle);
+      else settle(LOST);
+    });
+  }
+
+  /** False: nobody waits for it. */
+  #answered({ ref, error, message }) {
+    const settle = this.#requests.get(ref);
+    settle?.(error ? { accepted: false, reason: error, message } : { accepted: true });
+    return this.#requests.delete(ref);
+  }
+
+  // -- the wire --
 
   async #address(wants) {
+    await this.#restored;
     const { url, ticket } = this.#options;
     const address = new URL(typeof url === "function" ? await url() : url);
     address.searchParams.set("ticket", await ticket({ wants }));
@@ -200,35 +270,38 @@ export class LiveDiagram extends EventTarget {
   #heard(text) {
     const message = JSON.parse(text);
     this.#emit("frame", { direction: "in", text, at: Date.now() });
-    LiveDiagram.#RECEIVE[message.message_type]?.(this, message);
+    this.#receive[message.message_type]?.(message);
   }
 
   #lost() {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     for (const operation of this.replica.pending) operation.isSent = false;
+    for (const settle of this.#requests.values()) settle(LOST);
+    this.#requests.clear();
     this.peers.clear();
     this.#emit("awareness", { updates: [] });
   }
 
-  // -- what the server says ------------------------------------------------------------------------------------------
+  // -- what the server says --
 
-  static #RECEIVE = {
+  #receive = {
     __proto__: null,
-    welcome: (diagram, message) => diagram.#welcome(message),
-    state: (diagram, message) => diagram.#state(message),
-    repair: (diagram, message) => diagram.#repair(message),
-    resumed: (diagram, message) => diagram.#resumed(message),
-    event: (diagram, message) => diagram.#event(message),
-    operation_accepted: (diagram, message) => diagram.#accepted(message),
-    operation_rejected: (diagram, message) => diagram.#rejected(message),
-    heartbeat: (diagram, message) => diagram.#heartbeat(message),
-    participants: (diagram, message) => diagram.#participants(message),
-    presenter: (diagram, message) => diagram.#presenter(message),
-    awareness: (diagram, message) => diagram.#awareness(message),
-    token_expiring: (diagram) => diagram.#refreshToken(),
-    error: (diagram, message) => diagram.#emit("trouble", message),
-    goodbye: (diagram, message) => diagram.#wire.goodbye(message),
+    welcome: (message) => this.#welcome(message),
+    state: (message) => this.#state(message),
+    repair: (message) => this.#repair(message),
+    resumed: (message) => this.#resumed(message),
+    event: (message) => this.#event(message),
+    operation_accepted: (message) => this.#accepted(message),
+    operation_rejected: (message) => this.#rejected(message),
+    heartbeat: (message) => this.#heartbeat(message),
+    participants: (message) => this.#participants(message),
+    presenter: (message) => this.#presenter(message),
+    awareness: (message) => this.#awareness(message),
+    token_expiring: () => this.#refreshToken(),
+    done: (message) => this.#answered(message),
+    error: (message) => this.#answered(message) || this.#emit("trouble", message),
+    goodbye: (message) => this.#wire.goodbye(message),
   };
 
   #welcome({ session, you, limits, heartbeat_seconds, durability, server }) {
@@ -236,12 +309,13 @@ export class LiveDiagram extends EventTarget {
     this.you = { ...you, id: `${you.user.provider}:${you.user.provider_id}` };
     this.limits = { ...DEFAULT_LIMITS, ...limits };
     this.#wire.patienceMs = 2 * heartbeat_seconds * 1000;
+    this.#holdBack("other_user", ({ by }) => by && by !== this.you.id);
     this.#emit("welcome", this.session);
     this.#historyIs(you.history);
   }
 
   #state(message) {
-    if (!message.resend) this.#holdBack();
+    this.#holdBack("too_old", ({ askedAt }) => !message.resend || Date.now() - askedAt > MEMORY_MS);
     this.#show(this.replica.show(message), { reset: true });
     this.#caughtUp();
     this.#verify(message.state_hash);
@@ -267,6 +341,7 @@ export class LiveDiagram extends EventTarget {
   #event(message) {
     if (message.by.id === this.you.id) this.#settle(message.operation_id, { changed: true, ...message });
     this.#advance(this.replica.happened(message, this.you.id), message);
+    if (message.history) this.#historyIs(message.history);
     this.#emit("event", message);
   }
 
@@ -292,11 +367,7 @@ export class LiveDiagram extends EventTarget {
     this.#pending(operationId)?.settle({ accepted: false, reason, message });
     this.#show(this.replica.drop(operationId));
     this.#emit("rejected", { operation_id: operationId, ...refusal });
-    this.#emit("status", this.status);
-  }
-
-  #pending(operationId) {
-    return this.replica.pending.find((operation) => operation.operationId === operationId);
+    this.#pendingChanged();
   }
 
   /** The server could not judge: the same operation once more, behind those that were asked meanwhile. */
@@ -339,13 +410,12 @@ export class LiveDiagram extends EventTarget {
       const ticket = await this.#options.ticket({ wants: "refresh" });
       if (this.isLive) this.send({ message_type: "refresh_token", ticket });
     } catch (error) {
-      this.#emit("trouble", { error: "refresh_failed", message: error.message, details: {} });
+      this.#troubled("refresh_failed", error);
     }
   }
 
-  // -- staying equal -------------------------------------------------------------------------------------------------
+  // -- staying equal --
 
-  /** Asks for what the confirmed copy lacks; `withHashes`: for a repair of the cells that differ. */
   resume({ withHashes = false } = {}) {
     if (this.#awaited) return;
     this.#awaited = { since: Date.now(), to: Infinity };
@@ -355,7 +425,6 @@ export class LiveDiagram extends EventTarget {
     this.send(detailed && detailed.length <= this.limits.max_frame_bytes ? detailed : plain);
   }
 
-  /** Asks the server where it stands; what differs is repaired. */
   check() {
     this.send({ message_type: "heartbeat" });
   }
@@ -364,15 +433,16 @@ export class LiveDiagram extends EventTarget {
     if (!ids) return this.resume();
     this.#show(ids, { event: message });
     if (this.#awaited && this.replica.vector >= this.#awaited.to) this.#resumptionEnds();
-    else this.#emit("status", this.status);
+    else this.#pendingChanged();
   }
 
   /** The confirmed copy is whole again. */
   #caughtUp() {
     this.#awaited = null;
-    if (this.isLive) return this.#emit("status", this.status);
+    if (this.isLive) return this.#pendingChanged();
     this.#wire.ready();
     this.#transmitPending();
+    this.#keep();
     if (Object.keys(this.#shown).length > 0) this.aware(this.#shown);
   }
 
@@ -400,17 +470,18 @@ export class LiveDiagram extends EventTarget {
     if (this.#repairs < 2) this.resume({ withHashes: this.#repairs++ === 0 });
   }
 
-  /** Older than the server's memory of ids: sent again they might happen twice, so they are handed back. */
-  #holdBack() {
-    const operations = this.replica.pending;
-    this.replica.pending = [];
-    for (const { settle } of operations)
-      settle({ accepted: false, reason: "too_old", message: "offline for too long" });
-    if (operations.length > 0)
-      this.#emit("held", { operations: operations.map(({ kind, cells }) => ({ kind, cells })) });
+  /** Sent again they might happen twice: they are older than the server's memory of ids, or somebody else's. */
+  #holdBack(reason, isDoubtful) {
+    const operations = this.replica.pending.filter(isDoubtful);
+    if (operations.length === 0) return;
+    this.replica.pending = this.replica.pending.filter((operation) => !operations.includes(operation));
+    for (const { settle } of operations) settle({ accepted: false, reason, message: "held back" });
+    this.#show(this.replica.restack());
+    this.#emit("held", { reason, operations: operations.map(({ kind, cells }) => ({ kind, cells })) });
+    this.#pendingChanged();
   }
 
-  // -- telling -------------------------------------------------------------------------------------------------------
+  // -- telling --
 
   #show(ids, detail) {
     if (ids.size > 0 || detail?.reset) this.#emit("change", { ids, reset: false, ...detail });
@@ -419,6 +490,10 @@ export class LiveDiagram extends EventTarget {
   #historyIs(history) {
     this.history = history;
     this.#emit("history", history);
+  }
+
+  #troubled(error, { message }) {
+    this.#emit("trouble", { error, message, details: {} });
   }
 
   #emit(type, detail) {
@@ -434,6 +509,13 @@ export class LiveDiagram extends EventTarget {
     this.#timers.set(name, timer);
   }
 }
+
+const LOST = { accepted: false, reason: "lost", message: "the connection was lost" };
+
+const nameOf = (user) => user && { provider: user.provider, provider_id: user.provider_id };
+
+/** What is kept of a pending operation over a reload. */
+const kept = ({ settle, saved, isSent, wasSent, ...operation }) => operation;
 
 function messageOf({ kind, operationId, cells, baseVector, groupId, strict }) {
   if (kind !== "edit") return JSON.stringify({ message_type: kind, operation_id: operationId });

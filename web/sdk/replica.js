@@ -27,7 +27,6 @@ export class Replica {
     return this.#top.get(id);
   }
 
-  /** The cells in their order, pending operations included. */
   cells() {
     return this.#top.values();
   }
@@ -36,12 +35,12 @@ export class Replica {
     return this.#confirmed.values();
   }
 
-  /** Hash of the confirmed copy at `vector`, 32 hex digits. Only cells that changed since the last call are hashed. */
+  /** Only cells that changed since the last call are hashed. */
   get stateHash() {
     for (const id of this.#unhashed) {
       const cell = this.#confirmed.get(id);
       const hash = cell ? cellHash(cell) : 0n;
-      this.#sum = BigInt.asUintN(128, this.#sum - (this.#hashes.get(id) ?? 0n) + hash);
+      this.#sum += hash - (this.#hashes.get(id) ?? 0n);
       if (cell) this.#hashes.set(id, hash);
       else this.#hashes.delete(id);
     }
@@ -49,15 +48,13 @@ export class Replica {
     return hex32(this.#sum);
   }
 
-  /** `[id, first 16 digits of its hash]` of every confirmed cell, in order: lets the server answer with a `repair`. */
   get cellHashes() {
     void this.stateHash;
     return Array.from(this.#confirmed.keys(), (id) => [id, hex32(this.#hashes.get(id)).slice(0, 16)]);
   }
 
-  // -- what the client asks ------------------------------------------------------------------------------------------
+  // -- what the client asks --
 
-  /** Puts an operation on top. */
   ask(operation) {
     this.pending.push(operation);
     return this.restack();
@@ -69,15 +66,13 @@ export class Replica {
     return this.restack();
   }
 
-  /** Puts an operation behind all others. */
   postpone(operation) {
     this.pending = [...this.pending.filter((other) => other !== operation), operation];
     return this.restack();
   }
 
-  // -- what the server says ------------------------------------------------------------------------------------------
+  // -- what the server says --
 
-  /** A full state replaces the confirmed copy; pending operations stay on top. */
   show({ epoch, update_vector, cells }) {
     const touched = [...this.#confirmed.keys(), ...cells.map(({ id }) => id)];
     this.#confirmed.clear();

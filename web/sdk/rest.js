@@ -1,4 +1,4 @@
-/** The few REST calls that a page needs before it can open a diagram. */
+/** The few REST calls that an editor needs before it can open a diagram. */
 
 const TIMEOUT_MS = 10_000;
 const REFRESH_AHEAD_MS = 300_000;
@@ -14,12 +14,17 @@ export class RestError extends Error {
 }
 
 export class Rest {
+  #server;
   #tokens; // {access_token, refresh_token, expiresAt}
   #keep;
   #refreshing = null;
 
-  /** @param keep called with the tokens whenever they change, null: signed out */
-  constructor({ tokens = null, keep = () => {} } = {}) {
+  /**
+   * @param server `https://…` without a slash at its end; a page of the server itself needs none
+   * @param keep called with the tokens whenever they change, null: signed out
+   */
+  constructor({ server = "", tokens = null, keep = () => {} } = {}) {
+    this.#server = server;
     this.#tokens = tokens;
     this.#keep = keep;
   }
@@ -28,7 +33,7 @@ export class Rest {
     return this.#tokens !== null;
   }
 
-  // -- who we are ----------------------------------------------------------------------------------------------------
+  // -- who we are --
 
   async providers() {
     return (await this.#fetch("/oauth2/providers")).providers;
@@ -59,7 +64,7 @@ export class Rest {
     return this.#call("GET", "/me");
   }
 
-  // -- what there is -------------------------------------------------------------------------------------------------
+  // -- what there is --
 
   async threatModels() {
     return (await this.#call("GET", "/threat_models?limit=100&sort=-modified_at")).threat_models;
@@ -87,7 +92,7 @@ export class Rest {
     return this.#call("POST", `/threat_models/${threatModelId}/diagrams`, { name, type: "DFD-1.0.0" });
   }
 
-  // -- going live ----------------------------------------------------------------------------------------------------
+  // -- going live --
 
   /** The diagram's session: begun by us, or joined where there is one. Readers cannot begin one: 404. */
   async collaborate(threatModelId, diagramId) {
@@ -100,11 +105,23 @@ export class Rest {
     }
   }
 
+  /** What `connect` needs: where, and how to be let in. Begins or joins the session. */
+  live(threatModelId, diagramId) {
+    const server = (this.#server || location.origin).replace(/^http/, "ws");
+    return {
+      url: `${server}/threat_models/${threatModelId}/diagrams/${diagramId}/ws`,
+      ticket: async ({ wants }) => {
+        if (wants !== "connect") await this.refresh();
+        return this.ticket((await this.collaborate(threatModelId, diagramId)).session_id);
+      },
+    };
+  }
+
   async ticket(sessionId) {
     return (await this.#call("GET", `/ws/ticket?session_id=${encodeURIComponent(sessionId)}`)).ticket;
   }
 
-  // -- the calls themselves ------------------------------------------------------------------------------------------
+  // -- the calls themselves --
 
   async #call(method, path, body) {
     if (this.#tokens && Date.now() > this.#tokens.expiresAt - REFRESH_AHEAD_MS) await this.refresh();
@@ -144,7 +161,7 @@ export class Rest {
   }
 
   async #fetch(path, { method = "GET", body, token } = {}) {
-    const response = await fetch(path, {
+    const response = await fetch(this.#server + path, {
       method,
       credentials: "same-origin",
       signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -1,4 +1,4 @@
-/** The state hash (VEC14): canonical bytes of a cell, its hash, and their sum. Twin of `protocol/statehash.py`. */
+/** The state hash (VEC14): the sum of the hashes of all cells. Twin of `protocol/statehash.py`. */
 
 const utf8 = new TextEncoder();
 
@@ -16,14 +16,7 @@ export function cellHash(cell) {
   return (((((BigInt(a) << 32n) | BigInt(b)) << 32n) | BigInt(c)) << 32n) | BigInt(d);
 }
 
-/** The sum of cell hashes modulo 2^128; a hash that is taken away goes in with a minus. */
-export function sum(hashes) {
-  let total = 0n;
-  for (const hash of hashes) total += hash;
-  return BigInt.asUintN(128, total);
-}
-
-/** The wire form: 32 lower-case hex digits. Takes any BigInt. */
+/** The wire form of a hash or of a sum of hashes: modulo 2^128, 32 lower-case hex digits. */
 export function hex32(hash) {
   return BigInt.asUintN(128, hash).toString(16).padStart(32, "0");
 }

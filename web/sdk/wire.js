@@ -2,16 +2,6 @@
 
 /** What to do after a close without `goodbye`; codes that are not listed mean: return. */
 const RETURN = { 1000: "no", 1002: "no", 1003: "no", 1007: "no", 4401: "reauthenticate", 4403: "no", 4404: "no" };
-const REASON = {
-  1009: "too_big",
-  1012: "restart",
-  1013: "unavailable",
-  4401: "token_expired",
-  4403: "access_revoked",
-  4404: "session_not_found",
-  4408: "slow",
-  4429: "too_many_connections",
-};
 
 /** Our own close codes. 1000, or none, is for leaving: from the host's last socket it ends the session for all. */
 const CUT = 4000;
@@ -90,7 +80,6 @@ export class Wire {
     this.#goodbye = message;
   }
 
-  /** Leaves for good. */
   close() {
     this.#hangUp(1000);
     this.#forgetRetry();
@@ -150,7 +139,7 @@ export class Wire {
   #closed(code, text) {
     const goodbye = this.#goodbye;
     const policy = goodbye?.return ?? RETURN[code] ?? "yes";
-    const why = { code, reason: goodbye?.reason ?? REASON[code] ?? "lost", message: goodbye?.message ?? text };
+    const why = { code, reason: goodbye?.reason ?? "lost", message: goodbye?.message ?? text };
     this.#detach();
     if (policy === "reauthenticate") this.#wants = policy;
     if (policy === "no") this.#become("refused", why);

@@ -345,6 +345,7 @@ test("delays grow with full jitter up to half a minute", async () => {
     delays.push(diagram.status.retryAt - Date.now());
     mock.timers.tick(delays.at(-1));
   }
+  diagram.close();
   assert.deepEqual(delays, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
 });
 
@@ -428,6 +429,88 @@ test("awareness is shown again after a loss", async () => {
   server.received.length = 0;
   await later(500);
   assert.deepEqual(sent("awareness")[0].cursor, { x: 1, y: 2 });
+});
+
+test("a request about people resolves with the answer that bears its ref", async () => {
+  const diagram = await enter();
+  const bob = { provider: "test", provider_id: "bob", email: "bob@x", display_name: "Bob" };
+  const granted = diagram.presenter("grant", bob);
+  const removed = diagram.removeParticipant(bob);
+  const [grant] = sent("presenter");
+  const [removal] = sent("remove_participant");
+  assert.deepEqual([grant.action, grant.user], ["grant", { provider: "test", provider_id: "bob" }]);
+  const troubles = heard(diagram, "trouble");
+  const { ref } = removal;
+  server.newest.tell({ message_type: "error", error: "permission_denied", message: "host only", details: {}, ref });
+  server.newest.tell({ message_type: "done", ref: grant.ref });
+  assert.deepEqual(await granted, { accepted: true });
+  assert.deepEqual(await removed, { accepted: false, reason: "permission_denied", message: "host only" });
+  assert.deepEqual(troubles, [], "who asked is told, nobody else");
+});
+
+test("a request about people is lost with its connection", async () => {
+  const diagram = await enter();
+  const asked = diagram.presenter("request");
+  server.newest.break();
+  assert.deepEqual([(await asked).reason, (await diagram.presenter("release")).reason], ["lost", "lost"]);
+});
+
+test("an error that answers nobody is trouble", async () => {
+  const diagram = await enter();
+  const troubles = heard(diagram, "trouble");
+  server.newest.tell({ message_type: "error", error: "malformed", message: "m", details: {} });
+  assert.equal(troubles[0].error, "malformed");
+});
+
+test("events can be awaited one by one, until the diagram is closed", async () => {
+  const diagram = await enter();
+  const events = diagram.events("accepted", "history");
+  await diagram.edit(update("a", { x: 5 })).saved;
+  const types = [];
+  const reading = (async () => {
+    for await (const { type } of events) types.push(type);
+  })();
+  await settled();
+  assert.deepEqual(types, ["history", "accepted"]);
+  diagram.edit(update("a", { x: 6 }));
+  diagram.close();
+  await reading;
+  assert.deepEqual(types, ["history", "accepted", "history", "accepted"]);
+});
+
+test("events end where coming back is of no use, and when nobody listens any more", async () => {
+  const diagram = await enter();
+  const [read, left] = [diagram.events("change"), diagram.events("change")];
+  const next = read.next();
+  await left.return();
+  diagram.edit(update("a", { x: 5 }));
+  assert.deepEqual([(await next).value.type, (await left.next()).done], ["change", true]);
+  server.newest.break(4403);
+  assert.equal((await read.next()).value.type, "change");
+  assert.equal((await read.next()).done, true);
+});
+
+test("delays are drawn by lot below the ceiling", async () => {
+  const ticket = async () => Promise.reject(new Error("down"));
+  const diagram = connect({ url: "ws://x/ws", ticket, WebSocket: null });
+  const delays = [];
+  for (const drawn of [0, 0.25, 0.75]) {
+    mock.method(Math, "random", () => drawn);
+    await settled();
+    delays.push(diagram.status.retryAt - Date.now());
+    mock.timers.tick(delays.at(-1));
+  }
+  diagram.close();
+  assert.deepEqual(delays, [0, 250, 1500]);
+});
+
+test("a token that cannot be refreshed is trouble, not the end", async () => {
+  const ticket = async ({ wants }) => (wants === "refresh" ? Promise.reject(new Error("signed out")) : "t");
+  const diagram = await enter("alice", { ticket });
+  const troubles = heard(diagram, "trouble");
+  server.newest.tell({ message_type: "token_expiring", expires_at: "2026-01-01T00:00:00Z" });
+  await settled();
+  assert.deepEqual([troubles[0].error, diagram.status.state], ["refresh_failed", "live"]);
 });
 
 test("an unknown message type is ignored", async () => {

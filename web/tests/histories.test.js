@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { connect } from "../sdk/codraw.js";
+import { localQueue } from "../sdk/offline.js";
+import { Items } from "./support/items.js";
 import { FakeServer, stateHash } from "./support/server.js";
 
 const HISTORIES = 150;
@@ -78,20 +80,25 @@ async function play(seed) {
         sockets.push(this);
       }
     };
-    const diagram = connect({ url: "ws://x/ws", ticket: async () => "t", WebSocket });
-    return { diagram, sockets, outcomes: [] };
+    const items = new Items();
+    const open = () => {
+      const storage = localQueue(user, () => items);
+      return connect({ url: "ws://x/ws", ticket: async () => "t", WebSocket, storage });
+    };
+    return { open, user, diagram: open(), sockets, items, asked: [], outcomes: [] };
   });
   await settled();
 
   for (let step = 0; step < STEPS; step++) {
-    const { diagram, sockets, outcomes } = roll.one(clients);
+    const client = roll.one(clients);
+    const { diagram, sockets } = client;
     const wire = sockets.at(-1);
-    switch (roll.upTo(12)) {
+    switch (roll.upTo(13)) {
       case 0:
       case 1:
       case 2:
       case 3:
-        outcomes.push(diagram.edit(randomChanges(roll, diagram), { groupId: roll.one([undefined, "g"]) }).saved);
+        edit(client, randomChanges(roll, diagram), { groupId: roll.one([undefined, "g"]) });
         break;
       case 4:
         if (wire.readyState === 1) wire.break();
@@ -109,12 +116,29 @@ async function play(seed) {
       case 8:
         wire.deliverOut();
         break;
+      case 9:
+        await reload(client);
+        break;
       default:
         for (let n = roll.upTo(4); n > 0; n--) wire.deliverIn();
     }
   }
   await quiesce(server, clients);
   return { server, clients };
+}
+
+function edit({ diagram, asked, outcomes }, changes, options) {
+  const { id, saved } = diagram.edit(changes, options);
+  asked.push(id);
+  outcomes.push(saved);
+}
+
+/** The page is gone with all that it had in memory; whoever waited there waits no more. */
+async function reload(client) {
+  client.diagram.close();
+  client.outcomes.length = 0;
+  client.diagram = client.open();
+  await settled();
 }
 
 function loseOne(frames, isLost) {
@@ -135,18 +159,22 @@ async function quiesce(server, clients) {
   }
 }
 
-test(`${HISTORIES} random histories of three clients over bad wires converge`, async () => {
+test(`${HISTORIES} random histories of three clients over bad wires, with reloads, converge`, async () => {
   let edits = 0;
   for (let seed = 1; seed <= HISTORIES; seed++) {
     const { server, clients } = await play(seed);
     const truth = stateHash(server.cells);
-    for (const { diagram, outcomes } of clients) {
+    for (const { user, diagram, items, asked, outcomes } of clients) {
       const where = `seed ${seed}, ${diagram.you?.id}`;
       assert.deepEqual(diagram.status, { state: "live", pending: 0 }, where);
       assert.equal(diagram.replica.vector, server.vector, where);
       assert.equal(diagram.replica.stateHash, truth, where);
       assert.deepEqual([...diagram.replica.cells()], server.cells, where);
-      edits += (await Promise.all(outcomes)).length;
+      assert.equal(items.length, 0, where);
+      await Promise.all(outcomes);
+      const isLost = (id) => !server.outcomes.has(`${user} ${id}`);
+      assert.deepEqual(asked.filter(isLost), [], `${where}: edits that nobody judged`);
+      edits += asked.length;
     }
     const ids = server.log.map(({ user, operation_id }) => `${user} ${operation_id}`);
     assert.equal(new Set(ids).size, ids.length, `seed ${seed}: an operation happened twice`);

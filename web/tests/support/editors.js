@@ -10,26 +10,19 @@ import { Rest } from "../../sdk/rest.js";
 const [address, operations] = [process.argv[2], Number(process.argv[3])];
 const PATIENCE_MS = 60_000;
 
-const fetchAnywhere = globalThis.fetch;
-globalThis.fetch = (path, options) => fetchAnywhere(address + path, options);
-
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const below = (n) => Math.floor(Math.random() * n);
 const one = (list) => list[below(list.length)];
 const ids = Array.from({ length: 10 }, uuid);
 
 async function signedIn(name) {
-  const rest = new Rest();
+  const rest = new Rest({ server: address });
   await rest.signInAs(name);
   return rest;
 }
 
 function open(rest, place) {
-  const ticket = async () => rest.ticket((await rest.collaborate(...place)).session_id);
-  const editor = connect({
-    url: `${address.replace(/^http/, "ws")}/threat_models/${place[0]}/diagrams/${place[1]}/ws`,
-    ticket,
-  });
+  const editor = connect(rest.live(...place));
   editor.on("mismatch", () => mismatches++);
   return editor;
 }

@@ -6,9 +6,9 @@
 import { text } from "node:stream/consumers";
 
 import { applyEffect, canonicalChanges, Overlay } from "../../sdk/cells.js";
-import { cellHash, hex32, sum } from "../../sdk/statehash.js";
+import { cellHash, hex32 } from "../../sdk/statehash.js";
 
-const hashOf = (cells) => hex32(sum(Array.from(cells.values(), cellHash)));
+const hashOf = (cells) => hex32(Array.from(cells.values(), cellHash).reduce((sum, hash) => sum + hash, 0n));
 
 const cells = new Map();
 const differences = [];

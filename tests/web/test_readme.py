@@ -1,0 +1,58 @@
+"""What web/README.md shows, done: its program runs as it stands there, and the modules weigh what it says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from tests.support.servers import Server
+from tests.support.tree import ROOT
+
+SDK = ROOT / "web/sdk"
+README = (ROOT / "web/README.md").read_text("utf-8")
+PROGRAM, *EXCERPTS = re.findall(r"^```js\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+IMPORT = re.compile(r'^(?:import|export) .*? from "\./(\w+\.js)";$', re.MULTILINE | re.DOTALL)
+NAME = re.compile(r"`sdk/(\w+\.js)`")
+CORE_BYTES = 40 * 1024
+
+
+def imported(name: str) -> set[str]:
+    """A module and all that it needs."""
+    found, waiting = set[str](), {name}
+    while waiting:
+        module = waiting.pop()
+        found.add(module)
+        waiting |= set(IMPORT.findall((SDK / module).read_text("utf-8"))) - found
+    return found
+
+
+def test_the_core_is_small_as_it_is() -> None:
+    core = imported("codraw.js")
+    assert core == {"codraw.js", "cells.js", "replica.js", "statehash.js", "wire.js"}
+    assert sum((SDK / name).stat().st_size for name in core) < CORE_BYTES
+
+
+def test_the_modules_that_are_shown_are_there_and_are_declared() -> None:
+    for name in NAME.findall(README):
+        assert (SDK / name).is_file() and (SDK / name).with_suffix(".d.ts").is_file()
+
+
+def test_the_program_of_the_readme_runs(node_with_sockets: list[str], server: Server, tmp_path: Path) -> None:
+    assert len(PROGRAM.splitlines()) <= 30
+    (tmp_path / "sdk").symlink_to(SDK)
+    program = tmp_path / "draw.mjs"
+    program.write_text(PROGRAM, "utf-8")
+    command = [*node_with_sockets, "--preserve-symlinks", str(program), server.http]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    said = done.stdout.splitlines()
+    assert [line for line in said if line.startswith(("saved", "undone"))] == ["saved as number 2", "undone: x is 100"]
+    assert {"connecting, 2 unsaved", "live, 0 unsaved", "here: Alice", "closed, 0 unsaved"} <= set(said)
+
+
+def test_the_excerpts_of_the_readme_are_javascript(node_with_sockets: list[str], tmp_path: Path) -> None:
+    for count, text in enumerate(EXCERPTS):
+        excerpt = tmp_path / f"{count}.mjs"
+        excerpt.write_text(text, "utf-8")
+        subprocess.run([*node_with_sockets, "--check", str(excerpt)], check=True, timeout=30)

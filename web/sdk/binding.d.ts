@@ -1,0 +1,35 @@
+/** Types of binding.js. */
+
+import type { Cell, LiveDiagram } from "./codraw.js";
+
+/** A diagram library, seen through a few functions of yours. */
+export interface Editor {
+  /** Makes the cell look so, and creates it where there is none. It may fire whatever events the library fires. */
+  draw(cell: Cell): void;
+  /** The cell may be gone already. */
+  erase(id: string): void;
+  /** The cell as the library has it now, or nothing. Geometry flat or nested; keys it does not know may lack. */
+  read(id: string): Record<string, unknown> | null | undefined;
+  /** Called when the order of the cells has changed. */
+  order?(ids: string[]): void;
+  /** A change of the user fits no frame, and has been taken back. */
+  failed?(error: RangeError): void;
+}
+
+export interface Binding {
+  /** The library says that a cell was added, changed or removed, by whomever. */
+  changed(id: string): void;
+  /** A gesture begins: what it changes is sent every `sendEveryMs` and undone as one. */
+  begin(): void;
+  /** It ends: the last of it is sent. */
+  end(): void;
+  /** Sends now what would be sent soon. */
+  flush(): void;
+  /** Lets go of both. */
+  stop(): void;
+}
+
+export function bind(diagram: LiveDiagram, editor: Editor, options?: { sendEveryMs?: number }): Binding;
+
+/** The `data` of an `update` that makes one cell look like the other. */
+export function difference(before: object, after: object): Record<string, unknown>;

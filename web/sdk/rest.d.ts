@@ -1,0 +1,62 @@
+/** Types of rest.js. */
+
+import type { Options, User } from "./codraw.js";
+
+/** A refusal as the server words it: `status` of HTTP, `reason` = its `error`, `body` whole. */
+export class RestError extends Error {
+  constructor(status: number, body: { error?: string; message?: string });
+  readonly status: number;
+  readonly reason: string | undefined;
+  readonly body: Record<string, unknown>;
+}
+
+export interface Tokens {
+  access_token: string;
+  refresh_token: string;
+  /** Milliseconds since 1970. */
+  expiresAt: number;
+}
+
+export interface Named {
+  id: string;
+  name: string;
+  [key: string]: unknown;
+}
+
+/** Somebody at a server. Tokens are refreshed ahead of time. Every promise may reject with a RestError. */
+export class Rest {
+  constructor(options?: {
+    /** `https://…` without a slash at its end; a page of the server itself needs none. */
+    server?: string;
+    tokens?: Tokens | null;
+    /** Called with the tokens whenever they change; null: signed out. */
+    keep?: (tokens: Tokens | null) => void;
+  });
+  readonly isSignedIn: boolean;
+
+  providers(): Promise<{ id: string; name: string; [key: string]: unknown }[]>;
+  /** Development only: any name will do. */
+  signInAs(name: string): Promise<void>;
+  /** The second half of the authorization code flow with PKCE. */
+  signInWith(grant: { code: string; verifier: string; redirectUri: string }): Promise<void>;
+  refresh(): Promise<void>;
+  signOut(): Promise<void>;
+  /** Signs out here, without telling the server. */
+  forget(): void;
+  me(): Promise<User & Record<string, unknown>>;
+
+  threatModels(): Promise<Named[]>;
+  threatModel(id: string): Promise<Named>;
+  /** @param options.everyone the role of everybody who can sign in */
+  createThreatModel(name: string, options?: { everyone?: "reader" | "writer" | "owner" }): Promise<Named>;
+  diagrams(threatModelId: string): Promise<Named[]>;
+  diagram(threatModelId: string, id: string): Promise<Named>;
+  createDiagram(threatModelId: string, name: string): Promise<Named>;
+
+  /** The diagram's session: begun, or joined where there is one. */
+  collaborate(threatModelId: string, diagramId: string): Promise<{ session_id: string; [key: string]: unknown }>;
+  /** A single-use ticket for a socket. */
+  ticket(sessionId: string): Promise<string>;
+  /** What `connect` needs: where, and how to be let in. Begins or joins the session. */
+  live(threatModelId: string, diagramId: string): Required<Pick<Options, "url" | "ticket">>;
+}

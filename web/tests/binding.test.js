@@ -1,0 +1,249 @@
+/** Diagram libraries that tell everything they hear: what others do is drawn, what the user does is sent, once. */
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import { bind, difference } from "../sdk/binding.js";
+import { connect, mergeCell } from "../sdk/codraw.js";
+import { adapterOf, Library } from "./support/library.js";
+import { FakeServer, stateHash } from "./support/server.js";
+
+const box = (id, more) => ({ id, shape: "process", x: 0.4, y: 0, width: 100, height: 60, ...more });
+const edge = (id, source, target) => ({ id, shape: "flow", source: { cell: source }, target: { cell: target } });
+
+let server;
+beforeEach(() => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  server = new FakeServer([edge("e", "a", "b"), box("a", { stranger: 1 }), box("b")]);
+});
+afterEach(() => mock.reset());
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+async function later(ms) {
+  mock.timers.tick(ms);
+  await settled();
+}
+
+/** One that draws: a diagram, a library and what ties them. */
+async function draughtsman(user, options, more) {
+  const diagram = connect({ url: "ws://x/ws", ticket: async () => "t", WebSocket: server.socketsOf(user) });
+  const library = new Library(options);
+  const binding = bind(diagram, { ...adapterOf(library), ...more });
+  library.onChange((id) => binding.changed(id));
+  await later(0);
+  await later(0);
+  return { diagram, library, binding };
+}
+
+const operations = () => server.received.map(([, one]) => one).filter((one) => one.message_type === "operation");
+const places = ({ library }) => [...library.cells].map(([id, { position }]) => [id, position?.x]).sort();
+
+for (const isLate of [false, true]) {
+  const when = isLate ? "a moment later" : "at once";
+
+  test(`a library that tells ${when} what was drawn sends nothing back`, async () => {
+    const alice = await draughtsman("alice", { isLate });
+    const bob = await draughtsman("bob", { isLate });
+    for (const x of [5.5, 6.5, 7.5]) alice.diagram.edit([{ id: "a", operation: "update", data: { x } }]);
+    for (let tick = 0; tick < 5; tick++) await later(100);
+    assert.equal(operations().length, 3);
+    assert.deepEqual(
+      [alice, bob].map((one) => one.library.cells.get("a").position.x),
+      [8, 8],
+    );
+    assert.equal(alice.diagram.replica.get("a").x, 7.5, "what the library rounds for itself stays exact for all");
+  });
+
+  test(`two libraries that tell ${when} converge, and there is one operation for every change of a user`, async () => {
+    const people = [await draughtsman("alice", { isLate }), await draughtsman("bob", { isLate })];
+    let changes = 0;
+    for (let round = 0; round < 40; round++) {
+      const { library } = people[round % 2];
+      const id = round % 3 === 0 ? "a" : "b";
+      if (round % 4 === 0) library.paint(id, `#00000${round % 10}`);
+      else if (round % 4 === 1) library.put(`n${round}`, box(`n${round}`, { x: round }));
+      else if (round === 30) library.remove("n25");
+      else library.move(id, 100 + round);
+      changes++;
+      await later(20);
+      await later(20);
+    }
+    assert.equal(operations().length, changes);
+    assert.deepEqual(places(people[0]), places(people[1]));
+    for (const { diagram } of people) assert.equal(diagram.replica.stateHash, stateHash(server.cells));
+  });
+
+  test(`an undo that a library tells ${when} is not a change of the user`, async () => {
+    const { diagram, library } = await draughtsman("alice", { isLate });
+    library.put("n", box("n"));
+    await later(20);
+    assert.deepEqual((await diagram.undo().saved).accepted, true);
+    await later(20);
+    assert.deepEqual([library.cells.has("n"), operations().length], [false, 1]);
+  });
+
+  test(`a node takes its edges with it in a library that tells ${when}, and all is one operation`, async () => {
+    const alice = await draughtsman("alice", { isLate });
+    const bob = await draughtsman("bob", { isLate });
+    alice.library.remove("a");
+    await later(20);
+    await later(20);
+    assert.deepEqual([...alice.library.cells.keys()], ["b"]);
+    assert.deepEqual([...bob.library.cells.keys()], ["b"]);
+    assert.equal(operations().length, 1);
+    assert.equal(bob.diagram.replica.stateHash, stateHash(server.cells));
+  });
+
+  test(`a drag in a library that tells ${when} is one group, sent now and then, and ends where it ended`, async () => {
+    const { library, binding } = await draughtsman("alice", { isLate });
+    binding.begin();
+    for (let x = 1; x <= 100; x++) {
+      library.move("a", x);
+      await later(5);
+    }
+    library.move("a", 777);
+    binding.end();
+    await later(10);
+    const steps = operations();
+    assert.ok(steps.length >= 8 && steps.length <= 12, `${steps.length} steps in half a second`);
+    assert.equal(new Set(steps.map(({ group_id }) => group_id)).size, 1);
+    assert.ok(steps[0].group_id);
+    assert.equal(server.cells.find(({ id }) => id === "a").x, 777);
+    library.move("a", 5);
+    await later(60);
+    assert.equal(operations().at(-1).group_id, undefined);
+  });
+}
+
+test("nodes are drawn before the edges between them, and inner ones after outer ones", async () => {
+  server.cells = [edge("e", "in", "out"), box("in", { parent: "out" }), box("out")];
+  const drawn = [];
+  const diagram = connect({ url: "ws://x/ws", ticket: async () => "t", WebSocket: server.socketsOf("alice") });
+  await settled();
+  bind(diagram, { draw: ({ id }) => drawn.push(id), erase() {}, read() {}, order: (ids) => drawn.push(ids) });
+  assert.deepEqual(drawn, ["out", "in", "e", ["e", "in", "out"]]);
+});
+
+test("only what the user has changed is sent, with paths", async () => {
+  const { library } = await draughtsman("alice");
+  library.paint("a", "red");
+  await settled();
+  assert.deepEqual(operations()[0].operation.cells, [
+    { id: "a", operation: "update", data: { "attrs/body": { fill: "red" } } },
+  ]);
+  library.paint("a", "blue");
+  await settled();
+  assert.deepEqual(operations()[1].operation.cells[0].data, { "attrs/body/fill": "blue" });
+});
+
+test("what somebody else does during a drag does not move the cell under the pointer", async () => {
+  const alice = await draughtsman("alice");
+  const bob = await draughtsman("bob");
+  alice.binding.begin();
+  alice.library.move("a", 50);
+  bob.diagram.edit([{ id: "a", operation: "update", data: { label: "new" } }]);
+  const { position, label } = alice.library.cells.get("a");
+  assert.deepEqual([position.x, label], [50, "new"]);
+  alice.binding.end();
+  assert.deepEqual([server.cells.find(({ id }) => id === "a").x, operations().length], [50, 2]);
+});
+
+test("what the user has done and the library has not told yet outlives what somebody else does", async () => {
+  const alice = await draughtsman("alice", { isLate: true });
+  const bob = await draughtsman("bob");
+  alice.library.move("a", 50);
+  bob.diagram.edit([{ id: "a", operation: "update", data: { y: 7 } }]);
+  await later(20);
+  const { x, y } = server.cells.find(({ id }) => id === "a");
+  assert.deepEqual([x, y, operations().length], [50, 7, 2]);
+});
+
+test("that drawing one cell moves another is no change of the user", async () => {
+  server.cells = [box("out"), box("in", { parent: "out" })];
+  const { library } = await draughtsman("alice", { isFamily: true });
+  const bob = await draughtsman("bob");
+  const to = (id, x) => ({ id, operation: "update", data: { x } });
+  bob.diagram.edit([to("out", 40), to("in", 90)]);
+  await later(20);
+  assert.deepEqual([library.cells.get("in").position.x, operations().length], [90, 1]);
+});
+
+test("what drawing one cell did to another is not sent with the user's next change", async () => {
+  server.cells = [box("out"), box("in", { parent: "out" })];
+  const { library } = await draughtsman("alice", { isFamily: true });
+  const bob = await draughtsman("bob");
+  bob.diagram.edit([{ id: "out", operation: "update", data: { x: 40 } }]);
+  await later(20);
+  assert.deepEqual([library.cells.get("in").position.x, operations().length], [40, 1]);
+  library.paint("in", "red");
+  await later(20);
+  assert.deepEqual(Object.keys(operations()[1].operation.cells[0].data), ["attrs/body"]);
+});
+
+test("a change that is refused is taken back in the library", async () => {
+  const { library } = await draughtsman("alice");
+  server.refuses = () => ({ reason: "permission_denied" });
+  library.move("a", 50);
+  await settled();
+  assert.equal(library.cells.get("a").position.x, 0);
+  assert.equal(operations().length, 1);
+});
+
+test("a change that fits no frame is taken back and told, the others are sent", async () => {
+  server.welcomeWith = { limits: { max_frame_bytes: 600 } };
+  const failures = [];
+  const { library } = await draughtsman("alice", {}, { failed: (error) => failures.push(error.name) });
+  library.paint("a", "x".repeat(600));
+  library.paint("b", "red");
+  await settled();
+  assert.deepEqual(failures, ["RangeError"]);
+  assert.equal(library.cells.get("a").attrs.body, undefined);
+  assert.deepEqual(
+    operations().map(({ operation }) => operation.cells[0].id),
+    ["b"],
+  );
+});
+
+test("more cells than one operation may hold go in several, undone as one, nodes first", async () => {
+  server.welcomeWith = { limits: { max_cells_per_operation: 2 } };
+  const { library } = await draughtsman("alice");
+  library.put("f", edge("f", "n1", "n2"));
+  for (const id of ["n1", "n2", "n3"]) library.put(id, box(id));
+  await settled();
+  const sent = operations();
+  assert.deepEqual(
+    sent.map(({ operation }) => operation.cells.map(({ id }) => id)),
+    [
+      ["n1", "n2"],
+      ["n3", "f"],
+    ],
+  );
+  assert.equal(new Set(sent.map(({ group_id }) => group_id)).size, 1);
+  assert.equal(server.vector, 2);
+});
+
+test("after stop nothing passes", async () => {
+  const { diagram, library, binding } = await draughtsman("alice");
+  binding.stop();
+  diagram.edit([{ id: "a", operation: "update", data: { x: 9 } }]);
+  assert.equal(library.cells.get("a").position.x, 0);
+});
+
+for (const [before, after, data] of [
+  [{ x: 1, y: 2 }, { x: 1, y: 3 }, { y: 3 }],
+  [{ x: 1, label: "A" }, { x: 1 }, { label: null }],
+  [{}, { attrs: { a: { b: 1 } } }, { attrs: { a: { b: 1 } } }],
+  [{ attrs: { a: { b: 1, c: 2 } } }, { attrs: { a: { c: 2, d: 3 } } }, { "attrs/a/b": null, "attrs/a/d": 3 }],
+  [{ attrs: { a: { b: 1 } } }, { attrs: { a: 7 } }, { "attrs/a": 7 }],
+  [{ attrs: { a: 7 } }, { attrs: { a: { b: 1 } } }, { "attrs/a": { b: 1 } }],
+  [{ data: { "a/b": 1, c: 1 } }, { data: { "a/b": 2 } }, { data: { "a/b": 2, c: null } }],
+  [{ vertices: [{ x: 1 }] }, { vertices: [{ x: 2 }] }, { vertices: [{ x: 2 }] }],
+  [{ id: "a", x: 1 }, { x: 1 }, {}],
+]) {
+  test(`from ${JSON.stringify(before)} to ${JSON.stringify(after)} it takes ${JSON.stringify(data)}`, () => {
+    assert.deepEqual(difference(before, after), data);
+    const { id: _, ...wanted } = after;
+    const { id: __, ...made } = mergeCell(before, data);
+    assert.deepEqual(made, wanted);
+  });
+}
