@@ -1,0 +1,144 @@
+"""People of the server under test: who signs in how, and what they say over REST."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from codraw.conform.rules import Broken, Dialect, NotApplicable
+from codraw.conform.wire import Trace
+
+PROVIDER = "test"
+NAMES = ("alice", "bob", "carol", "dave", "erin")
+"""Host and owner; two writers; a reader; a stranger."""
+
+
+class Unreachable(Exception):
+    """There is no server to test, or nobody can sign in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    name: str
+    token: str
+    user: Mapping[str, Any]
+
+    @property
+    def email(self) -> str:
+        return str(self.user["email"])
+
+    @property
+    def id(self) -> str:
+        return f"{self.user['provider']}:{self.user['provider_id']}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def entry(self, role: str) -> dict[str, Any]:
+        """Of an authorization list."""
+        return {**self.user, "role": role}
+
+
+@dataclass(slots=True)
+class Target:
+    """The server under test, and what it says of itself in `GET /`."""
+
+    url: str
+    http: httpx2.AsyncClient
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+    dialects: tuple[Dialect, ...] = ()
+    providers: frozenset[str] = frozenset()
+    people: dict[str, Person] = field(default_factory=dict)
+    run: str = field(default_factory=lambda: secrets.token_hex(3))
+
+    @property
+    def limits(self) -> Mapping[str, Any]:
+        found = self.about.get("limits")
+        return found if isinstance(found, dict) else {}
+
+    async def look(self) -> None:
+        """Raises Unreachable."""
+        try:
+            about = await self.http.get("/", headers={"Accept": "application/json"})
+            providers = await self.http.get("/oauth2/providers")
+        except httpx2.TransportError as error:
+            raise Unreachable(f"{self.url} does not answer ({error}).") from None
+        self.about = json_of(about)
+        self.providers = frozenset(str(one.get("id")) for one in json_of(providers).get("providers", ()))
+        if not self.tokens and PROVIDER not in self.providers:
+            raise Unreachable(f"{self.url} has no test provider: give --token alice=… --token bob=…")
+
+    async def person(self, role: str) -> Person:
+        """One of NAMES, signed in once for the whole run."""
+        if role not in self.people:
+            self.people[role] = await self._arrive(role)
+        return self.people[role]
+
+    async def _arrive(self, role: str) -> Person:
+        if role in self.tokens:
+            return await self._known(role, self.tokens[role])
+        if self.tokens or PROVIDER not in self.providers:
+            raise NotApplicable(f"nobody stands for {role}: give --token {role}=…")
+        return await self.newcomer(role)
+
+    async def newcomer(self, name: str) -> Person:
+        """A login of its own at the test provider."""
+        if PROVIDER not in self.providers:
+            raise NotApplicable("needs a test provider, for a login of its own")
+        return (await self.login(name))[0]
+
+    async def login(self, name: str) -> tuple[Person, Mapping[str, Any]]:
+        """Person and token body, by the redirects of the authorization code flow."""
+        question = {"idp": PROVIDER, "login_hint": f"{name}-{self.run}"}
+        answer = await self.http.get("/oauth2/authorize", params=question, follow_redirects=True)
+        body = json_of(answer)
+        if answer.status_code != 200 or "access_token" not in body:
+            raise Broken(f"the sign-in of {name} at the test provider came to {answer.status_code} {answer.text[:200]}")
+        return await self._known(name, str(body["access_token"])), body
+
+    async def _known(self, name: str, token: str) -> Person:
+        answer = await self.http.get("/me", headers={"Authorization": f"Bearer {token}"})
+        if answer.status_code != 200:
+            raise Broken(f"GET /me with the token of {name} came to {answer.status_code} {answer.text[:200]}")
+        me = json_of(answer)
+        keys = ("principal_type", "provider", "provider_id", "email", "display_name")
+        return Person(name, token, {key: me[key] for key in keys if key in me})
+
+
+def json_of(answer: httpx2.Response) -> dict[str, Any]:
+    """Its object; what is none is an empty one."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+async def ask(
+    http: httpx2.AsyncClient,
+    trace: Trace,
+    person: Person | None,
+    method: str,
+    path: str,
+    body: Any = None,
+    **headers: str,
+) -> httpx2.Response:
+    """Header names with `_` for `-`. A body that is bytes goes as it is."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    if person is not None:
+        sent = person.headers | sent
+    name = person.name if person is not None else "nobody"
+    trace.note(f"{name}/REST", ">>", f"{method} {path} {'' if body is None else body}")
+    if isinstance(body, bytes):
+        sent = {"Content-Type": "application/json"} | sent
+        answer = await http.request(method, path, content=body, headers=sent)
+    else:
+        answer = await http.request(method, path, json=body, headers=sent)
+    trace.note(f"{name}/REST", "<<", f"{answer.status_code} {answer.text}")
+    return answer

@@ -1,0 +1,135 @@
+"""Servers with planted bugs, quickly: one process reads the server's modules, and each server is a copy of it."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from codraw.conform.run import Choice, Result, Verdict, conform
+from tests.codraw.conform.mutants import MUTANTS
+from tests.support.servers import free_port
+from tests.support.tree import ROOT
+
+START_PATIENCE_S = 60.0
+IMPATIENT_S = 1.5
+"""A mutant does not answer what is waited for: no need to wait for long."""
+
+
+class Nursery:
+    """A process that has read the server's modules, and makes of copies of itself servers with one bug each."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.codraw.conform.nursery"]
+        environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    @contextmanager
+    def serving(self, name: str) -> Iterator[str]:
+        """The address of a server with this bug; "" is none."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with tempfile.TemporaryDirectory() as folder:
+            port = free_port()
+            self._process.stdin.write(f"{name or '-'} {port} {folder}\n")
+            self._process.stdin.flush()
+            pid = int(self._process.stdout.readline())
+            try:
+                await_health(port)
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                os.kill(pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(START_PATIENCE_S)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+def await_health(port: int) -> None:
+    deadline = time.monotonic() + START_PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.02)
+    raise AssertionError("the server did not start")
+
+
+def nursery() -> None:
+    """One line in, `name port folder`: one server, and its pid out. Their ends are not waited for."""
+    from codraw import cli, serve  # noqa: F401 - read before the copies are made
+
+    _dies_with_parent()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        name, port, folder = line.split()
+        pid = os.fork()
+        if pid == 0:
+            _serve(name, port, Path(folder))
+        print(pid, flush=True)
+
+
+def _serve(name: str, port: str, folder: Path) -> None:
+    _dies_with_parent()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    log = os.open(folder / "server.log", os.O_CREAT | os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.chdir(folder)
+    os.environ["CODRAW_STORE_URL"] = f"sqlite:///{folder}/codraw.db"
+    sys.argv = ["codraw", "serve", "--dev", "--port", port]
+    if name != "-":
+        MUTANTS[name].plant()
+    from codraw.cli import main
+
+    try:
+        main()
+    finally:
+        os._exit(1)
+
+
+def _dies_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def failed(url: str, choice: Choice) -> list[Result]:
+    return [one for one in asyncio.run(conform(url, choice)) if one.verdict is Verdict.FAILED]
+
+
+def table() -> None:
+    """Every bug against all rules, in the dialects that show it."""
+    nest = Nursery()
+    survivors = []
+    for name, bug in MUTANTS.items():
+        with nest.serving(name) as url:
+            found = failed(url, Choice(dialects=frozenset(bug.dialects), patience_s=IMPATIENT_S))
+        ids = sorted({id for one in found for id in one.check.ids})
+        expected = set(bug.caught_by) <= set(ids)
+        if not expected:
+            survivors.append(name)
+        words = name.replace("_", " ")
+        print(f"{words:<52}{len(found):>4} checks{'' if expected else ', NOT ' + ' '.join(bug.caught_by)}", flush=True)
+        print(f"    {' '.join(ids)}", flush=True)
+    nest.close()
+    print(f"{len(MUTANTS)} bugs, {len(survivors)} not caught as expected {survivors}")
+
+
+if __name__ == "__main__":
+    nursery()

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from codraw.conform.command import Asked, Unreachable, WrongUse, list_rules, run
+from tests.codraw.conform.nursery import Nursery
+from tests.support.servers import free_port
+
+
+def asked(**options: Any) -> Asked:
+    none: dict[str, Any] = {name: [] for name in ("rules", "families", "dialects", "tokens")}
+    return Asked(**{**none, "patience_s": 5.0, "jobs": 4, "slow": False, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"rules": ["OP999"]}, "--rule OP999"),
+        ({"families": ["XX"]}, "--family XX"),
+        ({"dialects": ["morse"]}, "--dialect morse"),
+        ({"tokens": ["mallory=t", "bob=t"]}, "--token mallory"),
+        ({"tokens": ["bob=t"]}, "for alice"),
+    ],
+)
+def test_an_option_that_names_nothing_is_wrong_use(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(WrongUse, match=said):
+        run("http://there", asked(**options), None, Console(quiet=True))
+
+
+def test_an_address_must_be_one() -> None:
+    with pytest.raises(WrongUse, match="no address"):
+        run("localhost:8080", asked(), None, Console(quiet=True))
+
+
+def test_a_server_that_is_not_there_is_told() -> None:
+    with pytest.raises(Unreachable, match="does not answer"):
+        run(f"http://127.0.0.1:{free_port()}", asked(), None, Console(quiet=True))
+
+
+def test_rules_are_named_in_either_case_and_good_is_good(nursery: Nursery, tmp_path: Path) -> None:
+    with nursery.serving("") as url:
+        assert run(url, asked(rules=["re8", "SES2"]), tmp_path / "out.json", Console(quiet=True))
+    rules = [one["rules"] for one in json.loads((tmp_path / "out.json").read_text())["results"]]
+    assert rules == [["SES2"], ["RE8"]]
+
+
+def test_a_broken_rule_is_not_good(nursery: Nursery) -> None:
+    with nursery.serving("errors_have_no_description") as url:
+        assert not run(url, asked(rules=["RE1"]), None, Console(quiet=True))
+
+
+def test_tokens_stand_in_for_a_test_provider(nursery: Nursery) -> None:
+    from codraw.sign_in import access_token
+
+    with nursery.serving("") as url:
+        tokens = [f"{name}={access_token(url, name)}" for name in ("alice", "bob")]
+        console = Console(record=True, width=200, quiet=False)
+        assert run(url, asked(rules=["SES2", "OP12", "AU12"], dialects=["tmi"], tokens=tokens), None, console)
+    text = console.export_text()
+    assert "give --token dave=" in text and "login of its own" in text
+
+
+def test_the_list_names_all_rules() -> None:
+    console = Console(record=True, width=200)
+    list_rules(console)
+    text = console.export_text()
+    assert "OP12" in text and "VEC4" in text
