@@ -24,7 +24,7 @@ serve: $(VENV)/.runtime
 
 # The linters run first: they are quick, and what they find often explains the failures that follow. They do not
 # keep the tests from running: one run shows everything there is to repair.
-test: $(VENV)/.dev
+test: $(VENV)/.dev tests/node/node_modules/.package-lock.json
 	@$(MAKE) --no-print-directory lint; style=$$?; \
 	echo "== pytest"; $(PY) -m pytest -n auto $(ARGS); tests=$$?; \
 	if [ $$style -ne 0 ]; then echo "error: lint or types failed, see above the tests" >&2; fi; \
@@ -79,6 +79,13 @@ $(VENV)/.dev: requirements-dev.lock $(PY)
 	@echo "== installing requirements-dev.lock"
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
+
+# Without npm the tests that need AsyncAPI's own parser or the TypeScript compiler are skipped, and say so.
+tests/node/node_modules/.package-lock.json: tests/node/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  echo "== installing tests/node/package-lock.json"; \
+	  npm --prefix tests/node ci --silent || echo "== npm could not; what needs it is skipped"; \
+	fi
 
 $(VENV)/.uv: | $(PY)
 	@$(PY) -m venv $(VENV)/uv && $(VENV)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
-import os
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
-import yaml
 
 from protocol.cells import canonical_changes
 from protocol.codec import Encoding, decode
@@ -27,45 +27,14 @@ from protocol.operations import Kind, Verb
 from protocol.refusals import CellError, CloseCode, Ending, Reason, Trouble
 from protocol.values import Limits
 from tests.protocol.dialects.samples import AT_MS, NOTICES, ended, rejected, wire
+from tests.support.asyncapi import DOCUMENT, Json, found, inlined, judge, messages
+from tests.support.needs import need
 from tests.support.tree import ROOT
 
-Json = dict[str, Any]
-
-DOCUMENT: Json = yaml.load((ROOT / "asyncapi.yml").read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 CHANNELS: Mapping[str, Dialect] = {"classic": CLASSIC, "tmi": TMI, "codraw_v1": CODRAW_V1}
-OFFICIAL = (
-    Path(os.environ.get("CODRAW_TEST_ASYNCAPI_SCHEMA", "")),
-    ROOT / "web/node_modules/@asyncapi/specs/schemas/3.0.0.json",
-)
 
 
 # The document ---------------------------------------------------------------------------------------------------------
-
-
-def found(document: Json, reference: str) -> Any:
-    node: Any = document
-    for step in reference.removeprefix("#/").split("/"):
-        node = node[step]
-    return node
-
-
-def inlined(document: Json, node: Any) -> Any:
-    """`node` with every reference replaced by what it names."""
-    if isinstance(node, dict):
-        if "$ref" in node:
-            return inlined(document, found(document, node["$ref"]))
-        return {key: inlined(document, value) for key, value in node.items()}
-    return [inlined(document, item) for item in node] if isinstance(node, list) else node
-
-
-def messages(document: Json, channel: str, by: str) -> dict[str, Json]:
-    """`message_type` (or `event`) -> message, of those that `by` (client or server) sends."""
-    listed = document["channels"][channel]["messages"]
-    return {
-        key.removeprefix(f"{by}."): inlined(document, message)
-        for key, message in listed.items()
-        if key.startswith(f"{by}.")
-    }
 
 
 def described(channel: str, by: str) -> Iterator[tuple[str, Json]]:
@@ -138,12 +107,26 @@ def shape_of(struct: type[msgspec.Struct]) -> Json:
     return normal(reference, definitions)
 
 
+def rendered(dialect: Dialect) -> list[msgspec.Struct]:
+    """What the dialect makes of a notice of every kind, for every side, and of every ending."""
+    said = [message for notice in NOTICES for side in Side for message in dialect.render(notice, side)]
+    lasts = [ended(ending, retry_after_ms=wait) for ending in Ending for wait in (None, 1_800)]
+    return [*said, *(message for last in lasts for message in dialect.farewell(last).messages)]
+
+
 @cache
 def sent(dialect: Dialect) -> Mapping[str, type[msgspec.Struct]]:
     """Every message that the dialect's renderings of all notices and endings are made of."""
-    rendered = [message for notice in NOTICES for side in Side for message in dialect.render(notice, side)]
-    last = [message for ending in Ending for message in dialect.farewell(ended(ending)).messages]
-    return {str(type(message).__struct_config__.tag): type(message) for message in [*rendered, *last]}
+    return {str(type(message).__struct_config__.tag): type(message) for message in rendered(dialect)}
+
+
+@cache
+def looks(dialect: Dialect) -> Mapping[str, set[frozenset[str]]]:
+    """The sets of members with which each message is really sent."""
+    found_: dict[str, set[frozenset[str]]] = {}
+    for frame in wire(rendered(dialect)):
+        found_.setdefault(name_of(frame), set()).add(frozenset(frame))
+    return found_
 
 
 def taken(dialect: Dialect, kind: str) -> Json:
@@ -184,7 +167,7 @@ def differences(document: Json) -> list[str]:
     return [
         *(line for channel, dialect in CHANNELS.items() for line in channel_differences(document, channel, dialect)),
         *table("x-limits", {key: value["default"] for key, value in document["x-limits"].items()}, limits()),
-        *table("x-close-codes", {k: v["return"] for k, v in document["x-close-codes"].items()}, dict(RETURN)),
+        *table("x-close-codes", {k: v["return"] for k, v in document["x-close-codes"].items()}, returns()),
         *table("x-endings", document["x-endings"], endings()),
         *table("x-refusals", document["x-refusals"], refusals()),
         *table("x-history-refusals", document["x-history-refusals"], history_refusals()),
@@ -212,6 +195,10 @@ def table(place: str, told: Mapping[Any, Any], done: Mapping[Any, Any]) -> Itera
             yield from table(f"{place}.{key}", told[key], done[key])
         elif told[key] != done[key]:
             yield f"{place}: {key}: told {told[key]}, done {done[key]}"
+
+
+def returns() -> Json:
+    return {str(int(code)): word for code, word in RETURN.items()}
 
 
 def limits() -> Json:
@@ -302,7 +289,7 @@ PLANTED: Mapping[str, Callable[[Json], None]] = {
     "a limit": drop("x-limits", "undo_depth"),
     "a limit's default": put("x-limits/max_cells_per_operation", "default", 501),
     "a limit in welcome": drop("components/schemas/Limits/properties", "undo_depth"),
-    "a close code": drop("x-close-codes", 4408),
+    "a close code": drop("x-close-codes", "4408"),
     "whether to return": put("x-close-codes", "x", {"return": "no"}),
     "an ending": put("x-endings/slow", "tmi", "error slow 4408"),
     "a refusal": put("x-refusals/conflict_detected", "classic", ["error conflict_detected"]),
@@ -328,10 +315,41 @@ def examples(channel: str, by: str, name: str) -> list[Json]:
 @pytest.mark.parametrize(("channel", "by", "name"), EVERY)
 def test_every_example_obeys_its_schema(channel: str, by: str, name: str) -> None:
     payload = messages(DOCUMENT, channel, by)[name]["payload"]
-    shown = examples(channel, by, name)
-    assert shown
-    for example in shown:
+    given = examples(channel, by, name)
+    assert given
+    for example in given:
         jsonschema.Draft7Validator(payload).validate(example)
+
+
+def members(schema: Json, place: str = "") -> set[str]:
+    """Every member that a message can have, by its path; what is free of form has none that are its own."""
+    if schema.get("x-free-form"):
+        return set()
+    inside = {
+        name: part for one in [schema, *schema.get("allOf", ())] for name, part in one.get("properties", {}).items()
+    }
+    deeper = [members(part, f"{place}.{name}") for name, part in inside.items()]
+    options = [*schema.get("oneOf", ()), *([schema["items"]] if isinstance(schema.get("items"), dict) else ())]
+    return {f"{place}.{name}" for name in inside}.union(*deeper, *(members(part, place) for part in options))
+
+
+def shown(example: Any, place: str = "") -> set[str]:
+    if isinstance(example, list):
+        return set().union(*(shown(item, place) for item in example))
+    if not isinstance(example, dict):
+        return set()
+    return {f"{place}.{name}" for name in example}.union(*(shown(v, f"{place}.{k}") for k, v in example.items()))
+
+
+@pytest.mark.parametrize(("channel", "by", "name"), EVERY)
+def test_every_member_stands_in_an_example(channel: str, by: str, name: str) -> None:
+    possible = members(messages(DOCUMENT, channel, by)[name]["payload"])
+    assert sorted(possible - shown(examples(channel, by, name))) == []
+
+
+@pytest.mark.parametrize(("channel", "by", "name"), EVERY)
+def test_every_message_says_when_it_is_sent(channel: str, by: str, name: str) -> None:
+    assert messages(DOCUMENT, channel, by)[name].get("summary")
 
 
 @pytest.mark.parametrize(("channel", "by", "name"), [case for case in EVERY if case.values[1] == "client"])
@@ -350,14 +368,35 @@ def test_every_example_of_the_server_is_one_of_its_messages(channel: str, by: st
         assert msgspec.json.decode(msgspec.json.encode(message)) == example
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
-def test_whatever_is_rendered_obeys_the_document(channel: str) -> None:
-    dialect, schemas = CHANNELS[channel], messages(DOCUMENT, channel, "server")
-    validators = {name: jsonschema.Draft7Validator(message["payload"]) for name, message in schemas.items()}
-    rendered = [message for notice in NOTICES for message in dialect.render(notice, Side.OTHER)]
-    last = [message for ending in Ending for message in dialect.farewell(ended(ending)).messages]
-    for frame in wire([*rendered, *last]):
-        validators[name_of(frame)].validate(frame)
+@pytest.mark.parametrize(("channel", "by", "name"), [case for case in EVERY if case.values[1] == "server"])
+def test_every_example_of_the_server_has_the_members_of_a_real_message(channel: str, by: str, name: str) -> None:
+    for example in examples(channel, by, name):
+        assert frozenset(example) in looks(CHANNELS[channel])[name]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+def test_whatever_is_rendered_obeys_the_document(dialect: Dialect) -> None:
+    for frame in wire(rendered(dialect)):
+        judge(dialect.name, frame)
+
+
+JOIN = {"event": "join", "user_id": "bob@example.com", "timestamp": "2026-11-21T10:05:00Z"}
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {**JOIN, "event": "shout"},
+        {**JOIN, "user_id": 7},
+        {**JOIN, "name": "Bob"},
+        {key: value for key, value in JOIN.items() if key != "timestamp"},
+    ],
+    ids=["a kind", "a type", "a member too many", "a member too few"],
+)
+def test_a_frame_that_is_not_promised_is_found(frame: Json) -> None:
+    judge("classic", JOIN)
+    with pytest.raises(AssertionError):
+        judge("classic", frame)
 
 
 # The rest of the document ---------------------------------------------------------------------------------------------
@@ -402,7 +441,17 @@ def test_the_handshake_s_words_are_those_of_the_code() -> None:
 
 
 def test_every_close_code_of_the_code_is_documented() -> None:
-    assert set(DOCUMENT["x-close-codes"]) == set(map(int, CloseCode)) >= set(map(int, CODES.values()))
+    assert set(map(int, DOCUMENT["x-close-codes"])) == set(CloseCode) >= set(CODES.values())
+
+
+def test_every_refusal_before_the_upgrade_is_documented() -> None:
+    calls = [
+        [ast.literal_eval(argument) for argument in node.args[:2]]
+        for path in ("collab/handshake.py", "collab/endpoint.py")
+        for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Refused"
+    ]
+    assert {tuple(call) for call in calls} == {(row["status"], row["error"]) for row in DOCUMENT["x-handshake"]}
 
 
 def test_every_event_has_its_three_looks() -> None:
@@ -436,16 +485,25 @@ def test_every_reference_names_something() -> None:
     assert "$ref" not in json.dumps(inlined(DOCUMENT, DOCUMENT))
 
 
-def official_schema() -> Json:
-    path = next((path for path in OFFICIAL if path.is_file()), None)
-    if path is None:
-        pytest.skip("AsyncAPI's own schema is not here: npm install @asyncapi/specs, or CODRAW_TEST_ASYNCAPI_SCHEMA")
-    return dict(json.loads(path.read_text("utf-8")))
+PARSER = ROOT / "tests/node/node_modules/@asyncapi/parser"
+SUGGESTED = {"asyncapi-latest-version"}
+"""What the parser may say of a document that is right: that there is a newer AsyncAPI."""
 
 
-def test_the_document_obeys_asyncapi_3() -> None:
-    schema = official_schema()
-    plain = json.loads(json.dumps(DOCUMENT))
-    jsonschema.Draft7Validator(schema).validate(plain)
-    del plain["operations"]["tmi.send"]["action"]
-    assert not jsonschema.Draft7Validator(schema).is_valid(plain)
+def parsed(*paths: Path) -> list[Json]:
+    """What AsyncAPI's own parser makes of these documents."""
+    node = need("node")
+    if not PARSER.is_dir():
+        pytest.skip("AsyncAPI's own parser is not here: npm ci in tests/node, as make test does where npm is")
+    command = [node, ROOT / "tests/node/asyncapi.js", *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_asyncapi_s_own_parser_takes_the_document_and_no_broken_one(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text((ROOT / "asyncapi.yml").read_text("utf-8").replace("    action: send\n", "", 1), "utf-8")
+    ours, other = parsed(ROOT / "asyncapi.yml", broken)
+    assert ours["understood"]
+    assert [fault for fault in ours["said"] if fault["code"] not in SUGGESTED] == []
+    assert not other["understood"]
