@@ -28,7 +28,7 @@ from collab.ports import Clock, StoreUnavailable
 from collab.sockets import AsgiSocket, Message
 from collab.tasks import Tasks
 from protocol.codec import Encoding, decode
-from protocol.intents import Edit, Intent, Misedit, Redo, RefreshToken, Resume, Undo
+from protocol.intents import Aware, Edit, Intent, Misedit, Redo, RefreshToken, Resume, Undo
 from protocol.notices import Ended, TokenExpiring, Troubled
 from protocol.refusals import Ending, ProtocolError, Trouble
 from protocol.values import DiagramId, Limits, OperationId, SocketId
@@ -40,6 +40,8 @@ CLOSE_PATIENCE_S = 5.0
 """So long a peer may take to read what is left for it, once it is being closed."""
 UNREADABLE_PER_MINUTE = 50
 BURST_S = 2
+POINTING = 5
+"""Times as often may a socket show its cursor: a mouse speaks up to 500 times a second, and only the newest counts."""
 """An unused allowance of so many seconds is saved up (WS8)."""
 
 log = logging.getLogger(__name__)
@@ -129,6 +131,7 @@ class Visit:
         rate = endpoint.limits.operations_per_second
         now_s = self._clock.now().monotonic_s
         self._operations = Bucket(rate, rate * BURST_S, now_s)
+        self._pointings = Bucket(POINTING * rate, POINTING * rate * BURST_S, now_s)
         self._others = Bucket(rate, rate * BURST_S, now_s)
         self._unreadable_at_s: deque[float] = deque(maxlen=UNREADABLE_PER_MINUTE)
         self._barred = False
@@ -254,6 +257,9 @@ class Visit:
                 await self._operate(room, intent)
             case Edit() | Misedit() | Undo() | Redo():
                 await self._operate(room, intent)
+            case Aware():
+                await self._slow_down(self._pointings)
+                await room.post(Asked(self._id, intent))
             case RefreshToken():
                 await self._slow_down(self._others)
                 await self._renew(room, intent)

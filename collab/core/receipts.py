@@ -68,7 +68,7 @@ class Receipts:
             present.corrected.update(dict.fromkeys(cells, state.shown()))
             present.fetches(state.now.monotonic_s)
             state.ask(Send(socket, Corrected(operation, state.replica.diagram, cells, state.start_vector)))
-        elif state.now.monotonic_s < present.fetching_until_s:
+        elif state.now.monotonic_s < max(present.fetching_until_s, present.syncing_until_s):
             self._doubt(present)
 
     def tell(self, operation: LoggedOperation, skip: frozenset[SocketId] = frozenset()) -> None:
@@ -78,11 +78,18 @@ class Receipts:
         depth = stacks.depth if stacks is not None else None
         happened = Happened(operation, state.replica.diagram, state.start_vector, depth, shared)
         state.ask(Tell(happened, skip, operation.user.id))
-        for present in state.roster.of(operation.user.id):
-            if operation.kind in INVERSIONS:
+        now_s = state.now.monotonic_s
+        for present in state.roster:
+            own = present.user.id == operation.user.id
+            if own and operation.kind in INVERSIONS:
                 # E5: all sockets of that user are shown the outcome, and need no correction
                 present.show(state.shown())
-            elif present.socket not in skip:
+                present.fetches(now_s)
+            elif operation.effect.order is not None:
+                # E7 says so by itself
+                present.fetches(now_s)
+            elif present.socket not in skip and (own or now_s < present.fetching_until_s):
+                # E8; and what a client fetches may be older than this operation, and is put over it
                 self._doubt(present)
 
     def refuse(self, waiting: Waiting, refusal: Refusal) -> None:

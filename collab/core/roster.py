@@ -14,8 +14,9 @@ from protocol.values import Caller, CellId, Role, RoleAt, SocketId, User, UserId
 
 FREE_AWARENESS = frozenset({"codraw.v1"})
 """Dialects whose clients show cursor and selection without presenting (PR6, PR8)."""
-WHOLE_CELLS = frozenset({"tmi"})
-"""Dialects that show a changed cell as a whole: any unseen change of a cell overwrites what its client did there."""
+GRAIN = {"tmi": 0, "classic": 1}
+"""How far down the path of a key a dialect tells changes apart: tmi shows the whole cell, classic the whole top-level
+key, so that an unseen change of any part of it overwrites what the client did there."""
 RESUMES = frozenset({"codraw.v1"})
 """Dialects that can say `resumed`; the others begin with a full state (WS14)."""
 FETCHES = frozenset({"classic"})
@@ -53,6 +54,7 @@ class Present:
         "role",
         "shown",
         "socket",
+        "syncing_until_s",
     )
 
     def __init__(self, socket: SocketId, caller: Caller, role: RoleAt, dialect: str, now_ms: int) -> None:
@@ -66,8 +68,9 @@ class Present:
         self.awaited: tuple[StateReason, str | None, bool] = (StateReason.REQUESTED, None, True)
         """Reason, `ref` and `resend` of the full state that it waits for (WS9)."""
         self.doubted = False
-        self.fetching_until_s = float("-inf")
-        """So long its client may be busy with a state that lacks what it sends meanwhile."""
+        self.syncing_until_s = self.fetching_until_s = float("-inf")
+        """So long its client may be busy with a state that lacks what it sends meanwhile: one of this socket, in its
+        place among the operations; one fetched by REST, of whenever."""
         self.shown = Shown(0, 0)
         """When it was last shown the whole diagram."""
         self.corrected: dict[CellId, Shown] = {}
@@ -77,10 +80,11 @@ class Present:
         """The whole diagram: newer than any cell shown before."""
         self.shown = shown
         self.corrected.clear()
-        self.fetches(shown.at_s)
+        if self.dialect in FETCHES:
+            self.syncing_until_s = shown.at_s + FETCHING_S
 
     def fetches(self, now_s: float) -> None:
-        """It was shown a state, or told something upon which its client gets one."""
+        """It was told something upon which its client fetches the diagram."""
         if self.dialect in FETCHES:
             self.fetching_until_s = now_s + FETCHING_S
 
@@ -93,8 +97,8 @@ class Present:
         return self.dialect in FREE_AWARENESS
 
     @property
-    def whole_cells(self) -> bool:
-        return self.dialect in WHOLE_CELLS
+    def grain(self) -> int | None:
+        return GRAIN.get(self.dialect)
 
     @property
     def sends_late(self) -> bool:

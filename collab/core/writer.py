@@ -82,7 +82,7 @@ class Writer:
             seen=self._seen(intent, present),
             weight=weight(intent),
             ref=ref,
-            whole_cells=present is not None and present.whole_cells,
+            grain=present.grain if present is not None else None,
         )
         self._queue.append(waiting)
 

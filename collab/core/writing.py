@@ -33,7 +33,7 @@ from collab.core.replica import Key, Replica
 from collab.core.rights import allowed
 from protocol.cells import payload_sha256
 from protocol.intents import Edit, Redo, Replace, Undo
-from protocol.operations import CellChange, CellEffect, KeyPath, Kind, LoggedOperation, Outcome, Skipped, Verb, Verdict
+from protocol.operations import CellChange, CellEffect, Kind, LoggedOperation, Outcome, Skipped, Verb, Verdict
 from protocol.refusals import Reason, Refusal
 from protocol.values import Caller, CellId, Head, Instant, Limits, OperationId, RoleAt, SocketId, UserId
 
@@ -48,6 +48,7 @@ class Waiting(msgspec.Struct, frozen=True):
     """One submission in the queue. `arrived`: the room's turn in which it came; `seen`: the newest vector that its
     sender can have known of then (OP20).
 
+    `grain`: how far down the path of a key its dialect tells changes apart, None: all the way.
     `uncertain`: it was in a commit whose outcome never came back, so the log may hold it already.
     """
 
@@ -59,7 +60,7 @@ class Waiting(msgspec.Struct, frozen=True):
     seen: int
     weight: int
     ref: str | None = None
-    whole_cells: bool = False
+    grain: int | None = None
     uncertain: bool = False
 
     @property
@@ -374,8 +375,7 @@ def _doubtful(before: Diagram, waiting: Waiting, changes: Sequence[CellChange], 
     if waiting.seen < before.vector:
         user = waiting.caller.id
         for cell in applied.inverse.cells:
-            whole = waiting.whole_cells or not cell.keys
-            paths: list[KeyPath | None] = [None] if whole else [path for path, _ in cell.keys]
+            paths = {path[: waiting.grain] for path, _ in cell.keys} or {()}
             if any(before.changed_by_other(cell.id, path, user, waiting.seen) for path in paths):
                 doubtful.append(cell.id)
     return tuple(dict.fromkeys(doubtful))

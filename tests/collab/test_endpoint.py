@@ -326,6 +326,16 @@ async def test_WS8_a_socket_that_sends_too_fast_is_read_more_slowly(house: Premi
         assert len(room.of(Asked)) == 200 + n
 
 
+async def test_WS8_PR9_a_cursor_that_moves_500_times_a_second_holds_up_no_edit(
+    house: Premises, room: Listening
+) -> None:
+    line = await enter(house)
+    for n in range(1_000):
+        line.say({"message_type": "awareness", "cursor": {"x": n, "y": 0}})
+    line.say(edit())
+    await asked(room, 1_001)
+
+
 async def test_WS8_the_allowance_can_be_switched_off(tmp_path: Path) -> None:
     async with premises(tmp_path, limits=Limits(operations_per_second=0)) as house:
         await house.open_session()

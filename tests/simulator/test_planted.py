@@ -117,7 +117,7 @@ class CorrectsByKeyOnly(Writer):
 
     def queue(self, source: Source, caller: Caller, role: RoleAt, intent: Operational) -> None:
         super().queue(source, caller, role, intent)
-        self._queue[-1] = msgspec.structs.replace(self._queue[-1], whole_cells=False)
+        self._queue[-1] = msgspec.structs.replace(self._queue[-1], grain=None)
 
 
 class ForgetsWhatItShowed(Writer):

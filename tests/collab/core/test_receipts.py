@@ -304,6 +304,28 @@ def test_OP20_a_classic_client_whose_state_has_long_arrived_is_not_told_to_fetch
     assert begun >> Committed() << sent("cy", Accepted) << told(Happened, "cy") << Publish
 
 
+def told_to_fetch() -> Script:
+    """A classic client whose edit was refused, so that it fetches the diagram by REST."""
+    begun = script("ana", Guest("cy", "classic"))
+    return committed(begun, edit("c1", change("gone", x=5)), "cy") << sent("cy", Rejected)
+
+
+def test_OP20_a_classic_client_that_fetches_is_told_to_fetch_again_after_what_another_did_meanwhile() -> None:
+    begun = committed(told_to_fetch(), edit("a1", change("n1", x=5))) << Accepted_ << Happened_
+    assert begun << sent("cy", CopyDoubtful) << Publish
+
+
+def test_OP20_but_not_once_it_has_long_fetched() -> None:
+    begun = committed(told_to_fetch() >> After(1.5), edit("a1", change("n1", x=5)))
+    assert begun << Accepted_ << Happened_ << Publish
+
+
+def test_OP20_nor_for_a_state_that_came_in_its_place_among_the_operations() -> None:
+    cy = SocketId("cy")
+    begun = script("ana", Guest("cy", "classic")) >> Asked(cy, AskState()) << sent("cy", StateShown)
+    assert committed(begun, edit("a1", change("n1", x=5))) << Accepted_ << Happened_ << Publish
+
+
 def test_OP20_a_newcomer_may_edit_at_once() -> None:
     cy = SocketId("cy")
     begun = script("ana", Guest("cy", "classic")) >> Asked(cy, edit("c1", change("n1", x=5))) << Commit

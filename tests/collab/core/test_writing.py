@@ -433,7 +433,14 @@ def test_OP20_nor_one_of_another_key() -> None:
 
 
 def test_OP20_unless_the_sender_shows_whole_cells() -> None:
-    assert doubtful(change("n1", y=9), seen=0, whole_cells=True) == ("n1",)
+    assert doubtful(change("n1", y=9), seen=0, grain=0) == ("n1",)
+
+
+def test_OP20_to_a_classic_sender_a_top_level_key_is_one() -> None:
+    painted = logged(FOUNDED, "bo", "b1", change("n1", attrs={"body": {"fill": "#a"}}))
+    paint = change("n1", attrs={"body": {"stroke": "#b"}})
+    assert doubtful(paint, seen=0, of=replica(painted), grain=1) == ("n1",)
+    assert doubtful(paint, seen=0, of=replica(painted)) == ()
 
 
 def test_OP20_leaf_paths_count_one_by_one() -> None:
