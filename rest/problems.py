@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from collab.ports import StoreUnavailable
@@ -125,6 +125,9 @@ def as_problem(raised: Exception) -> Problem | None:
             return raised
         case HTTPException():
             return from_http(raised)
+        case ClientDisconnect():
+            # Nobody hears it; but it is no fault of ours.
+            return malformed("The body ends too early.")
         case StoreUnavailable():
             return unavailable()
         case CellError():
@@ -138,5 +141,5 @@ async def _refused(_: Request, raised: Exception) -> Response:
     return (as_problem(raised) or server_error()).response()
 
 
-REFUSALS = (Problem, HTTPException, StoreUnavailable, CellError, ProtocolError)
+REFUSALS = (Problem, HTTPException, ClientDisconnect, StoreUnavailable, CellError, ProtocolError)
 HANDLERS: Mapping[Any, Handler] = {**dict.fromkeys(REFUSALS, _refused), Exception: _unhandled}

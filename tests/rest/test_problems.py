@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
@@ -30,6 +30,10 @@ def test_RE1_the_two_texts_are_one() -> None:
         "error_description": "It changed.",
         "details": {"id": "a"},
     }
+
+
+def test_a_client_that_goes_in_the_middle_of_its_body_is_no_fault_of_ours() -> None:
+    assert answer_to(ClientDisconnect()).status_code == 400
 
 
 def test_RE1_a_bad_field_is_named_with_its_reason() -> None:
