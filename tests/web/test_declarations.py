@@ -7,11 +7,10 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
-
+from tests.support.needs import NODE_MODULES, need
 from tests.support.tree import ROOT
 
-COMPILER = ROOT / "tests/node/node_modules/typescript/bin/tsc"
+COMPILER = NODE_MODULES / "typescript/bin/tsc"
 CONSUMER = ROOT / "tests/web/consumer.ts"
 SDK = ROOT / "web/sdk"
 STRICT = [
@@ -42,8 +41,7 @@ console.log(JSON.stringify(found));
 
 def compiled(path: Path, node: str) -> str:
     """What the compiler complains of."""
-    if not COMPILER.is_file():
-        pytest.skip("the TypeScript compiler is not here: npm ci in tests/node, as make test does where npm is")
+    need("npm")
     command = [node, COMPILER, *STRICT, path]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100).stdout
 

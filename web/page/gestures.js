@@ -126,7 +126,8 @@ export class Gestures {
         if (sent === null && Math.hypot(now.clientX - origin.x, now.clientY - origin.y) < THRESHOLD) return;
         const boxes = boxesAt(this.#canvas.toWorld(now));
         hold(boxes);
-        if (Date.now() - (sent ?? 0) >= SEND_EVERY_MS) send(commands.placed(this.#look, boxes));
+        if (Date.now() - (sent ?? 0) < SEND_EVERY_MS) return;
+        send(this.#editor.isLive ? commands.placed(this.#look, boxes) : []); // offline the end is enough
       },
       end: (now) => finish(sent === null ? [] : commands.dropped(this.#look, boxesAt(this.#canvas.toWorld(now)))),
       cancel: () => finish(commands.placed(this.#look, from)),

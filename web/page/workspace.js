@@ -72,6 +72,10 @@ class Editor {
     this.use("select");
   }
 
+  get isLive() {
+    return this.#diagram.isLive;
+  }
+
   get look() {
     return this.#diagram.replica;
   }

@@ -12,20 +12,20 @@ export interface Editor {
   read(id: string): Record<string, unknown> | null | undefined;
   /** Called when the order of the cells has changed. */
   order?(ids: string[]): void;
-  /** A change of the user fits no frame, and has been taken back. */
-  failed?(error: RangeError): void;
+  /** A change of the user fits no frame, and has been taken back (RangeError); or what `read` threw. */
+  failed?(error: Error): void;
 }
 
 export interface Binding {
   /** The library says that a cell was added, changed or removed, by whomever. */
   changed(id: string): void;
-  /** A gesture begins: what it changes is sent every `sendEveryMs` and undone as one. */
+  /** A gesture begins: what it changes is sent every `sendEveryMs` (offline: once, at its end) and undone as one. */
   begin(): void;
   /** It ends: the last of it is sent. */
   end(): void;
   /** Sends now what would be sent soon. */
   flush(): void;
-  /** Lets go of both. */
+  /** Sends what is left and lets go of both. */
   stop(): void;
 }
 

@@ -76,6 +76,7 @@ class Binding {
   }
 
   stop() {
+    this.flush();
     this.#stop();
     clearTimeout(this.#flushing);
     clearTimeout(this.#ending);
@@ -88,13 +89,19 @@ class Binding {
     if (this.#isDue) return;
     this.#isDue = true;
     const wait = this.#sentAt + this.#sendEveryMs - Date.now();
-    if (this.#groupId) this.#flushing = setTimeout(() => this.flush(), Math.max(0, wait));
+    if (this.#groupId) this.#flushing = setTimeout(() => this.#step(), Math.max(0, wait));
     else queueMicrotask(() => this.flush());
   }
 
+  /** Steps of a gesture are for those who watch: offline its end is enough. */
+  #step() {
+    if (this.#diagram.isLive) this.flush();
+    else this.#isDue = false;
+  }
+
   /** What the user has changed since the cell was drawn or sent, or undefined. */
-  #difference(id) {
-    const [made, now] = [this.#made.get(id), this.#read(id)];
+  #difference(id, now = this.#read(id)) {
+    const made = this.#made.get(id);
     if (!now) return made && { id, operation: "remove" };
     if (!made) return { id, operation: "add", data: now };
     const data = difference(made, now);
@@ -103,22 +110,28 @@ class Binding {
 
   /** The same as a change of the replica's cell: undefined where that is so already. */
   #asked(id) {
-    const change = this.#difference(id);
+    const now = this.#read(id);
+    const change = this.#difference(id, now);
     const cell = this.#diagram.replica.get(id);
-    this.#remember(id);
+    this.#remember(id, now);
     if (!change || (!cell && change.operation !== "add")) return undefined;
     if (!cell || change.operation === "remove") return change;
     const data = change.operation === "add" ? difference(cell, change.data) : change.data;
     return same(mergeCell(cell, data), cell) ? undefined : { id, operation: "update", data };
   }
 
+  /** What cannot be read counts as unchanged, so that it does not keep the others from being sent. */
   #read(id) {
-    const data = this.#editor.read(id);
-    return data ? canonicalChanges([{ id, operation: "add", data }])[0].data : undefined;
+    try {
+      const data = this.#editor.read(id);
+      return data ? canonicalChanges([{ id, operation: "add", data }])[0].data : undefined;
+    } catch (error) {
+      this.#editor.failed?.(error);
+      return this.#made.get(id);
+    }
   }
 
-  #remember(id) {
-    const now = this.#read(id);
+  #remember(id, now = this.#read(id)) {
     if (now) this.#made.set(id, now);
     else this.#made.delete(id);
   }

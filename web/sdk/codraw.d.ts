@@ -226,7 +226,7 @@ export interface Options {
   url: string | (() => string | Promise<string>);
   /**
    * A fresh single-use ticket. `wants`: `connect`; `reauthenticate` after the login ended; `refresh` to prolong it. An
-   * error with `status` 401, 403 or 404 ends the attempts, after any other they go on.
+   * error with `status` 401, 403 or 404 ends the attempts, after any other they go on, once its `retryAfterMs` is over.
    */
   ticket(asked: { wants: "connect" | "reauthenticate" | "refresh" }): Promise<string>;
   /** Keeps operations that are not saved yet, so that they survive a reload of the page: sent again, same ids. */
@@ -255,7 +255,10 @@ export class LiveDiagram extends EventTarget {
   /** `addEventListener` that calls back with the detail and returns how to stop. */
   on<Type extends keyof Events>(type: Type, listener: (detail: Events[Type]) => void): () => void;
 
-  /** The same events for `for await`; ends once the diagram is closed or refused. */
+  /**
+   * The same events for `for await`; ends once the diagram is closed or refused. Where a thousand wait to be read, of
+   * each type the newest stays, of `held` all, and the changes become one: `ids` together.
+   */
   events<Type extends keyof Events>(
     ...types: Type[]
   ): AsyncIterableIterator<{ [One in Type]: { type: One; detail: Events[One] } }[Type]>;
@@ -314,7 +317,6 @@ export class Replica {
 
   ask(operation: PendingOperation): Set<string>;
   drop(operationId: string): Set<string>;
-  postpone(operation: PendingOperation): Set<string>;
   restack(): Set<string>;
   show(state: { epoch: string; update_vector: number; cells: Cell[] }): Set<string>;
   repair(repair: {

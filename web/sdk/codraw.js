@@ -14,6 +14,7 @@ export { Replica } from "./replica.js";
 const CATCH_UP_MS = 1_000;
 const ANSWER_MS = 10_000;
 const RETRY_MS = 500;
+const MOST_WAITING = 999;
 const MEMORY_MS = 29 * 86_400_000; // the server knows an operation by its id for 30 days
 const DEFAULT_LIMITS = { max_frame_bytes: 262_144, max_cells_per_operation: 500, awareness_hz: 20 };
 
@@ -78,7 +79,7 @@ export class LiveDiagram extends EventTarget {
     const queue = [];
     let isOver = false;
     let wake = () => {};
-    const stops = types.map((type) => this.on(type, (detail) => wake(queue.push({ type, detail }))));
+    const stops = types.map((type) => this.on(type, (detail) => wake(enqueue(queue, { type, detail }))));
     stops.push(this.on("status", () => wake()));
     const end = async () => {
       isOver = true;
@@ -128,8 +129,7 @@ export class LiveDiagram extends EventTarget {
   // -- editing --
 
   edit(changes, { groupId, strict } = {}) {
-    const cells = canonicalChanges(changes);
-    return this.#joined(cells, groupId) ?? this.#ask({ kind: "edit", cells, groupId, strict });
+    return this.#ask({ kind: "edit", cells: canonicalChanges(changes), groupId, strict });
   }
 
   undo() {
@@ -147,20 +147,8 @@ export class LiveDiagram extends EventTarget {
     operation.saved = new Promise((resolve) => (operation.settle = resolve));
     this.#show(this.replica.ask(operation));
     this.#pendingChanged();
-    if (this.isLive) this.#transmit(operation);
+    if (this.isLive && !this.#timers.has("again")) this.#transmit(operation);
     return { id: operation.operationId, saved: operation.saved };
-  }
-
-  /** A gesture that goes on while nothing can be sent grows its last operation instead of the queue. */
-  #joined(cells, groupId) {
-    const last = this.replica.pending.at(-1);
-    if (this.isLive || !groupId || last?.groupId !== groupId || last.wasSent) return null;
-    const joint = { ...last, cells: compacted([...last.cells, ...cells]) };
-    if (joint.cells.length > this.limits.max_cells_per_operation || !this.#fits(joint)) return null;
-    last.cells = joint.cells;
-    this.#show(this.replica.restack());
-    this.#pendingChanged();
-    return { id: last.operationId, saved: last.saved };
   }
 
   #fits(operation) {
@@ -191,7 +179,7 @@ export class LiveDiagram extends EventTarget {
     this.#emit("status", this.status);
   }
 
-  /** Whether what was kept before a reload had been sent is not known, so it counts as sent. */
+  /** What was kept before a reload may have been sent. */
   #restore() {
     return this.#stored(async (storage) => {
       const operations = (await storage.load()).map((one) => ({ ...one, wasSent: true, settle() {} }));
@@ -315,7 +303,8 @@ export class LiveDiagram extends EventTarget {
   }
 
   #state(message) {
-    this.#holdBack("too_old", ({ askedAt }) => !message.resend || Date.now() - askedAt > MEMORY_MS);
+    const known = message.resend ? Date.now() - MEMORY_MS : Infinity;
+    this.#holdBack("too_old", ({ wasSent, askedAt }) => wasSent && askedAt < known);
     this.#show(this.replica.show(message), { reset: true });
     this.#caughtUp();
     this.#verify(message.state_hash);
@@ -347,6 +336,7 @@ export class LiveDiagram extends EventTarget {
 
   #accepted(message) {
     this.#settle(message.operation_id, message);
+    this.#sayAgain(message.operation_id);
     this.#advance(this.replica.accepted(message), message);
     this.#historyIs(message.history);
     this.#emit("accepted", message);
@@ -370,13 +360,22 @@ export class LiveDiagram extends EventTarget {
     this.#pendingChanged();
   }
 
-  /** The server could not judge: the same operation once more, behind those that were asked meanwhile. */
+  /** The server could not judge: the same operation once more, and what is asked meanwhile behind it. */
   #askAgain(operationId, delay = RETRY_MS) {
     const operation = this.#pending(operationId);
     if (!operation) return;
-    this.#show(this.replica.postpone(operation));
     operation.isSent = false;
-    this.#after(delay, operationId, () => this.isLive && this.#transmitPending());
+    this.#after(delay, "again", () => this.#transmitPending());
+  }
+
+  /** What was under way already and overtook it must have the last word: the newest wins. */
+  #sayAgain(operationId) {
+    const { pending } = this.replica;
+    const at = pending.findIndex((own) => own.operationId === operationId);
+    const waiting = pending.slice(0, at).flatMap(({ isSent, cells }) => (isSent ? [] : cells));
+    const isUndone = ({ id, operation }) => operation === "update" && waiting.some((before) => before.id === id);
+    const cells = pending[at]?.cells.filter(isUndone);
+    if (cells?.length > 0) this.#ask({ kind: "edit", cells, groupId: pending[at].groupId });
   }
 
   #participants(message) {
@@ -510,6 +509,21 @@ export class LiveDiagram extends EventTarget {
   }
 }
 
+const bothOf = (a, b) => ({ ids: new Set([...a.ids, ...b.ids]), reset: a.reset || b.reset });
+
+/** For who reads too slowly the newest of each type is enough; changes become one, and what is held stays. */
+function enqueue(queue, event) {
+  if (queue.push(event) <= MOST_WAITING) return;
+  const newest = new Map();
+  for (const { type, detail } of queue.splice(0)) {
+    const key = type === "held" ? detail : type;
+    const before = type === "change" && newest.get(key)?.detail;
+    newest.delete(key);
+    newest.set(key, { type, detail: before ? bothOf(before, detail) : detail });
+  }
+  queue.push(...newest.values());
+}
+
 const LOST = { accepted: false, reason: "lost", message: "the connection was lost" };
 
 const nameOf = (user) => user && { provider: user.provider, provider_id: user.provider_id };
@@ -527,18 +541,4 @@ function messageOf({ kind, operationId, cells, baseVector, groupId, strict }) {
     ...(groupId && { group_id: groupId }),
     ...(strict && { strict }),
   });
-}
-
-/** Updates of one cell, such as the steps of a drag, as one; those with paths or objects to merge are left alone. */
-function compacted(changes) {
-  const isPlain = ({ operation, data }) =>
-    operation === "update" && !Object.keys(data).some((key) => /^(attrs|data)(\/|$)/.test(key));
-  const compact = [];
-  for (const change of changes) {
-    const at = compact.findLastIndex(({ id }) => id === change.id);
-    if (at >= 0 && isPlain(change) && isPlain(compact[at])) {
-      compact[at] = { ...change, data: { ...compact[at].data, ...change.data } };
-    } else compact.push(change);
-  }
-  return compact;
 }

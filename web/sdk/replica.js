@@ -66,18 +66,13 @@ export class Replica {
     return this.restack();
   }
 
-  postpone(operation) {
-    this.pending = [...this.pending.filter((other) => other !== operation), operation];
-    return this.restack();
-  }
-
   // -- what the server says --
 
   show({ epoch, update_vector, cells }) {
     const touched = [...this.#confirmed.keys(), ...cells.map(({ id }) => id)];
     this.#confirmed.clear();
     for (const cell of cells) this.#confirmed.set(cell.id, cell);
-    return this.#moveTo(epoch, update_vector, touched);
+    return this.#jumpTo(epoch, update_vector, touched);
   }
 
   /** The difference to a full state. */
@@ -85,7 +80,7 @@ export class Replica {
     for (const id of removed) this.#confirmed.delete(id);
     for (const cell of cells) this.#confirmed.set(cell.id, cell);
     applyEffect(this.#confirmed, { cells: [], order });
-    return this.#moveTo(epoch, update_vector, [...removed, ...cells.map(({ id }) => id)]);
+    return this.#jumpTo(epoch, update_vector, [...removed, ...cells.map(({ id }) => id)]);
   }
 
   /** An operation of the log. One of our own comes back this way after a lost connection: that is its receipt. */
@@ -100,6 +95,7 @@ export class Replica {
   /** The receipt of an own operation: it becomes part of the confirmed copy, in the effective form if one is given. */
   accepted({ operation_id, epoch, update_vector, changed, cells }) {
     const operation = this.pending.find((own) => own.operationId === operation_id);
+    if (operation) operation.isDecided = true;
     const place = changed ? this.#place(epoch, update_vector) : "known";
     if (place === "gap") return null;
     if (place === "known") return this.drop(operation_id);
@@ -118,6 +114,12 @@ export class Replica {
   #settle(operation) {
     const overlay = new Overlay(this.#confirmed);
     return operation && overlay.lay(operation.cells) ? overlay.settle() : null;
+  }
+
+  /** Past what was accepted and could not be followed. */
+  #jumpTo(...state) {
+    this.pending = this.pending.filter(({ isDecided }) => !isDecided);
+    return this.#moveTo(...state);
   }
 
   #moveTo(epoch, vector, touched) {

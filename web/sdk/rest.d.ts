@@ -4,10 +4,12 @@ import type { Options, User } from "./codraw.js";
 
 /** A refusal as the server words it: `status` of HTTP, `reason` = its `error`, `body` whole. */
 export class RestError extends Error {
-  constructor(status: number, body: { error?: string; message?: string });
+  constructor(status: number, body: { error?: string; message?: string }, retryAfterMs?: number);
   readonly status: number;
   readonly reason: string | undefined;
   readonly body: Record<string, unknown>;
+  /** How long the server asks to wait (`Retry-After`), or 0. */
+  readonly retryAfterMs: number;
 }
 
 export interface Tokens {
@@ -45,10 +47,12 @@ export class Rest {
   forget(): void;
   me(): Promise<User & Record<string, unknown>>;
 
+  /** All, the last changed first. */
   threatModels(): Promise<Named[]>;
   threatModel(id: string): Promise<Named>;
   /** @param options.everyone the role of everybody who can sign in */
   createThreatModel(name: string, options?: { everyone?: "reader" | "writer" | "owner" }): Promise<Named>;
+  /** All. */
   diagrams(threatModelId: string): Promise<Named[]>;
   diagram(threatModelId: string, id: string): Promise<Named>;
   createDiagram(threatModelId: string, name: string): Promise<Named>;

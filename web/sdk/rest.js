@@ -2,14 +2,16 @@
 
 const TIMEOUT_MS = 10_000;
 const REFRESH_AHEAD_MS = 300_000;
+const PAGE = 1_000; // the most a list gives at once
 
-/** A refusal as the server words it: `status` of HTTP, `reason` = its `error`, `body` whole. */
+/** A refusal as the server words it: `status` of HTTP, `reason` = its `error`, `body` whole, `retryAfterMs` or 0. */
 export class RestError extends Error {
-  constructor(status, body) {
+  constructor(status, body, retryAfterMs = 0) {
     super(body.message ?? `HTTP ${status}`);
     this.status = status;
     this.reason = body.error;
     this.body = body;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -66,8 +68,8 @@ export class Rest {
 
   // -- what there is --
 
-  async threatModels() {
-    return (await this.#call("GET", "/threat_models?limit=100&sort=-modified_at")).threat_models;
+  threatModels() {
+    return this.#all("/threat_models", "threat_models", { sort: "-modified_at" });
   }
 
   threatModel(id) {
@@ -80,8 +82,8 @@ export class Rest {
     return this.#call("POST", "/threat_models", { name, authorization });
   }
 
-  async diagrams(threatModelId) {
-    return (await this.#call("GET", `/threat_models/${threatModelId}/diagrams?limit=100`)).diagrams;
+  diagrams(threatModelId) {
+    return this.#all(`/threat_models/${threatModelId}/diagrams`, "diagrams");
   }
 
   diagram(threatModelId, id) {
@@ -122,6 +124,16 @@ export class Rest {
   }
 
   // -- the calls themselves --
+
+  async #all(path, name, order = {}) {
+    const found = [];
+    for (;;) {
+      const query = new URLSearchParams({ ...order, limit: PAGE, offset: found.length });
+      const page = await this.#call("GET", `${path}?${query}`);
+      found.push(...page[name]);
+      if (page[name].length === 0 || found.length >= page.total) return found;
+    }
+  }
 
   async #call(method, path, body) {
     if (this.#tokens && Date.now() > this.#tokens.expiresAt - REFRESH_AHEAD_MS) await this.refresh();
@@ -174,7 +186,12 @@ export class Rest {
     });
     const answer = await response.text();
     const json = /json/.test(response.headers.get("Content-Type") ?? "") ? JSON.parse(answer) : {};
-    if (!response.ok) throw new RestError(response.status, json);
+    if (!response.ok) throw new RestError(response.status, json, delayOf(response.headers.get("Retry-After")));
     return json;
   }
+}
+
+/** `Retry-After` (RFC 9110, 10.2.3): seconds, or a date. */
+function delayOf(retryAfter) {
+  return Math.max(0, Number(retryAfter) * 1000 || Date.parse(retryAfter) - Date.now() || 0);
 }

@@ -8,7 +8,7 @@ const CUT = 4000;
 const SILENT = 4001;
 
 const BACKOFF_MS = { first: 500, longest: 30_000 };
-const STEADY_MS = 10_000; // a connection that lived this long was a good one
+const STEADY_MS = 10_000; // a connection that was live for so long was a good one
 const OPEN = 1;
 
 /**
@@ -28,7 +28,7 @@ export class Wire {
   #socket = null;
   #attempt = null;
   #attempts = 0;
-  #openedAt = 0;
+  #readyAt = Infinity;
   #heardAt = 0;
   #goodbye = null;
   #wants = "connect";
@@ -38,8 +38,8 @@ export class Wire {
 
   /**
    * @param callbacks `address(wants)`: a promise of the URL to dial; an error with `status` 401, 403 or 404 is a clear
-   *   no, any other is bad weather. `heard(text)`, `sent(text)`: a frame. `lost()`: the socket is gone. `changed()`:
-   *   the state is another one.
+   *   no, any other is bad weather, and its `retryAfterMs` is obeyed. `heard(text)`, `sent(text)`: a frame. `lost()`:
+   *   the socket is gone. `changed()`: the state is another one.
    */
   constructor({ WebSocket, protocol, ...callbacks }) {
     this.#WebSocket = WebSocket;
@@ -50,7 +50,7 @@ export class Wire {
   async open() {
     if (this.state === "connecting" || this.state === "live") return;
     this.#forgetRetry();
-    this.#openedAt = Date.now();
+    this.#readyAt = Infinity;
     this.#become("connecting");
     const attempt = (this.#attempt = Symbol("attempt"));
     try {
@@ -64,6 +64,7 @@ export class Wire {
   /** The other side and we agree again. */
   ready() {
     this.#wants = "connect";
+    this.#readyAt = Date.now();
     this.#become("live");
   }
 
@@ -105,11 +106,11 @@ export class Wire {
     this.#listen();
   }
 
-  #withoutAddress({ status, reason, message }) {
+  #withoutAddress({ status, reason, message, retryAfterMs }) {
     const final = [401, 403, 404].includes(status);
     const why = { reason: reason ?? (final ? "no_ticket" : "unreachable"), message };
     if (final) this.#become("refused", why);
-    else this.#retry(why);
+    else this.#retry(why, retryAfterMs);
   }
 
   /** A browser does not tell that the other side is gone; frames that stay out do. */
@@ -148,7 +149,7 @@ export class Wire {
 
   /** Exponential backoff with full jitter, after what the server asks for. */
   #retry(why, retryAfterMs = 0) {
-    if (Date.now() - this.#openedAt > STEADY_MS) this.#attempts = 0;
+    if (Date.now() - this.#readyAt > STEADY_MS) this.#attempts = 0;
     const ceiling = Math.min(BACKOFF_MS.longest, BACKOFF_MS.first * 2 ** this.#attempts++);
     const delay = retryAfterMs + Math.random() * ceiling;
     this.#become("offline", { ...why, retryAt: Date.now() + delay });

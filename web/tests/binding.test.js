@@ -222,6 +222,41 @@ test("more cells than one operation may hold go in several, undone as one, nodes
   assert.equal(server.vector, 2);
 });
 
+test("a drag while offline is one operation, where it ended", async () => {
+  const { library, binding, diagram } = await draughtsman("alice");
+  server.newest.break();
+  binding.begin();
+  for (const x of [1, 2, 3]) {
+    library.move("a", x);
+    mock.timers.tick(60);
+  }
+  binding.end();
+  assert.equal(diagram.status.pending, 1);
+  await later(500);
+  assert.deepEqual([server.vector, server.cells.find(({ id }) => id === "a").x], [1, 3]);
+});
+
+test("a cell that cannot be read is told, and the others are sent and drawn", async () => {
+  const failures = [];
+  const { library, diagram } = await draughtsman("alice", {}, { failed: (error) => failures.push(error.name) });
+  const unreadable = library.cells.get("a");
+  unreadable.self = unreadable;
+  library.move("a", 40);
+  library.move("b", 50);
+  await settled();
+  diagram.edit([{ id: "b", operation: "update", data: { y: 9 } }]);
+  assert.deepEqual([failures, server.vector], [["TypeError"], 2]);
+  assert.deepEqual([library.cells.get("b").position, server.cells.length], [{ x: 50, y: 9 }, 3]);
+});
+
+test("stop sends the last of a drag first", async () => {
+  const { library, binding } = await draughtsman("alice");
+  binding.begin();
+  library.move("a", 500);
+  binding.stop();
+  assert.equal(server.cells.find(({ id }) => id === "a").x, 500);
+});
+
 test("after stop nothing passes", async () => {
   const { diagram, library, binding } = await draughtsman("alice");
   binding.stop();

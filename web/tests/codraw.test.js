@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { connect } from "../sdk/codraw.js";
+import { Rest } from "../sdk/rest.js";
 import { FakeServer, stateHash } from "./support/server.js";
 
 const box = (id, more) => ({ id, shape: "process", x: 0, y: 0, width: 100, height: 60, ...more });
@@ -217,6 +218,39 @@ test("an operation that the server could not judge is sent again with its id", a
   assert.equal(diagram.status.pending, 0);
 });
 
+test("while one waits to be asked again, what is asked later waits behind it", async () => {
+  const diagram = await enter();
+  server.refuses = () => ({ reason: "unavailable", retry: true, retry_after_ms: 300 });
+  const first = diagram.edit(update("a", { x: 1 }));
+  server.refuses = () => undefined;
+  const second = diagram.edit(update("a", { x: 2 }));
+  assert.equal(diagram.replica.get("a").x, 2);
+  await later(300);
+  assert.deepEqual(
+    sent("operation").map(({ operation_id }) => operation_id),
+    [first.id, first.id, second.id],
+  );
+  assert.deepEqual([server.cells[0].x, diagram.replica.get("a").x], [2, 2]);
+});
+
+test("an operation that overtook one that waits to be asked again is said once more behind it", async () => {
+  const diagram = await enter();
+  const socket = server.newest;
+  socket.isDirect = false;
+  diagram.edit(update("a", { x: 1 }));
+  const { saved } = diagram.edit(update("a", { x: 2 }));
+  server.refuses = () => ({ reason: "unavailable", retry: true, retry_after_ms: 300 });
+  socket.deliverOut();
+  server.refuses = () => undefined;
+  socket.deliverOut();
+  socket.isDirect = true;
+  for (let frame = 0; frame < 2; frame++) socket.deliverIn();
+  assert.equal((await saved).vector, 1);
+  assert.equal(diagram.replica.get("a").x, 2, "what the user sees does not jump back");
+  await later(300);
+  assert.deepEqual([server.cells[0].x, diagram.replica.get("a").x, diagram.status.pending], [2, 2, 0]);
+});
+
 test("a full state leaves pending operations to be sent again", async () => {
   const diagram = await enter();
   server.newest.isDirect = false;
@@ -242,6 +276,30 @@ test("a state that says not to resend hands the pending operations back", async 
   assert.equal(sent("operation").length, 0);
 });
 
+test("what was never sent is sent whatever the server says of resending", async () => {
+  const diagram = await enter();
+  const held = heard(diagram, "held");
+  server.newest.break();
+  const { saved } = diagram.edit(update("a", { x: 5 }));
+  Object.assign(server, { epoch: "e2", resend: false });
+  await later(500);
+  assert.deepEqual([(await saved).accepted, held, server.cells[0].x], [true, [], 5]);
+});
+
+test("an operation whose receipt came too early is done with at the next full state", async () => {
+  const diagram = await enter();
+  const socket = server.newest;
+  socket.isDirect = false;
+  const { id, saved } = diagram.edit(update("a", { x: 5 }));
+  const receipt = { operation_id: id, epoch: "e1", update_vector: 2, changed: true, history: {} };
+  socket.onmessage({ data: JSON.stringify({ message_type: "operation_accepted", ...receipt }) });
+  assert.equal((await saved).accepted, true);
+  const cells = [box("a", { x: 7 }), box("b")];
+  const state = { epoch: "e1", update_vector: 3, state_hash: stateHash(cells), cells, resend: true };
+  socket.onmessage({ data: JSON.stringify({ message_type: "state", ...state }) });
+  assert.deepEqual([diagram.status.pending, diagram.replica.get("a").x], [0, 7]);
+});
+
 test("undo is the server's to work out, and its receipt is shown", async () => {
   const diagram = await enter();
   diagram.edit(add("c"));
@@ -251,26 +309,20 @@ test("undo is the server's to work out, and its receipt is shown", async () => {
   assert.equal(diagram.replica.stateHash, stateHash(server.cells));
 });
 
-test("a drag goes out in one group, and grows one operation while offline", async () => {
+test("a drag while offline goes out in one group, and no operation changes after it was asked", async () => {
   const diagram = await enter();
   server.newest.break();
-  for (const x of [1, 2, 3]) diagram.edit(update("a", { x }), { groupId: "g" });
-  assert.equal(diagram.status.pending, 1);
+  for (const x of [1, 2, 3]) diagram.edit(update("a", { x }), { groupId: "g", strict: x === 3 });
   assert.equal(diagram.replica.get("a").x, 3);
   await later(500);
   assert.deepEqual(
-    sent("operation").map(({ operation, group_id }) => [operation.cells, group_id]),
-    [[update("a", { x: 3 }), "g"]],
+    sent("operation").map(({ operation, group_id, strict }) => [operation.cells[0].data.x, group_id, strict]),
+    [
+      [1, "g", undefined],
+      [2, "g", undefined],
+      [3, "g", true],
+    ],
   );
-});
-
-test("an operation that was sent once never changes its payload", async () => {
-  const diagram = await enter();
-  server.newest.isDirect = false;
-  diagram.edit(update("a", { x: 1 }), { groupId: "g" });
-  server.newest.break();
-  diagram.edit(update("a", { x: 2 }), { groupId: "g" });
-  assert.equal(diagram.status.pending, 2);
 });
 
 test("an edit that fits no frame is refused before it is shown", async () => {
@@ -348,6 +400,51 @@ test("delays grow with full jitter up to half a minute", async () => {
   diagram.close();
   assert.deepEqual(delays, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
 });
+
+test("delays grow as well where every attempt takes long to fail", async () => {
+  const delays = [];
+  const ticket = async () => {
+    mock.timers.setTime(Date.now() + 10_500);
+    throw new Error("timeout");
+  };
+  const diagram = connect({ url: "ws://x/ws", ticket, WebSocket: null });
+  for (let attempt = 0; attempt < 4; attempt++) {
+    await settled();
+    delays.push(diagram.status.retryAt - Date.now());
+    mock.timers.tick(delays.at(-1));
+  }
+  diagram.close();
+  assert.deepEqual(delays, [500, 1000, 2000, 4000]);
+});
+
+test("after a connection that was live for long delays begin anew", async () => {
+  const diagram = await enter();
+  server.newest.break();
+  await later(500);
+  await later(10_001);
+  server.newest.break();
+  assert.equal(diagram.status.retryAt - Date.now(), 500);
+  await later(500);
+  server.newest.break();
+  assert.equal(diagram.status.retryAt - Date.now(), 1000, "a short one counts as a failure");
+});
+
+for (const [header, seconds] of [
+  ["30", 30],
+  ["Thu, 01 Jan 1970 00:01:00 GMT", 60],
+  ["soon", 0],
+  ["Thu, 01 Jan 1970 00:00:00 GMT", 0],
+]) {
+  test(`an attempt refused with Retry-After: ${header} is made again ${seconds} s later, not before`, async () => {
+    mock.timers.setTime(1); // as the last date is past
+    const headers = { "Retry-After": header, "Content-Type": "application/json" };
+    mock.method(globalThis, "fetch", async () => new Response("{}", { status: 503, headers }));
+    const diagram = await enter("alice", { ticket: () => new Rest({ server: "http://x" }).ticket("s") });
+    for (let turn = 0; turn < 5; turn++) await settled();
+    assert.ok(Math.abs(diagram.status.retryAt - (seconds * 1000 + 501)) <= 1, `at ${diagram.status.retryAt}`);
+    diagram.close();
+  });
+}
 
 test("a ticket that is clearly refused ends the attempts", async () => {
   const denied = Object.assign(new Error("no such session"), { status: 404 });
@@ -488,6 +585,32 @@ test("events end where coming back is of no use, and when nobody listens any mor
   server.newest.break(4403);
   assert.equal((await read.next()).value.type, "change");
   assert.equal((await read.next()).done, true);
+});
+
+test("events that nobody fetches are taken together, those held back excepted", async () => {
+  const diagram = await enter();
+  server.newest.isDirect = false;
+  const events = diagram.events("change", "history", "held");
+  for (let turn = 0; turn < 3; turn++) diagram.dispatchEvent(new CustomEvent("held", { detail: { turn } }));
+  for (let depth = 0; depth <= 5_000; depth++) {
+    const detail = { ids: new Set([`${depth % 7}`]), reset: depth === 1 };
+    diagram.dispatchEvent(new CustomEvent("change", { detail }));
+    diagram.dispatchEvent(new CustomEvent("history", { detail: { undo: depth, redo: 0 } }));
+  }
+  diagram.close();
+  const read = { change: [], history: [], held: [] };
+  for await (const { type, detail } of events) read[type].push(detail);
+  assert.ok(read.change.length + read.history.length <= 1_000, `${read.change.length} waited`);
+  assert.deepEqual([...new Set(read.change.flatMap(({ ids }) => [...ids]))].sort(), [..."0123456"]);
+  assert.equal(
+    read.change.some(({ reset }) => reset),
+    true,
+  );
+  assert.equal(read.history.at(-1).undo, 5_000);
+  assert.deepEqual(
+    read.held.map(({ turn }) => turn),
+    [0, 1, 2],
+  );
 });
 
 test("delays are drawn by lot below the ceiling", async () => {

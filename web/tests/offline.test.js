@@ -98,7 +98,7 @@ test("VEC9 an operation that may have been sent before the reload does not grow"
   assert.deepEqual([server.vector, server.cells[0].x, after.status.pending], [2, 2, 0]);
 });
 
-test("a drag while offline is kept as it grew", async () => {
+test("every step of a drag while offline is kept, in one group", async () => {
   const before = open();
   await settled();
   server.newest.break();
@@ -106,7 +106,26 @@ test("a drag while offline is kept as it grew", async () => {
   reload(before);
   open();
   await settled();
-  assert.deepEqual([server.vector, server.cells[0].x], [1, 3]);
+  assert.deepEqual([new Set(sent().map(({ group_id }) => group_id)), server.cells[0].x], [new Set("g"), 3]);
+});
+
+test("VEC9 what another window may have sent does not grow: the rest of a drag is sent as well", async () => {
+  let isAway = false;
+  const ticket = async () => (isAway ? Promise.reject(new Error("no network")) : "t");
+  const one = open("alice", { ticket });
+  await settled();
+  isAway = true;
+  server.newest.break();
+  one.edit(update("a", { x: 10 }), { groupId: "g" });
+  const two = open();
+  await settled();
+  assert.deepEqual([server.cells[0].x, two.status.pending], [10, 0]);
+  const { saved } = one.edit(update("a", { x: 500 }), { groupId: "g" });
+  isAway = false;
+  one.open();
+  await settled();
+  assert.equal((await saved).accepted, true);
+  assert.deepEqual([server.cells[0].x, one.replica.get("a").x, two.replica.get("a").x], [500, 500, 500]);
 });
 
 test("a server that says not to resend gets nothing from before the reload", async () => {

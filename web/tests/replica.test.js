@@ -124,6 +124,19 @@ test("a receipt beyond the next vector leaves the operation pending", () => {
   assert.equal(replica.pending.length, 1);
 });
 
+for (const news of [{ cells: [box("a", { x: 7 })] }, { cells: [box("a", { x: 7 })], removed: [] }]) {
+  const how = news.removed ? "repair" : "show";
+  test(`${how} takes off what a receipt beyond the next vector has confirmed`, () => {
+    const replica = replicaOf(box("a"));
+    replica.ask({ operationId: "1", cells: update("a", { x: 5 }) });
+    replica.ask({ operationId: "2", cells: update("a", { y: 5 }) });
+    replica.accepted(receipt("1", 4));
+    replica[how]({ epoch: "e", update_vector: 5, ...news });
+    assert.deepEqual(replica.get("a"), box("a", { x: 7, y: 5 }));
+    assert.equal(replica.pending.length, 1);
+  });
+}
+
 test("a full state replaces the copy and stays below the pending operations", () => {
   const replica = replicaOf(box("a"), box("b"));
   replica.ask({ operationId: "1", cells: update("b", { x: 5 }) });

@@ -1,0 +1,48 @@
+/** REST calls against answers made by hand. */
+
+import assert from "node:assert/strict";
+import { afterEach, mock, test } from "node:test";
+
+import { Rest, RestError } from "../sdk/rest.js";
+
+afterEach(() => mock.reset());
+
+const json = (body, more) =>
+  new Response(JSON.stringify(body), { headers: { "Content-Type": "application/json" }, ...more });
+
+/** A server that keeps `total` things and gives at most `most` of them at once. */
+function listing(name, total, most) {
+  const things = Array.from({ length: total }, (_, id) => ({ id }));
+  mock.method(globalThis, "fetch", async (address) => {
+    const query = new URL(address).searchParams;
+    const [offset, limit] = ["offset", "limit"].map((key) => Number(query.get(key)));
+    return json({ [name]: things.slice(offset, offset + Math.min(limit, most)), total });
+  });
+}
+
+for (const [name, list] of [
+  ["threat_models", (rest) => rest.threatModels()],
+  ["diagrams", (rest) => rest.diagrams("1")],
+]) {
+  for (const total of [0, 5, 2_345]) {
+    test(`${total} ${name} are listed whole, each once`, async () => {
+      listing(name, total, 1_000);
+      const ids = (await list(new Rest({ server: "http://x" }))).map(({ id }) => id);
+      assert.deepEqual(ids, [...Array(total).keys()]);
+    });
+  }
+}
+
+test("a list that shrinks while it is read comes to an end", async () => {
+  mock.method(globalThis, "fetch", async () => json({ diagrams: [], total: 7 }));
+  assert.deepEqual(await new Rest({ server: "http://x" }).diagrams("1"), []);
+});
+
+test("a refusal says how long to wait", async () => {
+  const headers = { "Content-Type": "application/json", "Retry-After": "30" };
+  mock.method(globalThis, "fetch", async () => json({ error: "unavailable", message: "m" }, { status: 503, headers }));
+  const { name, ...refusal } = await new Rest({ server: "http://x" }).me().catch((error) => error);
+  const body = { error: "unavailable", message: "m" };
+  assert.deepEqual(refusal, { status: 503, reason: "unavailable", body, retryAfterMs: 30_000 });
+  assert.equal(new RestError(404, {}).retryAfterMs, 0);
+});
