@@ -85,5 +85,38 @@ def compacted(changes: Sequence[CellChange]) -> tuple[CellChange, ...]:
     return tuple(compact)
 
 
+def remaining(older: Sequence[CellChange], newer: Iterable[CellChange]) -> tuple[CellChange, ...]:
+    """What is left to do of older changes where newer ones have been made before them: no newer value is changed."""
+    later: dict[CellId, list[CellChange]] = {}
+    for change in newer:
+        later.setdefault(change.id, []).append(change)
+    left = [_remaining(change, later.get(change.id, [])) for change in older]
+    return tuple([change for change in left if change is not None])
+
+
+def _remaining(change: CellChange, newer: Sequence[CellChange]) -> CellChange | None:
+    data = dict(change.data or {})
+    for later in newer:
+        if later.verb is not Verb.UPDATE or change.verb is not Verb.UPDATE:
+            return None
+        data = _unassigned(data, later.data or {})
+        if not data:
+            return None
+    return CellChange(change.id, change.verb, data) if newer else change
+
+
+def _unassigned(data: Mapping[str, Any], newer: Mapping[str, Any], *, merges: bool = False) -> dict[str, Any]:
+    left = {}
+    for key, value in data.items():
+        if key in newer:
+            inner = newer[key]
+            merged = (merges or key in DEEP) and isinstance(value, Mapping) and isinstance(inner, Mapping)
+            if merged and (rest := _unassigned(value, inner, merges=True)):
+                left[key] = rest
+        elif not any(key.startswith(f"{place}/") for place in newer):
+            left[key] = value
+    return left
+
+
 def _is_plain(change: CellChange) -> bool:
     return change.verb is Verb.UPDATE and not any(key in DEEP or is_path(key) for key in change.data or ())

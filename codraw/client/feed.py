@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from typing import Any, Generic, TypeVar
 
-from codraw.client.events import Changed, Event, Lagged
+from codraw.client.events import Changed, Event, Held, Lagged
 
 CAPACITY = 1_000
 
@@ -18,7 +18,8 @@ E = TypeVar("E", bound=Event)
 class Subscription(AsyncIterator[E], Generic[E]):
     """Gives every event since it was made, in their order, and ends with the live diagram.
 
-    Beyond `capacity` waiting events those that wait become one `Lagged`, the newest of each kind, and one `Changed`.
+    Beyond `capacity` waiting events those that wait become one `Lagged`, the newest of each kind, one `Changed`, and
+    one `Held`; who asked for some kinds is given no `Lagged` but where it is among them.
     """
 
     def __init__(self, kinds: tuple[type[E], ...] = (), capacity: int = CAPACITY) -> None:
@@ -28,12 +29,15 @@ class Subscription(AsyncIterator[E], Generic[E]):
         self._is_over = False
 
     def tell(self, event: Any) -> None:
-        if self._kinds and not isinstance(event, self._kinds):
+        if not self._takes(event):
             return
         if len(self._waiting) >= self._capacity:
-            self._waiting = deque(compacted(self._waiting))
+            self._waiting = deque(filter(self._takes, compacted(self._waiting)))
         self._waiting.append(event)
         self._news.set()
+
+    def _takes(self, event: Event) -> bool:
+        return not self._kinds or isinstance(event, self._kinds)
 
     def end(self) -> None:
         """What waits is still given."""
@@ -70,4 +74,6 @@ def _together(former: Event, event: Event) -> Event:
     match former, event:
         case Changed(), Changed():
             return Changed(former.ids | event.ids, former.is_reset or event.is_reset)
+        case Held(), Held():
+            return Held([*former.operations, *event.operations])
     return event

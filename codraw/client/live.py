@@ -111,11 +111,14 @@ class LiveDiagram:
     def open(self) -> None:
         """Connects, in the background; from `offline` at once, after `refused` or `closed` anew."""
         self._submissions.is_open = True
+        if not self.is_live:
+            self._at_rest.clear()
         self._wire.open()
 
     async def ready(self) -> None:
         """Returns when it is live. Raises NotAdmitted where it will not be."""
-        await self._at_rest.wait()
+        while not self._at_rest.is_set():
+            await self._at_rest.wait()  # it may be offline again by the time that we are woken
         if not self.is_live:
             why = self._wire.why
             if why is None:
@@ -214,11 +217,14 @@ class LiveDiagram:
     def events(self, *kinds: type[E], capacity: int = CAPACITY) -> Subscription[E]:
         """All events from now on, or those of some kinds; as many iterators at once as are wanted.
 
-        It ends when the diagram is left for good. One that is read too slowly loses no news of cells, but detail: see
-        `Lagged`.
+        It ends when the diagram is left for good, at once where that has happened. One that is read too slowly loses
+        no news of cells, but detail: see `Lagged`.
         """
         subscription = Subscription(kinds, capacity)
-        self._subscriptions.add(subscription)
+        if self._at_rest.is_set() and not self.is_live:
+            subscription.end()
+        else:
+            self._subscriptions.add(subscription)
         return subscription
 
     def __aiter__(self) -> AsyncIterator[Event]:
@@ -378,7 +384,7 @@ class LiveDiagram:
 
     def _state(self, state: State) -> None:
         if not state.resend:
-            self._submissions.abandon("too_old", "offline for longer than the server remembers operations")
+            self._submissions.forgotten()
         self._show(self.replica.show(state), is_reset=True)
         self._agreement.shown(state.state_hash)
 

@@ -26,7 +26,8 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
-    """It did not happen and will not. `reason`: a word of the protocol, or `closed`, `not_sent`, `too_old`.
+    """It did not happen and will not. `reason`: a word of the protocol, or `closed`, `not_sent`, `too_old`,
+    `superseded` (a later one of ours happened first).
 
     `current_cells`: how cells that were in conflict look now; an affected cell without a body here is gone.
     """

@@ -78,7 +78,10 @@ class Presence:
     # what the server says ---------------------------------------------------------------------------------------------
 
     def welcomed(self, session: wire.Session) -> None:
-        self.host, self.presenter = user(session.host), user_or_none(session.presenter)
+        if self.host is None:  # the first time nothing has changed
+            self.presenter = user_or_none(session.presenter)
+        self.host = user(session.host)
+        self._presents(session.presenter, session.presenter_term)
 
     def roster(self, said: wire.Participants) -> None:
         self.participants = [_participant(one) for one in said.participants]

@@ -27,9 +27,12 @@ Touched = frozenset[CellId]
 
 
 class Operation:
-    """One operation without an outcome. `is_sent`: on the present connection; `was_sent`: on any."""
+    """One operation without an outcome. `is_sent`: on the present connection; `was_sent`: on any.
 
-    __slots__ = ("asked", "base_vector", "changes", "group_id", "is_sent", "kind", "strict", "was_sent")
+    `is_unjudged`: the server has said that it did not happen, and that it may be asked again.
+    """
+
+    __slots__ = ("asked", "base_vector", "changes", "group_id", "is_sent", "is_unjudged", "kind", "strict", "was_sent")
 
     def __init__(
         self,
@@ -43,7 +46,7 @@ class Operation:
     ) -> None:
         self.asked, self.kind, self.changes = asked, kind, changes
         self.base_vector, self.group_id, self.strict = base_vector, group_id, strict
-        self.is_sent = self.was_sent = False
+        self.is_sent = self.was_sent = self.is_unjudged = False
 
     @property
     def id(self) -> str:
@@ -96,17 +99,12 @@ class Replica:
         self.pending = [operation for operation in self.pending if operation.id != id]
         return self.restack()
 
-    def postpone(self, operation: Operation) -> Touched:
-        """Puts an operation behind all others."""
-        self.pending = [other for other in self.pending if other is not operation] + [operation]
-        return self.restack()
-
     # what the server says ---------------------------------------------------------------------------------------------
 
     def show(self, state: State) -> Touched:
         """A full state replaces the confirmed copy; pending operations stay on top."""
         former = {*self.confirmed.slots}
-        self.confirmed = _restored(state.epoch, state.update_vector, state.cells)
+        self._replace(_restored(state.epoch, state.update_vector, state.cells))
         return self.restack(former.union(self.confirmed.slots))
 
     def repair(self, repair: Repair) -> Touched:
@@ -116,8 +114,13 @@ class Replica:
             cells.pop(id, None)
         cells.update((cell["id"], cell) for cell in repair.cells)
         order = cells.keys() if repair.order is UNSET else [id for id in repair.order if id in cells]
-        self.confirmed = _restored(repair.epoch, repair.update_vector, [cells[id] for id in order])
+        self._replace(_restored(repair.epoch, repair.update_vector, [cells[id] for id in order]))
         return self.restack({*repair.removed, *(cell["id"] for cell in repair.cells)})
+
+    def _replace(self, confirmed: Diagram) -> None:
+        """What has its outcome is in it: only a receipt that could not be applied leaves such an operation pending."""
+        self.confirmed = confirmed
+        self.pending = [operation for operation in self.pending if operation.asked.outcome is None]
 
     def happened(self, event: Event) -> Touched | None:
         """An operation of the log. One of our own comes this way after a lost connection: that is its receipt."""

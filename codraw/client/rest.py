@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx2
@@ -23,6 +24,7 @@ from protocol.values import Limits
 
 Resource = dict[str, Any]
 """As `openapi.yml` describes it; unknown members are kept."""
+S = TypeVar("S")
 
 TIMEOUT_S = 30.0
 ATTEMPTS = 3
@@ -65,7 +67,7 @@ class Server:
         await self.close()
 
     async def close(self) -> None:
-        """Live diagrams that were opened from here are closed first, by themselves."""
+        """Ends the connections of REST. Live diagrams that were opened from here stay as they are: leave them first."""
         if self._http is not None:
             await self._http.aclose()
             self._http = None
@@ -110,7 +112,7 @@ class Server:
         return await self._all("/threat_models")
 
     async def threat_model(self, id: str) -> Resource:
-        return await self._object("GET", f"/threat_models/{id}")
+        return await self._object("GET", _path(id))
 
     async def create_threat_model(self, name: str, *, everyone: str | None = None, **fields: Any) -> Resource:
         """`everyone`: reader or writer, for all who can sign in. `fields`: others of the model."""
@@ -119,7 +121,7 @@ class Server:
         return await self._object("POST", "/threat_models", json={"name": name, **given, **fields})
 
     async def diagrams(self, threat_model: str) -> list[Resource]:
-        return await self._all(f"/threat_models/{threat_model}/diagrams")
+        return await self._all(f"{_path(threat_model)}/diagrams")
 
     async def diagram(self, threat_model: str, diagram: str) -> Resource:
         """With its cells and `update_vector`."""
@@ -127,12 +129,11 @@ class Server:
 
     async def create_diagram(self, threat_model: str, name: str, **fields: Any) -> Resource:
         body = {"name": name, "type": "DFD-1.0.0", **fields}
-        return await self._object("POST", f"/threat_models/{threat_model}/diagrams", json=body)
+        return await self._object("POST", f"{_path(threat_model)}/diagrams", json=body)
 
     async def delete(self, threat_model: str, diagram: str | None = None) -> None:
         """The diagram, or the whole threat model."""
-        path = f"/threat_models/{threat_model}" if diagram is None else _path(threat_model, diagram)
-        await self.request("DELETE", path)
+        await self.request("DELETE", _path(threat_model, diagram))
 
     # one operation ----------------------------------------------------------------------------------------------------
 
@@ -167,7 +168,7 @@ class Server:
             told = await self.request("POST", f"{_path(threat_model, diagram)}/operations", json=body, repeatable=True)
         except RestError as error:
             return _judged(id, error)
-        receipt = msgspec.convert(told, OperationAccepted)
+        receipt = self._shaped(told, OperationAccepted)
         return Accepted(operation_id=id, vector=receipt.update_vector, changed=receipt.changed)
 
     # going live -------------------------------------------------------------------------------------------------------
@@ -204,7 +205,7 @@ class Server:
 
     async def ticket(self, session: str) -> str:
         """For one socket, within half a minute."""
-        return str((await self._object("GET", "/ws/ticket", params={"session_id": session}))["ticket"])
+        return self._shaped(await self.request("GET", "/ws/ticket", params={"session_id": session}), _Ticket).ticket
 
     def open(
         self,
@@ -218,11 +219,21 @@ class Server:
         """`async with server.open(threat_model, diagram) as live`. `create`: where no session lives, begin one."""
         url = f"ws{self.url.removeprefix('http')}{_path(threat_model, diagram)}/ws"
 
+        async def session() -> str:
+            enter = self.enter_session if create else self.join_session
+            return self._shaped(await enter(threat_model, diagram), _Session).session_id
+
         async def ticket(wants: Literal["connect", "reauthenticate", "refresh"]) -> str:
             if wants != "connect" and self.refresh_token is not None:
                 await self.refresh()
-            enter = self.enter_session if create else self.join_session
-            return await self.ticket((await enter(threat_model, diagram))["session_id"])
+            entered = await session()
+            try:
+                return await self.ticket(entered)
+            except RestError as error:
+                if error.status != 404:
+                    raise
+            # What we entered was just ending, as after a host who comes back at once; the next one does not.
+            return await self.ticket(await session())
 
         return LiveDiagram(url, ticket, encoding=encoding, backoff=backoff)
 
@@ -285,34 +296,55 @@ class Server:
         return _body(answer)
 
     async def _object(self, method: str, path: str, **more: Any) -> Resource:
-        body = await self.request(method, path, **more)
-        if not isinstance(body, dict):
-            raise Unintelligible(f"{method} {path} was not answered with an object")
-        return body
+        return self._shaped(await self.request(method, path, **more), Resource)
+
+    def _shaped(self, body: Any, kind: type[S]) -> S:
+        try:
+            return msgspec.convert(body, kind)
+        except msgspec.ValidationError:
+            raise Unintelligible(f"{self.url} does not answer as codraw does") from None
 
     async def _all(self, path: str) -> list[Resource]:
         found: list[Resource] = []
         while True:
-            page = await self._object("GET", path, params={"limit": PAGE, "offset": len(found)})
-            found += page["items"]
-            if not page["items"] or len(found) >= page["total"]:
+            page = self._shaped(await self.request("GET", path, params={"limit": PAGE, "offset": len(found)}), _Page)
+            found += page.items
+            if not page.items or len(found) >= page.total:
                 return found
 
     def _client(self, **more: Any) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(timeout=self._timeout_s, **more)
 
     def _take(self, tokens: Any) -> None:
-        if not isinstance(tokens, dict) or not isinstance(tokens.get("access_token"), str):
-            raise Unintelligible(f"{self.url} does not answer as codraw does")
-        self.token, self.refresh_token = tokens["access_token"], tokens.get("refresh_token")
+        taken = self._shaped(tokens, _Tokens)
+        self.token, self.refresh_token = taken.access_token, taken.refresh_token
 
 
 _UNLIMITED = Limits(max_cells_per_operation=MAX_NUMBER, max_cell_bytes=MAX_NUMBER, min_node_width=0, min_node_height=0)
 """Which limits are in force a live diagram is told; here the server says what is too much."""
 
 
-def _path(threat_model: str, diagram: str) -> str:
-    return f"/threat_models/{threat_model}/diagrams/{diagram}"
+class _Tokens(msgspec.Struct):
+    access_token: str
+    refresh_token: str | None = None
+
+
+class _Page(msgspec.Struct):
+    items: list[Resource]
+    total: int
+
+
+class _Session(msgspec.Struct):
+    session_id: str
+
+
+class _Ticket(msgspec.Struct):
+    ticket: str
+
+
+def _path(threat_model: str, diagram: str | None = None) -> str:
+    model = f"/threat_models/{quote(threat_model, safe='')}"
+    return model if diagram is None else f"{model}/diagrams/{quote(diagram, safe='')}"
 
 
 def _wait_s(error: RestError | Unreachable, attempt: int) -> float | None:

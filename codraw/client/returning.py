@@ -85,7 +85,10 @@ class Backoff:
         self._attempts = 0
 
     def delay_s(self, loss: Loss, lived_s: float) -> float:
-        """How long to wait: what the server asked for, and then a random part of a ceiling that doubles."""
+        """How long to wait: what the server asked for, and then a random part of a ceiling that doubles.
+
+        `lived_s`: how long the connection was live; 0: never.
+        """
         if lived_s > self.steady_s:
             self._attempts = 0
         ceiling = min(self.longest_s, self.first_s * 2.0 ** min(self._attempts, 63))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 from uuid import uuid4
 
-from codraw.client.changes import Change, Entry, Unfit, canonical, compacted, entries
+from codraw.client.changes import Change, Entry, Unfit, canonical, compacted, entries, remaining
 from codraw.client.events import Changed, Held, HeldOperation, Refused, Saved
 from codraw.client.link import Link
 from codraw.client.messages import OperationRejected
@@ -15,6 +15,7 @@ from codraw.client.replica import Operation, Replica
 from protocol.operations import CellChange, Skipped
 from protocol.refusals import Reason, Refusal
 
+RETRY = "retry"
 RETRY_MS = 500
 TOO_LARGE = Refusal(Reason.LIMIT_EXCEEDED, "it does not fit into a frame")
 
@@ -53,7 +54,7 @@ class Submissions:
         if not self._fits(operation):
             return self._refused_at_once(TOO_LARGE.reason, TOO_LARGE.message)
         self._show(self._replica.ask(operation))
-        if self._link.is_live:
+        if self._may_send:
             self._transmit(operation)
         return operation.asked
 
@@ -67,7 +68,7 @@ class Submissions:
     def _joined(self, changes: tuple[CellChange, ...], group_id: str | None, strict: bool) -> Asked | None:
         """A gesture that goes on while nothing can be sent grows its last operation instead of the queue."""
         last = self._replica.pending[-1] if self._replica.pending else None
-        if self._link.is_live or not group_id or last is None or last.was_sent or not self.is_open:
+        if self._may_send or not group_id or last is None or last.was_sent or not self.is_open:
             return None
         if (last.kind, last.group_id, last.strict) != ("edit", group_id, strict):
             return None
@@ -80,11 +81,17 @@ class Submissions:
 
     # sending ----------------------------------------------------------------------------------------------------------
 
+    @property
+    def _may_send(self) -> bool:
+        """While one waits for its retry nothing goes past it: an older value would be written over a newer one."""
+        return self._link.is_live and RETRY not in self._link.timers
+
     def _fits(self, operation: Operation) -> bool:
         return len(self._link.frame(message_of(operation))) <= self._replica.limits.max_frame_bytes
 
     def _transmit(self, operation: Operation) -> None:
         operation.is_sent = operation.was_sent = True
+        operation.is_unjudged = False
         self._link.say(message_of(operation))
 
     def transmit_all(self) -> None:
@@ -109,6 +116,7 @@ class Submissions:
             outcome = Accepted(operation_id=id, vector=vector, changed=changed, skipped=skipped)
             operation.asked.settle(outcome)
             self._link.tell(Saved(outcome))
+            self._overtaken(operation)
 
     def rejected(self, said: OperationRejected) -> None:
         if said.retry:
@@ -118,17 +126,33 @@ class Submissions:
         self._refuse(said.operation_id, said.reason, said.message, **more)
 
     def _ask_again(self, id: str, retry_after_ms: int | None) -> None:
-        """The server could not judge: the same operation once more, behind those that were asked meanwhile."""
+        """The server could not judge: the same operation once more, before those that were asked meanwhile."""
         operation = self._replica.operation(id)
         if operation is None:
             return
-        self._show(self._replica.postpone(operation))
-        operation.is_sent = False
-        self._link.timers.after((retry_after_ms or RETRY_MS) / 1_000, f"retry {id}", self._retry)
+        operation.is_sent, operation.is_unjudged = False, True
+        self._link.timers.after((retry_after_ms or RETRY_MS) / 1_000, RETRY, self._retry)
 
     def _retry(self) -> None:
-        if self._link.is_live:
+        if any(operation.is_sent and operation.asked.outcome is None for operation in self._replica.pending):
+            # What was under way behind it may overtake it: only its outcome says what is left to ask for.
+            self._link.timers.after(RETRY_MS / 1_000, RETRY, self._retry)
+        else:
             self.transmit_all()
+
+    def _overtaken(self, newer: Operation) -> None:
+        """It was under way when an older one was sent back, and has happened first: its values are the newer ones."""
+        pending = self._replica.pending
+        for older in pending[: pending.index(newer)]:
+            if not older.is_unjudged:
+                continue
+            left = remaining(older.changes, newer.changes)
+            if older.kind != "edit" or not left:
+                # An undo would now take back the newer one.
+                self._refuse(older.id, "superseded", "a later operation of ours has happened before it")
+            elif left != older.changes:
+                older.changes = left
+                self._show(self._replica.restack())
 
     def _refuse(self, id: str, reason: str, message: str, **more: Any) -> None:
         operation = self._replica.operation(id)
@@ -139,14 +163,25 @@ class Submissions:
         self._show(self._replica.drop(id))
         self._link.tell(Refused(outcome))
 
+    def forgotten(self) -> None:
+        """The server remembers no outcomes: what was sent may have happened. What never was is sent still, but for
+        strict ones, whose `base_vector` is one of a past that is gone."""
+        doubtful = [operation for operation in self._replica.pending if operation.was_sent or operation.strict]
+        self._abandon(doubtful, "too_old", "offline for longer than the server remembers operations")
+
     def abandon(self, reason: str, message: str) -> None:
         """Nothing of what is pending will be sent (again). Nobody is left waiting, and nothing is lost in silence."""
-        operations, self._replica.pending = self._replica.pending, []
+        self._abandon(self._replica.pending, reason, message)
+
+    def _abandon(self, leaving: Sequence[Operation], reason: str, message: str) -> None:
+        gone = set(leaving)
+        self._replica.pending = [operation for operation in self._replica.pending if operation not in gone]
+        operations = [operation for operation in leaving if operation.asked.outcome is None]
         for operation in operations:
             kind = Unsettled if operation.was_sent else Rejected
             operation.asked.settle(kind(operation_id=operation.id, reason=reason, message=message))
+        self._show(self._replica.restack())
         if operations:
-            self._show(self._replica.restack())
             self._link.tell(Held([HeldOperation(o.id, o.kind, o.changes, o.was_sent) for o in operations]))
 
     async def drained(self) -> None:

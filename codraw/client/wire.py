@@ -29,7 +29,10 @@ class Listener(Protocol):
     """Whom the wire serves."""
 
     async def address(self, wants: Wants) -> str:
-        """Where to dial, the ticket included. Raises CodrawError; refusals by status are a clear no."""
+        """Where to dial, the ticket included; takes the time it needs, since who is asked may ask for patience.
+
+        Raises CodrawError; refusals by status are a clear no.
+        """
         ...
 
     def heard(self, frame: str | bytes) -> None: ...
@@ -60,6 +63,7 @@ class Wire:
         self._goodbye: Goodbye | None = None
         self._cause: Loss | None = None
         self._wants: Wants = "connect"
+        self._live_since: float | None = None
         self._now = asyncio.Event()
         self._is_leaving = False
 
@@ -73,6 +77,7 @@ class Wire:
     def ready(self) -> None:
         """The other side and we agree again."""
         self._wants = "connect"
+        self._live_since = asyncio.get_running_loop().time()
         self._become("live")
 
     def send(self, frame: bytes) -> bool:
@@ -113,10 +118,9 @@ class Wire:
             self._become("refused", Loss(reason, message, policy="no"))
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             self._become("connecting")
-            began = loop.time()
+            self._live_since = None
             loss = await self._connection()
             if self._is_leaving:
                 return
@@ -125,9 +129,13 @@ class Wire:
                 return
             if loss.policy == "reauthenticate":
                 self._wants = "reauthenticate"
-            delay_s = self._backoff.delay_s(loss, loop.time() - began)
+            delay_s = self._backoff.delay_s(loss, self._lived_s())
             self._become("offline", loss, delay_s)
             await self._pause(delay_s)
+
+    def _lived_s(self) -> float:
+        """An attempt that takes long to fail was no good connection."""
+        return 0.0 if self._live_since is None else asyncio.get_running_loop().time() - self._live_since
 
     async def _pause(self, delay_s: float) -> None:
         self._now.clear()
@@ -140,17 +148,19 @@ class Wire:
     async def _connection(self) -> Loss:
         """One connection from its beginning to its end."""
         try:
-            async with asyncio.timeout(DIAL_S):
-                address = await self._listener.address(self._wants)
+            address = await self._listener.address(self._wants)
             self._goodbye = self._cause = None
             self._socket = await self._dial(address)
         except CodrawError as error:
             return after_refusal(error)
         except InvalidStatus as refused:
             return after_handshake(refused.response.status_code, _seconds(refused.response.headers.get("Retry-After")))
-        except InvalidURI as error:
-            return Loss("invalid_address", str(error), policy="no")
-        except (OSError, TimeoutError, InvalidHandshake) as error:
+        except InvalidURI:
+            # Never in its own words: the address holds the ticket.
+            return Loss("invalid_address", "this is no address of a live diagram", policy="no")
+        except InvalidHandshake as error:
+            return Loss("unreachable", f"no WebSocket answers there ({type(error).__name__})")
+        except (OSError, TimeoutError) as error:
             return Loss("unreachable", str(error) or "no answer in time")
         try:
             return await self._conversation(self._socket)

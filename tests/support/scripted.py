@@ -56,10 +56,15 @@ class Line:
         await self._connection.close(code, reason)
 
     async def welcome(
-        self, vector: int = 0, who: dict[str, str] | None = None, limits: dict[str, int] | None = None
+        self,
+        vector: int = 0,
+        who: dict[str, str] | None = None,
+        limits: dict[str, int] | None = None,
+        presenter: dict[str, str] | None = None,
+        term: int = 0,
     ) -> None:
         """Lets the client in, as Ana or as `who`, to a diagram without cells; it is live afterwards."""
-        session = {"session_id": "s", "threat_model_id": "t", "diagram_id": "d", "host": ANA, "presenter": None}
+        session = {"session_id": "s", "threat_model_id": "t", "diagram_id": "d", "host": ANA, "presenter": presenter}
         you = {
             "user": {**ANA, **(who or {})},
             "connection_id": "c",
@@ -70,7 +75,7 @@ class Line:
         place = {"epoch": "e", "update_vector": vector, "state_hash": NO_CELLS}
         await self.say(
             "welcome", **place, protocol="codraw.v1", encoding="json", server={"name": "x", "version": "1"},
-            server_time="", session={**session, "presenter_term": 0},
+            server_time="", session={**session, "presenter_term": term},
             you={**you, "token_expires_at": "", "history": {"undo": 0, "redo": 0}},
             durability="disk", limits={"awareness_hz": 100, **(limits or {})}, heartbeat_seconds=15,
         )  # fmt: skip

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.live import Table, lay
-from tests.support.scripted import ScriptedPeer, scripted_peer
+from codraw.client import LiveDiagram, connect
+from tests.support.live import Table, lay, soon
+from tests.support.scripted import Line, ScriptedPeer, scripted_peer
 from tests.support.servers import Server
 
 
@@ -22,3 +23,25 @@ async def table(server: Server) -> AsyncIterator[Table]:
 async def peer() -> AsyncIterator[ScriptedPeer]:
     async with scripted_peer() as peer:
         yield peer
+
+
+async def ticket(wants: str) -> str:
+    return f"{wants}-ticket"
+
+
+@pytest.fixture
+async def live(peer: ScriptedPeer) -> AsyncIterator[LiveDiagram]:
+    """On its way to the far end."""
+    live = connect(peer.url, ticket, backoff=soon())
+    live.open()
+    yield live
+    await live.close(timeout_s=0)
+
+
+@pytest.fixture
+async def line(peer: ScriptedPeer, live: LiveDiagram) -> Line:
+    """The far end, which has let `live` in."""
+    line = await peer.line()
+    await line.welcome()
+    await live.ready()
+    return line

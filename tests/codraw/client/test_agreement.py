@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from codraw.client import LiveDiagram, Mismatch, connect
-from tests.support.live import soon, told
+from codraw.client import LiveDiagram, Mismatch
+from tests.support.live import told
 from tests.support.scripted import NO_CELLS, Line, ScriptedPeer
 from tests.support.turns import until
 
 WRONG = "1" * 32
-
-
-async def ticket(wants: str) -> str:
-    return "t"
-
-
-@pytest.fixture
-async def live(peer: ScriptedPeer) -> AsyncIterator[LiveDiagram]:
-    live = connect(peer.url, ticket, backoff=soon())
-    live.open()
-    yield live
-    await live.close(timeout_s=0)
-
-
-@pytest.fixture
-async def line(peer: ScriptedPeer, live: LiveDiagram) -> Line:
-    line = await peer.line()
-    await line.welcome()
-    await live.ready()
-    return line
 
 
 def place(vector: int, state_hash: str = NO_CELLS, epoch: str = "e") -> dict[str, Any]:

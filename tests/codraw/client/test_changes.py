@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from codraw.client import add, remove, update
-from codraw.client.changes import Unfit, canonical, compacted, entries
+from codraw.client.changes import Unfit, canonical, compacted, entries, remaining
 from protocol.operations import CellChange, Verb
 from protocol.values import CellId, Limits
 
@@ -110,6 +110,28 @@ def test_what_merges_is_left_as_it_is() -> None:
 def test_a_removal_between_is_left_between() -> None:
     steps = [change("a", x=1), CellChange(CellId("a"), Verb.REMOVE), change("a", x=2)]
     assert compacted(steps) == tuple(steps)
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "left"),
+    [
+        ({"x": 1}, {"y": 1}, {"x": 1}),
+        ({"x": 1, "y": 1}, {"x": 2}, {"y": 1}),
+        ({"x": 1}, {"x": 2}, None),
+        ({"attrs": {"a": 1, "b": {"c": 1}}}, {"attrs": {"a": 2}}, {"attrs": {"b": {"c": 1}}}),
+        ({"attrs/a/b": 1, "attrs/c": 1}, {"attrs/a": {}}, {"attrs/c": 1}),
+        ({"source": {"cell": "b", "port": "p"}}, {"source": {"cell": "c"}}, None),
+    ],
+)
+def test_of_older_changes_is_left_what_newer_ones_did_not_say(
+    older: dict[str, Any], newer: dict[str, Any], left: dict[str, Any] | None
+) -> None:
+    assert remaining([change("a", **older)], [change("a", **newer)]) == (() if left is None else (change("a", **left),))
+
+
+def test_of_older_changes_nothing_is_left_for_a_cell_that_is_gone() -> None:
+    removed = CellChange(CellId("a"), Verb.REMOVE)
+    assert remaining([change("a", x=1), change("b", x=1)], [removed]) == (change("b", x=1),)
 
 
 def test_a_uuid_serves_as_id() -> None:

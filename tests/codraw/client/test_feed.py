@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from codraw.client import Changed, Event, HistoryChanged, Lagged, StatusChanged, Subscription
+from codraw.client import Changed, Event, Held, HeldOperation, HistoryChanged, Lagged, StatusChanged, Subscription
 from codraw.client.feed import compacted
 from tests.support.turns import turns
 
@@ -61,3 +61,18 @@ def test_merged_changes_say_whether_all_must_be_looked_at() -> None:
 
 def test_what_was_merged_before_is_counted_again() -> None:
     assert compacted([Lagged(5), changed("a")]) == [Lagged(6), changed("a")]
+
+
+async def test_who_asks_for_some_kinds_gets_no_others_however_slow() -> None:
+    plain: Subscription[Changed] = Subscription((Changed,), capacity=10)
+    curious: Subscription[Changed | Lagged] = Subscription((Changed, Lagged), capacity=10)
+    for number in range(100):
+        for one in (plain, curious):
+            one.tell(changed(str(number)))
+    assert {type(event) for event in await rest(plain)} == {Changed}
+    assert {type(event) for event in await rest(curious)} == {Changed, Lagged}
+
+
+def test_I29_what_is_handed_back_is_not_merged_away() -> None:
+    first, second = (HeldOperation(id, "edit", (), was_sent=True) for id in "ab")
+    assert compacted([Held([first]), Held([second])]) == [Lagged(2), Held([first, second])]

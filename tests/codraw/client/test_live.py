@@ -16,6 +16,7 @@ from codraw.client import (
     Held,
     Joined,
     Left,
+    LiveDiagram,
     Mismatch,
     NotAdmitted,
     PresenterChanged,
@@ -36,7 +37,7 @@ from codraw.client import (
 from collab.core.diagram import Diagram
 from tests.support.client import Tmi
 from tests.support.live import Table, lay, soon, told
-from tests.support.scripted import ScriptedPeer
+from tests.support.scripted import Line, ScriptedPeer
 from tests.support.servers import Meeting, Person, Server, sign_in
 from tests.support.turns import until
 
@@ -344,8 +345,32 @@ async def test_SES18_an_ejection_is_final_and_cannot_be_argued_with(table: Table
     assert (bo.status.reason, bo.status.code) == ("removed", 4403)
     assert (await told(events, Left)).user.id == "test:bo"
     bo.open()
-    with pytest.raises(NotAdmitted):
+    with pytest.raises(NotAdmitted) as again:
         await bo.ready()
+    assert (again.value.reason, again.value.code) == ("forbidden", None)
+
+
+async def test_who_opens_again_waits_for_the_new_connection(live: LiveDiagram, line: Line, peer: ScriptedPeer) -> None:
+    async def let_in() -> Line:
+        line = await peer.line()
+        await line.welcome()
+        return line
+
+    await live.close()
+    far_end = asyncio.create_task(let_in())
+    live.open()
+    await live.ready()
+    await (await far_end).close(4404)
+    await until(lambda: live.status.state == "refused")
+    far_end = asyncio.create_task(let_in())
+    live.open()
+    await live.ready()
+    assert live.is_live and await far_end
+
+
+async def test_events_that_are_asked_for_after_the_end_end_at_once(live: LiveDiagram, line: Line) -> None:
+    await live.close()
+    assert [event async for event in live.events()] == []
 
 
 async def test_SES4_who_only_joins_is_not_admitted_where_nothing_lives(table: Table) -> None:

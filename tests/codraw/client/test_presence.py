@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from codraw.client import Awareness, Joined, Point, PresenterChanged, RosterChanged, Viewport, connect
+from codraw.client import Awareness, Joined, LiveDiagram, Point, PresenterChanged, RosterChanged, Viewport, connect
 from tests.support.live import told
 from tests.support.scripted import ANA, Line, ScriptedPeer
 from tests.support.turns import until
@@ -89,3 +89,13 @@ async def test_the_roster_says_who_is_there_and_what_we_may(peer: ScriptedPeer) 
     await line.say("presenter", action="changed", presenter=None, term=4)
     assert await told(events, PresenterChanged) == PresenterChanged(None, 4)
     await live.close()
+
+
+async def test_PR4_whoever_began_to_present_while_we_were_away_is_told(
+    live: LiveDiagram, line: Line, peer: ScriptedPeer
+) -> None:
+    events = live.events(PresenterChanged)
+    live.cut()
+    await (await peer.line()).welcome(presenter=BO, term=2)
+    told_first = await told(events, PresenterChanged)
+    assert (told_first.presenter.provider_id, told_first.term) == ("bo", 2)

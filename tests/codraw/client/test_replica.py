@@ -195,15 +195,6 @@ async def test_cell_hashes_are_those_of_the_confirmed_cells_in_their_order() -> 
     assert replica.cell_hashes == [(id, hex32(diagram(node(id)).state_hash)[:16]) for id in ("b", "a")]
 
 
-async def test_an_operation_may_be_put_behind_the_others() -> None:
-    replica = replica_of(node("a"))
-    first, second = operation("1", update("a", x=1)), operation("2", update("a", x=2))
-    replica.ask(first)
-    replica.ask(second)
-    assert replica.postpone(first) == ids("a")
-    assert (replica.pending, top(replica)["a"]["x"]) == ([second, first], 1)
-
-
 async def test_a_thousand_pending_operations_cost_what_they_touch() -> None:
     """Each is judged once when it is asked and, if it is confirmed in order, never again."""
     replica = replica_of(node("a"))

@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
-from codraw.client import LiveDiagram, RequestRefused, Trouble, Unreachable, User, connect
-from tests.support.live import soon, told
+from codraw.client import LiveDiagram, RequestRefused, Trouble, Unreachable, User
+from tests.support.live import told
 from tests.support.scripted import Line, ScriptedPeer
 
 BO = User("test", "bo", "b@x.y", "Bo")
-
-
-async def ticket(wants: str) -> str:
-    return "t"
-
-
-@pytest.fixture
-async def live(peer: ScriptedPeer) -> AsyncIterator[LiveDiagram]:
-    live = connect(peer.url, ticket, backoff=soon())
-    live.open()
-    yield live
-    await live.close(timeout_s=0)
-
-
-@pytest.fixture
-async def line(peer: ScriptedPeer, live: LiveDiagram) -> Line:
-    line = await peer.line()
-    await line.welcome()
-    await live.ready()
-    return line
 
 
 async def test_a_request_names_whom_it_is_about_and_waits_for_its_answer(live: LiveDiagram, line: Line) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -205,6 +206,39 @@ async def test_something_else_than_codraw_is_unintelligible(answer: bytes) -> No
     async with answering(answer) as url, Client(url, sleep=Sleeper()) as client:
         with pytest.raises(Unintelligible):
             await client.me()
+
+
+@pytest.mark.parametrize("body", [{}, {"items": {}, "total": 1}, {"items": [1], "total": 1}, {"ticket": 1}, [], 7])
+async def test_an_answer_of_another_shape_is_unintelligible(body: object) -> None:
+    async with answering(http(200, body)) as url, Client(url, sleep=Sleeper()) as client:
+        for asking in (client.threat_models(), client.ticket("s"), client.edit("t", "d", [add(**NODE)])):
+            with pytest.raises(Unintelligible):
+                await asking
+
+
+@pytest.mark.parametrize("tail", ["?", "?x=1", "#x"])
+async def test_an_id_ends_no_path(table: Table, tail: str) -> None:
+    with pytest.raises(RestError):
+        await table.host.delete(table.threat_model + tail, table.diagram)
+    with pytest.raises(RestError):
+        await table.host.threat_model(table.threat_model + tail)
+
+
+async def test_SES16_who_enters_a_session_that_is_just_ending_enters_the_next(table: Table) -> None:
+    class Late(Client):
+        """Its first session ends before it has a ticket."""
+
+        async def enter_session(self, threat_model: str, diagram: str) -> dict[str, Any]:
+            entered = await super().enter_session(threat_model, diagram)
+            self.entered.append(entered["session_id"])
+            if len(self.entered) == 1:
+                await self.leave_session(threat_model, diagram)
+            return entered
+
+    async with Late(table.server.http, token=table.host.token) as client:
+        client.entered = []
+        async with client.open(table.threat_model, table.diagram) as live:
+            assert live.session is not None and live.session.session_id == client.entered[1]
 
 
 @pytest.mark.parametrize("url", ["", "localhost:8080", "ftp://x"])

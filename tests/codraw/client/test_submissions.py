@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import pytest
 
-from codraw.client import Accepted, LiveDiagram, Rejected, add, connect, update
-from tests.support.live import soon
+from codraw.client import Accepted, LiveDiagram, Rejected, Unsettled, add, update
 from tests.support.scripted import Line, ScriptedPeer
 from tests.support.turns import until
 
 NODE = {"shape": "process", "x": 0, "y": 0, "width": 120, "height": 60}
-
-
-async def ticket(wants: str) -> str:
-    return "t"
-
-
-@pytest.fixture
-async def live(peer: ScriptedPeer) -> AsyncIterator[LiveDiagram]:
-    live = connect(peer.url, ticket, backoff=soon())
-    live.open()
-    yield live
-    await live.close(timeout_s=0)
 
 
 async def welcomed(peer: ScriptedPeer, live: LiveDiagram) -> Line:
@@ -124,3 +111,95 @@ async def test_a_rejection_that_says_so_is_followed_by_a_resume(live: LiveDiagra
     await line.say("operation_rejected", **said)
     await line.hear("resume")
     assert isinstance(await asked, Rejected)
+
+
+# operations that could not be judged ----------------------------------------------------------------------------------
+
+
+async def drawn(live: LiveDiagram, line: Line) -> str:
+    """The id of a cell that is there."""
+    new = add(**NODE)
+    asked = live.edit(new)
+    await line.hear("operation")
+    await accept(line, asked.id, 1)
+    await asked
+    return new.id
+
+
+async def send_back(line: Line, id: str, after_ms: int = 1) -> None:
+    await line.say(
+        "operation_rejected", operation_id=id, reason="unavailable", message="", retry=True, retry_after_ms=after_ms
+    )
+
+
+async def test_while_one_waits_for_its_retry_what_is_asked_later_waits_behind_it(live: LiveDiagram, line: Line) -> None:
+    cell = await drawn(live, line)
+    first = live.edit(update(cell, x=1))
+    await line.hear("operation")
+    await send_back(line, first.id, after_ms=100)
+    await until(lambda: live.replica.pending[0].is_unjudged)
+    second = live.edit(update(cell, x=2))
+    assert [(await line.hear("operation"))["operation_id"] for _ in range(2)] == [first.id, second.id]
+    assert live.cell(cell) == {"id": cell, **NODE, "x": 2}
+
+
+async def test_what_was_under_way_when_an_older_one_was_sent_back_keeps_its_values(
+    live: LiveDiagram, line: Line
+) -> None:
+    cell = await drawn(live, line)
+    first, second = live.edit(update(cell, x=1, y=1)), live.edit(update(cell, x=2))
+    for _ in range(2):
+        await line.hear("operation")
+    await send_back(line, first.id)
+    await accept(line, second.id, 2)
+    again = await line.hear("operation")
+    assert (again["operation_id"], again["operation"]["cells"][0]["data"]) == (first.id, {"y": 1})
+    await accept(line, first.id, 3)
+    await first
+    assert live.cell(cell) == {"id": cell, **NODE, "x": 2, "y": 1}
+
+
+async def test_what_has_nothing_left_to_do_after_a_newer_one_is_told_as_not_done(live: LiveDiagram, line: Line) -> None:
+    cell = await drawn(live, line)
+    first, undo, second = live.edit(update(cell, x=1)), live.undo(), live.edit(update(cell, x=2))
+    for id in (first.id, undo.id):
+        await send_back(line, id)
+    await accept(line, second.id, 2)
+    for one in (first, undo):
+        outcome = await one
+        assert isinstance(outcome, Rejected) and outcome.reason == "superseded"
+    assert live.cell(cell) == {"id": cell, **NODE, "x": 2}
+    assert not live.replica.pending
+
+
+# states that replace the copy -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", ["state", "repair"])
+async def test_what_is_accepted_does_not_stay_on_top_of_a_copy_that_could_not_take_its_receipt(
+    live: LiveDiagram, line: Line, answer: str
+) -> None:
+    missing = str(uuid4())
+    asked = live.edit(update(missing, x=100))
+    await line.hear("operation")
+    await accept(line, asked.id, 1)
+    await line.hear("resume")
+    shown = {"epoch": "e", "update_vector": 1, "state_hash": "0" * 32, "reason": "x", "resend": True, "removed": []}
+    await line.say(answer, **shown, cells=[{"id": missing, **NODE, "x": 100}])
+    await until(lambda: live.cell(missing) is not None)
+    assert isinstance(asked.outcome, Accepted) and live.status.pending == 0
+
+
+async def test_what_was_never_sent_is_sent_even_when_the_server_remembers_no_outcomes(
+    live: LiveDiagram, line: Line, peer: ScriptedPeer
+) -> None:
+    sent = live.edit(add(**NODE))
+    await line.hear("operation")
+    live.cut()
+    await until(lambda: not live.is_live)
+    unsent, strict = live.edit(add(**NODE)), live.edit(add(**NODE), strict=True)
+    line = await peer.line()
+    await line.say("state", epoch="f", update_vector=9, state_hash="0" * 32, reason="x", resend=False, cells=[])
+    assert (await line.hear("operation"))["operation_id"] == unsent.id
+    assert isinstance(await sent, Unsettled) and isinstance(await strict, Rejected)
+    assert [operation.id for operation in live.replica.pending] == [unsent.id]

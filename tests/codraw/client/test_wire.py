@@ -16,7 +16,7 @@ from protocol.codec import Encoding
 from protocol.dialects.codraw_v1_messages import Goodbye
 from tests.support.scripted import Line, ScriptedPeer
 from tests.support.servers import free_port
-from tests.support.turns import until
+from tests.support.turns import turns, until
 
 
 class AtOnce(Backoff):
@@ -34,7 +34,7 @@ class AtOnce(Backoff):
 class Ear:
     """The listener of a wire, all ears."""
 
-    def __init__(self, url: str, encoding: Encoding = Encoding.JSON) -> None:
+    def __init__(self, url: str, backoff: Backoff | None = None) -> None:
         self.url = url
         self.wanted: list[Wants] = []
         self.frames: list[str | bytes] = []
@@ -43,7 +43,8 @@ class Ear:
         self.error: RestError | None = None
         self.tasks = Tasks()
         self.backoff = AtOnce()
-        self.wire = Wire(self, encoding, self.backoff, self.tasks)
+        self.delays: list[float] = []
+        self.wire = Wire(self, Encoding.JSON, backoff or self.backoff, self.tasks)
 
     async def address(self, wants: Wants) -> str:
         self.wanted.append(wants)
@@ -59,6 +60,8 @@ class Ear:
 
     def changed(self) -> None:
         self.states.append(self.wire.state)
+        if self.wire.retry_in_s is not None:
+            self.delays.append(self.wire.retry_in_s)
 
 
 async def met(peer: ScriptedPeer, ear: Ear) -> Line:
@@ -229,3 +232,57 @@ async def test_what_is_no_address_is_not_tried_again() -> None:
     ear.wire.open()
     await until(lambda: ear.wire.state == "refused")
     assert ear.wire.why is not None and ear.wire.why.reason == "invalid_address"
+
+
+async def test_S80_the_waits_double_until_it_was_live_for_long(peer: ScriptedPeer) -> None:
+    """Whatever has lived at all has lived for long here; what never was live has not, however long it took."""
+    ear = Ear(peer.url, Backoff(first_s=0.001, steady_s=0.0, chance=lambda: 1.0))
+    ear.wire.open()
+    for _ in range(3):
+        await (await peer.line()).close(1001)
+    line = await met(peer, ear)
+    assert ear.delays == [0.001, 0.002, 0.004]
+    ear.wire.ready()
+    await line.close(1001)
+    await (await peer.line()).close(1001)
+    await peer.line()
+    assert ear.delays[3:] == [0.001, 0.002]
+    await ear.wire.close()
+
+
+async def test_whoever_finds_the_address_may_be_patient(peer: ScriptedPeer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codraw.client.wire.DIAL_S", 0.0)
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    class Patient(Ear):
+        async def address(self, wants: Wants) -> str:
+            asked.set()
+            await answer.wait()
+            monkeypatch.undo()
+            return self.url
+
+    ear = Patient(peer.url)
+    ear.wire.open()
+    await asked.wait()
+    await turns()
+    answer.set()
+    await met(peer, ear)
+    assert ear.states == ["connecting"]
+    await ear.wire.close()
+
+
+async def test_a_busy_server_is_given_the_time_that_it_asks_for(peer: ScriptedPeer) -> None:
+    ear = Ear(peer.url, Backoff(chance=lambda: 0.0))
+    ear.error = RestError(503, {}, retry_after_s=20)
+    ear.wire.open()
+    await until(lambda: ear.wire.state == "offline")
+    assert ear.delays == [20]
+    await ear.wire.close()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/?ticket=SECRET", "ws:///?ticket=SECRET"])
+async def test_AU9_the_ticket_is_not_in_what_is_told_of_a_bad_address(url: str) -> None:
+    ear = Ear(url)
+    ear.wire.open()
+    await until(lambda: ear.wire.state == "refused")
+    assert ear.wire.why is not None and "SECRET" not in repr(ear.wire.why)
