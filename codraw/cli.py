@@ -155,14 +155,11 @@ def conform(  # noqa: PLR0913, PLR0917 - one parameter is one option
         return
     asked = command.Asked(rule or [], family or [], dialect or [], token or [], patience, jobs, slow)
     try:
-        good = command.run(url, asked, json, Console(soft_wrap=True))
-    except command.WrongUse as wrong:
+        end = command.run(url, asked, json, Console(soft_wrap=True))
+    except (command.WrongUse, command.Unreachable) as wrong:
         _report([str(wrong)], "error")
-        raise typer.Exit(2) from None
-    except command.Unreachable as failed:
-        _fail([str(failed)])
-    if not good:
-        raise typer.Exit(1)
+        end = command.Exit.WRONG_USE
+    raise typer.Exit(end)
 
 
 @cli.command()

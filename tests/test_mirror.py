@@ -23,7 +23,7 @@ ELSEWHERE: Mapping[str, str] = {
         "checks of the kit; tests/codraw/conform/test_suite.py plants the bugs that they must find",
     ),
     **dict.fromkeys(
-        (f"codraw/conform/{name}.py" for name in ("sessions", "sockets", "undo")),
+        (f"codraw/conform/{name}.py" for name in ("inversion", "sessions", "sockets", "undo")),
         "checks of the kit; tests/codraw/conform/test_suite.py plants the bugs that they must find",
     ),
 }

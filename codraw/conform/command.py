@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from itertools import count
 from pathlib import Path
 
@@ -17,10 +18,20 @@ from codraw.conform.run import Choice, Result, Verdict, cases, conform
 from codraw.conform.suite import FAMILIES, SUITE
 from codraw.conform.unseen import UNSEEN
 
-__all__ = ["Asked", "Unreachable", "WrongUse", "list_rules", "run"]
+__all__ = ["Asked", "Exit", "Unreachable", "WrongUse", "list_rules", "run"]
 
 
 OTHERWISE = ("no check yet", "invariants of a whole run: the simulator and the soak hold them")
+
+
+class Exit(IntEnum):
+    """What the command ends with."""
+
+    KEPT = 0
+    BROKEN = 1
+    WRONG_USE = 2
+    """Or nobody was there to be asked."""
+    UNDECIDED = 3
 
 
 class WrongUse(Exception):
@@ -40,7 +51,9 @@ class Asked:
     slow: bool
 
     def choice(self) -> Choice:
-        rules = _known("rule", [one.upper() for one in self.rules], {id for check in SUITE for id in check.ids})
+        if not 0 < self.patience_s < float("inf"):
+            raise WrongUse(f"--patience {self.patience_s:g}: it must be more than 0 seconds.")
+        rules = _seen([one.upper() for one in self.rules])
         families = _known("family", [one.upper() for one in self.families], set(FAMILIES))
         dialects = _known("dialect", self.dialects, set(map(str, TEXT)))
         return Choice(rules, families, dialects, self.slow, self.patience_s, self.jobs)
@@ -48,6 +61,9 @@ class Asked:
     def people(self) -> dict[str, str]:
         given = dict(one.partition("=")[::2] for one in self.tokens)
         _known("token", list(given), set(NAMES))
+        for name, token in given.items():
+            if not token.strip():
+                raise WrongUse(f"--token {name}=… holds no token.")
         if given and not {"alice", "bob"} <= given.keys():
             raise WrongUse("--token must be given for alice (who will own and host) and for bob at least.")
         return given
@@ -60,8 +76,21 @@ def _known(option: str, given: Sequence[str], known: set[str]) -> frozenset[str]
     return frozenset(given)
 
 
-def run(url: str, asked: Asked, json: Path | None, console: Console) -> bool:
-    """Whether no rule was broken. Raises WrongUse and Unreachable."""
+def _seen(given: Sequence[str]) -> frozenset[str]:
+    for id in given:
+        if id in unseen():
+            raise WrongUse(f"--rule {id}: it is not looked at: {unseen()[id]}.")
+    return _known("rule", given, {id for check in SUITE for id in check.ids})
+
+
+def unseen() -> dict[str, str]:
+    """Rule id -> why there is no check of it."""
+    checked = {id for check in SUITE for id in check.ids}
+    return {id: UNSEEN.get(id, OTHERWISE[family(id) == "I"]) for id in (*sentences(), *UNSEEN) if id not in checked}
+
+
+def run(url: str, asked: Asked, json: Path | None, console: Console) -> Exit:
+    """Raises WrongUse and Unreachable."""
     choice, tokens = asked.choice(), asked.people()
     if not url.startswith(("http://", "https://")):
         raise WrongUse(f"{url} is no address of a server: it must start with http:// or https://.")
@@ -69,7 +98,10 @@ def run(url: str, asked: Asked, json: Path | None, console: Console) -> bool:
     report.show(results, sentences(), console)
     if json is not None:
         report.write_json(results, url, json)
-    return not any(result.verdict is Verdict.FAILED for result in results)
+    found = {result.verdict for result in results}
+    if Verdict.FAILED in found:
+        return Exit.BROKEN
+    return Exit.UNDECIDED if Verdict.UNDECIDED in found else Exit.KEPT
 
 
 def _watched(url: str, choice: Choice, tokens: dict[str, str], console: Console) -> list[Result]:
@@ -80,6 +112,4 @@ def _watched(url: str, choice: Choice, tokens: dict[str, str], console: Console)
 
 
 def list_rules(console: Console) -> None:
-    checked = {id for check in SUITE for id in check.ids}
-    unseen = {id: UNSEEN.get(id, OTHERWISE[family(id) == "I"]) for id in sentences() if id not in checked}
-    report.catalogue(SUITE, unseen, console)
+    report.catalogue(SUITE, unseen(), console)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from codraw.conform.messages import (
     Cell,
     add,
@@ -19,7 +21,7 @@ from codraw.conform.messages import (
     word,
 )
 from codraw.conform.people import json_of
-from codraw.conform.rules import ALL, FAMILY, OURS, TEXT, Dialect, equal, rule, that
+from codraw.conform.rules import ALL, FAMILY, OURS, TEXT, Broken, Dialect, NotApplicable, equal, rule, that
 from codraw.conform.stage import Stage
 from codraw.conform.statehash import state_hash
 from codraw.conform.undo import answer
@@ -288,6 +290,24 @@ async def repaired(stage: Stage) -> None:
     state = await bob.hear("state", "resumed")
     equal((word(state), state.get("reason")), ("state", "hash_mismatch"), "the answer to a resume with a wrong hash")
     equal(list(bob.cells.values()), (await meeting.get())[1], "the cells of that state")
+
+
+@rule("VEC15", "vector and hash are told again and again, unasked", (Dialect.V1,), slow_s=60)
+async def heartbeats(stage: Stage) -> None:
+    meeting = await stage.meeting()
+    bob = await meeting.connect("bob")
+    every_s = float((await bob.hear("welcome"))["heartbeat_seconds"])
+    if every_s > 55:
+        raise NotApplicable(f"welcome announces a heartbeat every {every_s:g} s")
+    await bob.hear("state")
+    try:
+        async with asyncio.timeout(every_s + stage.patience_s):
+            while word(heartbeat := await bob.next()) != "heartbeat":
+                pass
+    except TimeoutError:
+        raise Broken(f"no heartbeat within {every_s:g} s") from None
+    found = (heartbeat["update_vector"], heartbeat["state_hash"])
+    equal(found, (0, bob.state_hash()), "vector and hash of the heartbeat")
 
 
 @rule("VEC3", "a rejected operation leaves the sender's answer at the present vector", (*FAMILY[1:], *OURS))

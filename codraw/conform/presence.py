@@ -105,6 +105,19 @@ async def ejected(stage: Stage) -> None:
     await presents(carol, meeting.host)
 
 
+@rule("PR5", "without a host the writer connected longest presents, not a reader", TEXT)
+async def falls_to_a_writer(stage: Stage) -> None:
+    meeting = await stage.meeting(roles={"bob": "writer", "carol": "writer", "dave": "reader", "erin": "writer"})
+    watcher = await meeting.join("dave", stage.first(Dialect.V1))
+    host, bob, carol, erin = await roster(meeting, "alice", "bob", "carol", "erin")
+    await grant(host, [bob, carol, watcher], await stage.person("erin"))
+    await host.cut()
+    await watcher.until(lambda m: m.get("host_state") == "away", "word that the host is away")
+    await erin.leave()
+    for socket in (carol, watcher):
+        await presents(socket, await stage.person("bob"))
+
+
 @rule("PR6 S44", "cursors and selections of others than the presenter are dropped without answer", FAMILY)
 async def dropped(stage: Stage) -> None:
     meeting = await stage.meeting()
@@ -161,6 +174,16 @@ async def free(stage: Stage) -> None:
         equal(cursors(watcher), [], f"the cursors of a guest that {watcher.name} saw")
 
 
+@rule("PR8", "a viewport reaches all other codraw.v1 sockets", OURS)
+async def viewport(stage: Stage) -> None:
+    meeting = await stage.meeting()
+    bob, carol = await roster(meeting, "bob", "carol")
+    shown = {"x": 1, "y": 2, "width": 300, "height": 200, "zoom": 1.5}
+    await bob.say({"message_type": "awareness", "viewport": shown})
+    message = await carol.until(lambda m: word(m) == "awareness", "the awareness of bob")
+    equal([update.get("viewport") for update in message["updates"]], [shown], "the viewports shown")
+
+
 @rule("PR9", "of many cursors the last arrives, and no more than 20 a second", ALL)
 async def coalesced(stage: Stage) -> None:
     meeting = await stage.meeting()
@@ -200,6 +223,26 @@ async def asked(stage: Stage) -> None:
     await host.say(moderation(host.dialect, "deny", person.user))
     denied = await bob.until(_denies, "the denial")
     that(word(denied) != "error", f"a denial is an error: {denied}")
+
+
+@rule("PR11", "a request to present reaches every socket of the host", TEXT)
+async def asked_everywhere(stage: Stage) -> None:
+    meeting = await stage.meeting()
+    hosts = [await meeting.join("alice"), *[await meeting.join("alice", one) for one in stage.dialects()]]
+    bob = await meeting.join("bob")
+    await bob.say(moderation(bob.dialect, "request"))
+    for host in hosts:
+        await host.until(_asks, "the request to present")
+
+
+@rule("PR11", "where no host is connected a request to present is denied by the system", TEXT)
+async def nobody_to_ask(stage: Stage) -> None:
+    meeting = await stage.meeting()
+    bob = await meeting.join("bob")
+    await bob.say(moderation(bob.dialect, "request"))
+    denied = await bob.until(_denies, "the denial")
+    named = {Dialect.CLASSIC: denied.get("user_id"), Dialect.TMI: "system"}.get(bob.dialect, denied.get("by"))
+    equal(named, "system", "who denies")
 
 
 def _asks(message: dict[str, object]) -> bool:

@@ -14,7 +14,14 @@ from rich.table import Table
 from codraw.conform.rules import Check
 from codraw.conform.run import Result, Verdict
 
-LOOKS = {Verdict.PASSED: "green", Verdict.FAILED: "bold red", Verdict.NOT_APPLICABLE: "yellow"}
+LOOKS = {
+    Verdict.PASSED: "green",
+    Verdict.FAILED: "bold red",
+    Verdict.UNDECIDED: "magenta",
+    Verdict.NOT_APPLICABLE: "yellow",
+}
+SEEN = (Verdict.PASSED, Verdict.FAILED)
+EXPLAINED = (Verdict.FAILED, Verdict.UNDECIDED)
 LAST_LINES = 16
 WIDTH = 150
 """Where no terminal says otherwise, 80 columns would break every line of the table."""
@@ -29,7 +36,7 @@ def show(results: Sequence[Result], sentences: Mapping[str, str], console: Conso
         table.add_row(result.check.name, escape(result.check.says), str(result.dialect or ""), verdict, why)
     _print(table, console)
     for result in results:
-        if result.verdict is Verdict.FAILED:
+        if result.verdict in EXPLAINED:
             _explain(result, sentences, console)
     console.print(escape(summary(results)))
 
@@ -51,8 +58,9 @@ def _explain(result: Result, sentences: Mapping[str, str], console: Console) -> 
 
 def summary(results: Sequence[Result]) -> str:
     count = Counter(result.verdict for result in results)
-    rules = {id for result in results if result.verdict is not Verdict.NOT_APPLICABLE for id in result.check.ids}
-    tally = ", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict)
+    rules = {id for result in results if result.verdict in SEEN for id in result.check.ids}
+    shown = [verdict for verdict in Verdict if count[verdict] or verdict is not Verdict.UNDECIDED]
+    tally = ", ".join(f"{count[verdict]} {verdict}" for verdict in shown)
     return f"{tally}; {len(rules)} rules seen"
 
 
@@ -77,7 +85,7 @@ def write_json(results: Sequence[Result], url: str, path: Path) -> None:
             "verdict": result.verdict,
             "why": result.text,
             "seconds": result.seconds,
-            "trace": result.trace if result.verdict is Verdict.FAILED else (),
+            "trace": result.trace if result.verdict in EXPLAINED else (),
         }
         for result in results
     ]

@@ -27,7 +27,7 @@ def problem(answer: httpx2.Response, status: int, *errors: str) -> dict[str, Any
     return body
 
 
-@rule("RE1 RE9", "every refusal has the one shape and the right status")
+@rule("RE1 RE9 S90", "every refusal has the one shape and the right status")
 async def problems(stage: Stage) -> None:
     alice = await stage.person("alice")
     problem(await stage.ask(None, "GET", "/threat_models"), 401)
@@ -58,6 +58,47 @@ async def lists(stage: Stage) -> None:
     that("x-total-count" in plain.headers, "GET /threat_models has no X-Total-Count")
     bad = await stage.ask(alice, "GET", f"/threat_models/{model}/diagrams?limit=0")
     problem(bad, 400, "invalid_limit")
+
+
+@rule("RE3", "limit is 20 unless said, at most 1000, and what is no number is refused by its name")
+async def pages(stage: Stage) -> None:
+    alice = await stage.person("alice")
+    path = f"/threat_models/{await stage.model()}/diagrams"
+    for query, limit in (("", 20), ("?limit=1000", 1000), ("?limit=1001", 1000), ("?limit=99999", 1000)):
+        equal((await stage.expect(200, alice, "GET", f"{path}{query}"))["limit"], limit, f"limit of a list{query}")
+    for query, error in (("limit=x", "invalid_limit"), ("limit=-1", "invalid_limit"), ("offset=-1", "invalid_offset")):
+        problem(await stage.ask(alice, "GET", f"{path}?{query}"), 400, error)
+
+
+@rule("RE4", "lists are sorted by the field asked for, either way; what else the query says is ignored")
+async def sorted_lists(stage: Stage) -> None:
+    alice = await stage.person("alice")
+    path = f"/threat_models/{await stage.model()}/diagrams"
+    for name in "bca":
+        await stage.expect(201, alice, "POST", path, {"name": name, "type": "DFD-1.0.0"})
+    orders = {"name": "abc", "-name": "cba", "name:desc": "cba", "created_at": "bca", "-created_at": "acb"}
+    for sort, names in orders.items():
+        body = await stage.expect(200, alice, "GET", f"{path}?sort={sort}&nonsense=1")
+        equal("".join(one["name"] for one in body["items"]), names, f"the names sorted by {sort}")
+    problem(await stage.ask(alice, "GET", f"{path}?sort=nothing"), 400)
+
+
+@rule("RE5", "a JSON patch that replaces an absent member adds it")
+async def replaces_absent(stage: Stage) -> None:
+    alice = await stage.person("alice")
+    path = f"/threat_models/{await stage.model()}"
+    steps = [{"op": "replace", "path": "/x_absent", "value": 7}]
+    found = await stage.expect(200, alice, "PATCH", path, steps, Content_Type="application/json-patch+json")
+    equal(found.get("x_absent"), 7, "the member that was not there")
+
+
+@rule("S96", "health pages show state and nothing else")
+async def health(stage: Stage) -> None:
+    for path in ("/healthz", "/readyz"):
+        answer = await stage.ask(None, "GET", path)
+        one_of(answer.status_code, (200, 503), f"the status of {path}")
+        for leak in ("://", "Traceback", ".py", ".db", "password", "secret", "@"):
+            that(leak not in answer.text, f"{path} shows {leak!r}: {answer.text[:300]}")
 
 
 @rule("RE5", "PATCH by content type: merge patch, JSON patch that is all or nothing, else 415")

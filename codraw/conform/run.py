@@ -16,10 +16,13 @@ from codraw.conform.people import Target, Unreachable
 from codraw.conform.rules import Broken, Check, Dialect, NotApplicable, family
 from codraw.conform.stage import Stage
 from codraw.conform.suite import SUITE
+from codraw.conform.wire import redacted
 
 WHOLE = 6
 """A check may take so many times the patience for one answer."""
 HTTP_PATIENCE_S = 30.0
+IDLE_S = 1.0
+"""A connection idle for longer is not used again: servers close theirs after some seconds, unasked."""
 CONNECTION = (WebSocketException, httpx2.HTTPError, OSError)
 SHAPE = (KeyError, TypeError, IndexError, ValueError, AttributeError)
 """A message or body lacks what it is published to hold."""
@@ -28,12 +31,14 @@ SHAPE = (KeyError, TypeError, IndexError, ValueError, AttributeError)
 class Verdict(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
+    UNDECIDED = "undecided"
+    """It was too slow to tell: a busy machine is no broken rule."""
     NOT_APPLICABLE = "not applicable"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`text`: why it failed or does not apply; `trace`: the frames of a failed check."""
+    """`text`: why it did not pass; `trace`: the frames."""
 
     check: Check
     dialect: Dialect | None
@@ -81,7 +86,7 @@ async def conform(
     url: str, choice: Choice, tokens: dict[str, str] | None = None, told: Callable[[Result], None] = lambda _: None
 ) -> list[Result]:
     """Every case once, in the order of the rules. Raises Unreachable."""
-    limits = httpx2.Limits(max_connections=choice.jobs * 8)
+    limits = httpx2.Limits(max_connections=choice.jobs * 8, keepalive_expiry=IDLE_S)
     async with httpx2.AsyncClient(base_url=url.rstrip("/"), timeout=HTTP_PATIENCE_S, limits=limits) as http:
         target = Target(url.rstrip("/"), http, tokens or {})
         await target.look()
@@ -103,7 +108,7 @@ async def _answers(target: Target, dialect: Dialect, patience_s: float) -> bool:
     stage = Stage(target, dialect, patience_s)
     try:
         await (await stage.meeting()).join("bob")
-    except (Broken, WebSocketException, OSError):
+    except (Broken, *CONNECTION):
         return False
     finally:
         await stage.over()
@@ -138,32 +143,36 @@ async def one(target: Target, choice: Choice, check: Check, dialect: Dialect | N
         return Result(check, dialect, Verdict.NOT_APPLICABLE, f"takes {check.slow_s:.0f} s: --slow")
     stage = Stage(target, dialect, choice.patience_s)
     begun = time.monotonic()
-    verdict, text = await _played(stage, check, WHOLE * choice.patience_s + check.slow_s)
-    seconds, trace = time.monotonic() - begun, tuple(stage.trace.lines)
-    await stage.over()
-    return Result(check, dialect, verdict, text, trace, round(seconds, 3))
+    try:
+        verdict, text = await _played(stage, check, WHOLE * choice.patience_s + check.slow_s)
+        seconds, trace = time.monotonic() - begun, tuple(stage.trace.lines)
+    finally:
+        # an interrupt, too, leaves nothing behind
+        await stage.over()
+    return Result(check, dialect, verdict, redacted(text), trace, round(seconds, 3))
 
 
 async def _played(stage: Stage, check: Check, budget_s: float) -> tuple[Verdict, str]:
     try:
         async with asyncio.timeout(budget_s):
             await check.run(stage)
-    except Broken as fault:
-        return Verdict.FAILED, str(fault)
     except NotApplicable as reason:
         return Verdict.NOT_APPLICABLE, str(reason)
-    except TimeoutError:
-        return Verdict.FAILED, f"was not over after {budget_s:.0f} s"
-    except (*CONNECTION, *SHAPE) as error:
-        return Verdict.FAILED, _trouble(error)
+    except (Broken, TimeoutError, *CONNECTION, *SHAPE) as error:
+        return _verdict(error, budget_s)
     except ExceptionGroup as several:
         # what was tried at the same time
-        return Verdict.FAILED, _trouble(several.exceptions[0])
+        return _verdict(several.exceptions[0], budget_s)
     return Verdict.PASSED, ""
 
 
-def _trouble(error: Exception) -> str:
-    if isinstance(error, Broken):
-        return str(error)
+def _verdict(error: Exception, budget_s: float) -> tuple[Verdict, str]:
+    match error:
+        case Broken():
+            return Verdict.FAILED, str(error)
+        case TimeoutError():
+            return Verdict.UNDECIDED, f"too slow: was not over after {budget_s:.0f} s"
+        case httpx2.TimeoutException():
+            return Verdict.UNDECIDED, f"too slow: no answer by REST after {HTTP_PATIENCE_S:.0f} s"
     what = "the connection failed" if isinstance(error, CONNECTION) else "an answer is not of its published shape"
-    return f"{what}: {type(error).__name__} {error}"
+    return Verdict.FAILED, f"{what}: {type(error).__name__} {error}"

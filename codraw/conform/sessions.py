@@ -14,6 +14,7 @@ from codraw.conform.stage import Meeting, Stage
 from codraw.conform.wire import Closed, Socket
 
 CODES = {Dialect.CLASSIC: 1000}
+TMI_ENDS = ("session_terminated", "diagram_not_found", "threat_model_not_found")
 
 
 async def collaborate(meeting: Meeting, role: str, method: str, query: str = "") -> tuple[int, dict[str, Any]]:
@@ -33,7 +34,7 @@ def _is_end(dialect: Dialect, message: dict[str, Any]) -> bool:
     if dialect is Dialect.CLASSIC:
         return word(message) == "session_ended"
     if dialect is Dialect.TMI:
-        return word(message) == "error" and message["error"] in ("session_terminated", "diagram_not_found")
+        return word(message) == "error" and message["error"] in TMI_ENDS
     return word(message) == "goodbye"
 
 
@@ -216,6 +217,26 @@ async def host_returns(stage: Stage) -> None:
     one_of((await bob.closed()).code, (1000, 4403), "the close of a guest whom the returned host ejected")
 
 
+@rule("SES10", "a lost host is away and still listed, and here again after a return", (Dialect.TMI, *OURS))
+async def away(stage: Stage) -> None:
+    meeting = await stage.meeting()
+    watcher = await meeting.join("bob", stage.first(Dialect.V1))
+    host = await meeting.join("alice")
+    await _host_is(watcher, "here")
+    await host.cut()
+    told = await _host_is(watcher, "away")
+    that(meeting.host.email in (present_in(watcher.dialect, told) or ()), "the host who is away is not listed")
+    carol = await meeting.join("carol")
+    shown = await carol.until(lambda m: present_in(carol.dialect, m) is not None, "a roster")
+    that(meeting.host.email in (present_in(carol.dialect, shown) or ()), "a newcomer's roster lacks the host")
+    await meeting.join("alice")
+    await _host_is(watcher, "here")
+
+
+async def _host_is(watcher: Socket, state: str) -> dict[str, Any]:
+    return await watcher.until(lambda m: m.get("host_state") == state, f"word that the host is {state}")
+
+
 @rule("SES10", "when the grace of a lost host is over the session ends", TEXT, slow_s=40)
 async def host_lost(stage: Stage) -> None:
     meeting = await stage.meeting()
@@ -373,8 +394,12 @@ async def model_deleted(stage: Stage) -> None:
     meeting = await stage.meeting()
     sockets = [await meeting.join("bob", dialect) for dialect in stage.dialects()]
     await stage.expect(204, meeting.host, "DELETE", f"/threat_models/{meeting.model}")
+    words = {Dialect.CLASSIC: "session_ended", Dialect.TMI: "threat_model_not_found"}
     for socket in sockets:
-        equal((await socket.closed()).code, 1000, f"the close code of {socket.name}")
+        closed = await socket.closed()
+        ended(socket, closed)
+        said = closed.last.get("event") or closed.last.get("error") or closed.last.get("reason")
+        equal(said, words.get(socket.dialect, "diagram_deleted"), f"the last word to {socket.name}")
 
 
 @rule("SES8", "a socket to a diagram that is not in the threat model is turned away", ALL)

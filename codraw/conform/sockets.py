@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -25,7 +26,7 @@ from codraw.conform.messages import (
     update,
     word,
 )
-from codraw.conform.rules import ALL, FAMILY, OURS, TEXT, Broken, Dialect, equal, one_of, rule, that
+from codraw.conform.rules import ALL, FAMILY, OURS, TEXT, Broken, Dialect, NotApplicable, equal, one_of, rule, that
 from codraw.conform.stage import MARKER, Meeting, Stage
 from codraw.conform.statehash import state_hash
 from codraw.conform.wire import Socket
@@ -275,6 +276,17 @@ async def not_resumed(stage: Stage) -> None:
         equal(again.copy(), (await meeting.get())[1], "its cells")
 
 
+@rule("WS17", "a wrong hash of an older vector gets a full state, never events to put over it", OURS)
+async def wrong_before(stage: Stage) -> None:
+    meeting = await stage.meeting()
+    bob, carol = await meeting.join("bob"), await meeting.join("carol")
+    await meeting.edit(carol, add(node()))
+    await bob.event()
+    await bob.say({**place(bob), "update_vector": 0, "state_hash": "0" * 32})
+    answer = await bob.hear("state", "resumed")
+    equal((word(answer), answer.get("reason")), ("state", "hash_mismatch"), "the answer")
+
+
 @rule("WS17", "with cell_hashes a wrong copy gets a repair that leaves it as a state would", OURS)
 async def mended(stage: Stage) -> None:
     cells = [node(label=f"{n} " + "x" * 200) for n in range(8)]
@@ -422,3 +434,58 @@ async def too_many(stage: Stage) -> None:
     said = closed.last.get("error") or closed.last.get("reason")
     equal(said, "too_many_connections", "its last word")
     await first[0].fence()
+
+
+@rule("S75", "sockets beyond the limit per session are turned away with 4429")
+async def too_many_in_all(stage: Stage) -> None:
+    limits = stage.target.limits
+    in_all, each = int(limits.get("max_sockets_per_session", 50)), int(limits.get("max_sockets_per_user", 5))
+    if in_all > 100:
+        raise NotApplicable(f"the server announces {in_all} sockets a session")
+    meeting = await stage.meeting()
+    entry = {"subject": "everyone", "subject_type": "group", "role": "writer"}
+    await stage.expect(201, meeting.host, "POST", f"/threat_models/{meeting.model}/authorization", entry)
+    people = [await stage.target.newcomer(f"guest{n}") for n in range(in_all // each + 1)]
+    dialect = stage.dialects()[-1]
+    first, *_ = [await stage.connect(meeting, people[n // each], dialect) for n in range(in_all)]
+    closed = await (await stage.connect(meeting, people[-1], dialect)).closed()
+    equal(closed.code, 4429, "the close code of one socket too many")
+    await first.fence()
+
+
+@rule("WS5", "a peer that does not answer pings is let go of", TEXT, slow_s=60)
+async def silent(stage: Stage) -> None:
+    meeting = await stage.meeting()
+    bob, carol = await meeting.join("bob"), await meeting.join("carol")
+    email = (await stage.person("bob")).email
+    await carol.fence()
+    bob.connection.transport.pause_reading()
+    try:
+        async with asyncio.timeout(59):
+            while not _gone(await carol.next(), email):
+                pass
+    except TimeoutError:
+        raise Broken("a peer that reads nothing and answers no ping is still there after 59 s") from None
+    await carol.fence()
+
+
+def _gone(message: Message, email: str) -> bool:
+    """Whether this tells that the user is no longer there."""
+    if word(message) in ("participants", "participants_update"):
+        return all(one["user"]["email"] != email for one in message["participants"])
+    return word(message) == "leave" and message["user_id"] == email
+
+
+@rule("S3", "without an Origin a cookie alone opens no socket", (Dialect.CLASSIC, Dialect.TMI))
+async def no_origin(stage: Stage) -> None:
+    meeting = await stage.meeting()
+    bob = await stage.person("bob")
+    cookie = {"Cookie": f"tmi_access_token={bob.token}"}
+    url = f"{meeting.ws}?{urlencode({'dialect': stage.dialect})}"
+    try:
+        async with connect(url, additional_headers=cookie, compression=None, proxy=None):
+            pass
+    except InvalidStatus as refused:
+        one_of(refused.response.status_code, (401, 403), "the status of the upgrade")
+        return
+    raise Broken("a socket was opened with a cookie alone and no Origin")

@@ -99,8 +99,18 @@ class Stage:
             roles = {"bob": "writer", "carol": "writer", "dave": "reader"}
         entries = [(await self.person(name)).entry(role) for name, role in roles.items() if self._there(name)]
         body = {"name": "conformance", "authorization": entries}
+        making = asyncio.ensure_future(self._make_model(owner, body))  # noqa: TID251 - awaited right here
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            # what the server makes after the interrupt must be known to be deleted
+            with suppress(Broken, httpx2.HTTPError):
+                await making
+            raise
+
+    async def _make_model(self, owner: Person, body: Any) -> str:
         model = await self.expect(201, owner, "POST", "/threat_models", body)
-        self._models.append((owner, model["id"]))
+        self._models.append((owner, str(model["id"])))
         return str(model["id"])
 
     def _there(self, name: str) -> bool:
@@ -263,18 +273,21 @@ class Meeting:
         """An operation that is accepted, without a marker behind it: its receipt; a classic sender has none."""
         id = await sender.edit(*changes, **more)
         if sender.dialect is Dialect.CLASSIC:
-            await self._shown(id, changes)
+            await self._shown(sender, id, changes)
             return {}
         answer = await sender.until(lambda m: m.get("operation_id") == id, "the receipt of its operation")
         that(word(answer) in ("operation_accepted", "diagram_operation_event"), f"the operation was refused: {answer}")
         return answer
 
-    async def _shown(self, id: str, changes: Iterable[Message]) -> None:
-        """A classic sender is told nothing: GET shows when its last change is there."""
+    async def _shown(self, sender: Socket, id: str, changes: Iterable[Message]) -> None:
+        """A classic sender is told nothing: GET shows when it is stored, the vector when its room has it."""
         last = list(changes)[-1]
         try:
             async with asyncio.timeout(self.stage.patience_s):
                 while not _holds(await self.cell(last["id"]), last):  # noqa: ASYNC110 - another process does it
+                    await asyncio.sleep(0.01)
+                vector = await self.vector()
+                while await sender.fence() < vector:  # noqa: ASYNC110 - another process does it
                     await asyncio.sleep(0.01)
         except TimeoutError:
             raise Broken(f"the operation {id} never shows in GET") from None

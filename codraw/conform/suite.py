@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from codraw.conform import hostile, identity, operations, order, presence, rest, sessions, sockets, undo
+from codraw.conform import hostile, identity, inversion, operations, order, presence, rest, sessions, sockets, undo
 from codraw.conform.rules import CHECKS, Check, family
 
-MODULES = (sockets, operations, order, undo, presence, sessions, identity, rest, hostile)
+MODULES = (sockets, operations, order, undo, inversion, presence, sessions, identity, rest, hostile)
 """Whose import has registered them."""
 FAMILIES = ("WS", "OP", "VEC", "UN", "PR", "SES", "AU", "RE", "S")
 

@@ -15,11 +15,11 @@ BROWSER = "needs a browser"
 
 UNSEEN: Mapping[str, str] = {
     **dict.fromkeys(("VEC4", "VEC13", "SES12", "VEC6", "S92", "S91"), FAULTS),
-    **dict.fromkeys(("WS5", "SES14", "AU8", "AU11", "S34", "S37"), TIME),
+    **dict.fromkeys(("SES14", "AU8", "AU11", "S34", "S37"), TIME),
     **dict.fromkeys(("WS12", "S72", "S74", "S78", "S59"), LOAD),
     **dict.fromkeys(("AU4", "AU5", "AU6", "AU7", "S30", "S31", "S32", "S33"), SIGN_IN),
-    **dict.fromkeys(("UN14", "AU18", "S27", "S3", "S35", "S98", "S21", "S22", "S23"), OPERATOR),
-    **dict.fromkeys(("S47", "S58", "S90", "S96", "RE4"), INSIDE),
+    **dict.fromkeys(("UN14", "AU18", "S27", "S35", "S98", "S21", "S22", "S23"), OPERATOR),
+    **dict.fromkeys(("S47", "S58"), INSIDE),
     "S55": BROWSER,
     "S80": CLIENTS,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,17 +18,23 @@ from codraw.conform.rules import Broken, Dialect
 from codraw.conform.statehash import state_hash
 
 SHOWN = 400
+SECRET = re.compile(r"""(?<=["'_?&])((?:ticket|token)["']?\s*[:=]\s*["']?)[^"'&\s,}]+|eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?""")
+"""The value of a ticket or token in JSON, a form or an address; a JWT wherever it stands."""
+
+
+def redacted(text: str) -> str:
+    return SECRET.sub(lambda found: f"{found[1] or ''}[redacted]", text)
 
 
 @dataclass(slots=True)
 class Trace:
-    """What went over the wire during one check, in order."""
+    """What went over the wire during one check, in order and without its secrets."""
 
     lines: list[str] = field(default_factory=list)
 
     def note(self, who: str, arrow: str, what: object) -> None:
         text = what if isinstance(what, str) else repr(what)
-        self.lines.append(f"{who:<18} {arrow} {text[:SHOWN]}")
+        self.lines.append(f"{who:<18} {arrow} {redacted(text)[:SHOWN]}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +69,9 @@ class Socket:
     # frames -----------------------------------------------------------------------------------------------------------
 
     async def say(self, message: Mapping[str, Any]) -> None:
-        if self.dialect is Dialect.PACKED:
-            await self.send(msgpack.packb(message))
-        else:
-            await self.send(json.dumps(message))
+        text = json.dumps(message)
+        self._trace.note(self.name, ">>", text)
+        await self.connection.send(msgpack.packb(message) if self.dialect is Dialect.PACKED else text)
 
     async def send(self, frame: str | bytes) -> None:
         """A frame as it is, well-formed or not."""

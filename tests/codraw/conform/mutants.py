@@ -6,12 +6,12 @@ is a function or value that is replaced in a process which has read the server's
 
 from __future__ import annotations
 
-from tests.codraw.conform import bugs_cells, bugs_order, bugs_people, bugs_told
+from tests.codraw.conform import bugs_cells, bugs_lines, bugs_order, bugs_people, bugs_told
 from tests.codraw.conform.planting import MUTANTS, Mutant
 
 __all__ = ["MUTANTS", "PLANTED", "Mutant"]
 
-PLANTED = (bugs_told, bugs_cells, bugs_order, bugs_people)
+PLANTED = (bugs_told, bugs_cells, bugs_order, bugs_people, bugs_lines)
 """Whose import has registered them."""
 
 

@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from codraw.conform.run import Choice, Result, Verdict, conform
@@ -49,7 +49,9 @@ class Nursery:
                 await_health(port)
                 yield f"http://127.0.0.1:{port}"
             finally:
-                os.kill(pid, signal.SIGKILL)
+                # one that died before its time is told by `await_health`
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
         assert self._process.stdin is not None

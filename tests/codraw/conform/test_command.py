@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
-from codraw.conform.command import Asked, Unreachable, WrongUse, list_rules, run
+from codraw.cli import cli
+from codraw.conform.command import Asked, Exit, Unreachable, WrongUse, list_rules, run
 from tests.codraw.conform.nursery import Nursery
 from tests.support.servers import free_port
 
@@ -25,6 +27,11 @@ def asked(**options: Any) -> Asked:
         ({"dialects": ["morse"]}, "--dialect morse"),
         ({"tokens": ["mallory=t", "bob=t"]}, "--token mallory"),
         ({"tokens": ["bob=t"]}, "for alice"),
+        ({"tokens": ["alice=", "bob=t"]}, "--token alice=… holds no token"),
+        ({"rules": ["vec4"]}, "--rule VEC4: it is not looked at: needs a kill"),
+        ({"rules": ["I1"]}, "--rule I1: it is not looked at: invariants"),
+        ({"patience_s": 0.0}, "--patience 0"),
+        ({"patience_s": float("nan")}, "--patience nan"),
     ],
 )
 def test_an_option_that_names_nothing_is_wrong_use(options: dict[str, Any], said: str) -> None:
@@ -44,14 +51,26 @@ def test_a_server_that_is_not_there_is_told() -> None:
 
 def test_rules_are_named_in_either_case_and_good_is_good(nursery: Nursery, tmp_path: Path) -> None:
     with nursery.serving("") as url:
-        assert run(url, asked(rules=["re8", "SES2"]), tmp_path / "out.json", Console(quiet=True))
+        end = run(url, asked(rules=["re8", "SES2"]), tmp_path / "out.json", Console(quiet=True))
+    assert end is Exit.KEPT
     rules = [one["rules"] for one in json.loads((tmp_path / "out.json").read_text())["results"]]
     assert rules == [["SES2"], ["RE8"]]
 
 
+def test_what_is_too_slow_has_an_end_of_its_own(nursery: Nursery) -> None:
+    with nursery.serving("") as url:
+        asked_for = asked(rules=["RE8"], dialects=["tmi"], patience_s=0.0001)
+        assert run(url, asked_for, None, Console(quiet=True)) is Exit.UNDECIDED
+
+
+def test_a_server_that_is_not_there_ends_as_wrong_use() -> None:
+    found = CliRunner().invoke(cli, ["conform", f"http://127.0.0.1:{free_port()}"])
+    assert (found.exit_code, "does not answer" in found.output) == (Exit.WRONG_USE, True)
+
+
 def test_a_broken_rule_is_not_good(nursery: Nursery) -> None:
     with nursery.serving("errors_have_no_description") as url:
-        assert not run(url, asked(rules=["RE1"]), None, Console(quiet=True))
+        assert run(url, asked(rules=["RE1"]), None, Console(quiet=True)) is Exit.BROKEN
 
 
 def test_tokens_stand_in_for_a_test_provider(nursery: Nursery) -> None:
@@ -60,7 +79,8 @@ def test_tokens_stand_in_for_a_test_provider(nursery: Nursery) -> None:
     with nursery.serving("") as url:
         tokens = [f"{name}={access_token(url, name)}" for name in ("alice", "bob")]
         console = Console(record=True, width=200, quiet=False)
-        assert run(url, asked(rules=["SES2", "OP12", "AU12"], dialects=["tmi"], tokens=tokens), None, console)
+        end = run(url, asked(rules=["SES2", "OP12", "AU12"], dialects=["tmi"], tokens=tokens), None, console)
+    assert end is Exit.KEPT
     text = console.export_text()
     assert "give --token dave=" in text and "login of its own" in text
 

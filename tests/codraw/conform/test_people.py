@@ -64,6 +64,20 @@ async def test_a_server_that_is_not_there_is_unreachable() -> None:
         await Target("http://there", http).look()
 
 
+@pytest.mark.parametrize(("method", "tries"), [("GET", 2), ("POST", 1)])
+async def test_what_changes_nothing_is_asked_again_on_a_closed_connection(method: str, tries: int) -> None:
+    seen: list[httpx2.Request] = []
+
+    def disconnect(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        raise httpx2.RemoteProtocolError("Server disconnected without sending a response.")
+
+    http = httpx2.AsyncClient(transport=httpx2.MockTransport(disconnect), base_url="http://there")
+    with pytest.raises(httpx2.RemoteProtocolError):
+        await ask(http, Trace(), None, method, "/x")
+    assert len(seen) == tries
+
+
 async def test_a_call_is_traced_and_carries_the_token() -> None:
     seen: list[httpx2.Request] = []
 

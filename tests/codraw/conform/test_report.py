@@ -50,6 +50,15 @@ def test_the_catalogue_lists_rules_seen_and_not_seen() -> None:
     assert "null [deletes]" in text and "needs a kill: VEC4 VEC13" in text
 
 
+def test_what_is_undecided_is_counted_apart_and_explained() -> None:
+    console = Console(record=True, width=200, file=io.StringIO())
+    slow = Result(CHECK, Dialect.TMI, Verdict.UNDECIDED, "too slow", ("bo/tmi >> {}",))
+    report.show([slow], {}, console)
+    text = console.export_text()
+    assert "0 passed, 0 failed, 1 undecided, 0 not applicable; 0 rules seen" in text
+    assert "bo/tmi >> {}" in text
+
+
 def test_the_results_as_JSON(tmp_path: Path) -> None:
     report.write_json(RESULTS, "http://there", tmp_path / "out.json")
     found = json.loads((tmp_path / "out.json").read_text("utf-8"))

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx2
 import pytest
 
 from codraw.conform import run
-from codraw.conform.people import Unreachable
+from codraw.conform.people import Person, Unreachable
 from codraw.conform.rules import Broken, Check, Dialect, Function, NotApplicable
 from codraw.conform.run import Choice, Result, Verdict, cases, offered, one
 from codraw.conform.stage import Stage
-from tests.codraw.conform.test_people import target
+from tests.codraw.conform.test_people import ME, target
 
 
 async def passes(stage: Stage) -> None: ...
@@ -38,6 +39,20 @@ async def hangs(stage: Stage) -> None:
     await asyncio.Event().wait()
 
 
+async def waits_for_rest(stage: Stage) -> None:
+    raise httpx2.ReadTimeout("slow")
+
+
+async def hangs_twice_at_once(stage: Stage) -> None:
+    async with asyncio.TaskGroup() as group:
+        for _ in range(2):
+            group.create_task(hangs(stage))
+
+
+async def tells_its_token(stage: Stage) -> None:
+    raise Broken('came {"access_token": "opaque-words"}')
+
+
 def check(function: Function = passes, ids: str = "OP1", slow_s: float = 0, *dialects: Dialect) -> Check:
     return Check(tuple(ids.split()), "something", function, dialects, slow_s)
 
@@ -54,7 +69,10 @@ async def result(of: Check, choice: Choice | None = None, dialect: Dialect | Non
         (asks_too_much, Verdict.NOT_APPLICABLE, "nobody there"),
         (trips, Verdict.FAILED, "an answer is not of its published shape: KeyError 'update_vector'"),
         (breaks_twice_at_once, Verdict.FAILED, "no frame came"),
-        (hangs, Verdict.FAILED, "was not over after 0 s"),
+        (hangs, Verdict.UNDECIDED, "too slow: was not over after 0 s"),
+        (waits_for_rest, Verdict.UNDECIDED, "too slow: no answer by REST after 30 s"),
+        (hangs_twice_at_once, Verdict.UNDECIDED, "too slow: was not over after 0 s"),
+        (tells_its_token, Verdict.FAILED, 'came {"access_token": "[redacted]"}'),
     ],
 )
 async def test_what_a_check_comes_to(function: Function, verdict: Verdict, text: str) -> None:
@@ -65,6 +83,31 @@ async def test_what_a_check_comes_to(function: Function, verdict: Verdict, text:
 async def test_a_failed_check_keeps_its_frames() -> None:
     (line,) = (await result(check(breaks))).trace
     assert line.split() == ["bo", "<<", "frame"]
+
+
+async def test_an_interrupted_check_deletes_what_it_made() -> None:
+    asked: list[tuple[str, str]] = []
+    begun = asyncio.Event()
+
+    async def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append((request.method, request.url.path))
+        begun.set()
+        await asyncio.sleep(0)
+        return httpx2.Response(201, json={"id": "m"})
+
+    there = target({}, {"alice": "given"})
+    there.people["alice"] = Person("alice", "given", ME)
+    there.http = httpx2.AsyncClient(transport=httpx2.MockTransport(answer), base_url="http://there")
+
+    async def makes_a_model(stage: Stage) -> None:
+        await stage.model(roles={})
+
+    running = asyncio.create_task(one(there, Choice(patience_s=5), check(makes_a_model), None))
+    await begun.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert asked == [("POST", "/threat_models"), ("DELETE", "/threat_models/m")]
 
 
 async def test_a_slow_check_is_asked_for() -> None:

@@ -55,6 +55,30 @@ def state(*cells: Any, vector: int = 0) -> dict[str, Any]:
     return {"message_type": "state", "epoch": "e", "update_vector": vector, "cells": list(cells)}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '200 {"ticket":"SECRET-_"}',
+        "POST /x {'access_token': 'SECRET', 'ref': 'no'}",
+        "refresh_token=SECRET&x=1",
+        "ws://there/ws?token=SECRET",
+        "Bearer eyJSECRET.SECRET.SECRET",
+        repr(b"\xaceyJSECRET.SECRET.SECRET"),
+        "x" * 390 + " eyJSECRET." + "SECRET" * 40 + ".SECRET",
+    ],
+)
+def test_a_trace_holds_no_ticket_and_no_token(text: str) -> None:
+    trace = Trace()
+    trace.note("bo", "<<", text)
+    assert "SECRET" not in trace.lines[0]
+
+
+def test_a_trace_leaves_other_words_as_they_are() -> None:
+    trace = Trace()
+    trace.note("bo", ">>", 'GET /ws/ticket?session_id=1 {"message_type":"token_refreshed","error":"invalid_token"}')
+    assert "redacted" not in trace.lines[0]
+
+
 @pytest.mark.parametrize("frame", ["{}{}", "[]", "", b"{}", "nonsense"])
 async def test_WS3_a_frame_that_is_not_one_object_breaks_the_rule(frame: Any) -> None:
     with pytest.raises(Broken):
