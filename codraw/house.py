@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import threading
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -50,6 +51,7 @@ from storage.sqlite import SqliteDatabase, sqlite_path
 
 DURABILITY = "disk"
 DOCUMENTS = ("openapi.yml", "asyncapi.yml")
+_RENDERING = threading.Lock()
 
 
 async def open_store(settings: Settings) -> Database:
@@ -199,9 +201,15 @@ def room_settings(settings: Settings) -> RoomSettings:
     )
 
 
-@cache
 def wire_page(document: Path) -> str:
     """A file that came with the program does not change while it runs."""
+    # A cache alone has all of the first callers parse it, and anybody may call.
+    with _RENDERING:
+        return _rendered(document)
+
+
+@cache
+def _rendered(document: Path) -> str:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return page(yaml.load(document.read_text("utf-8"), loader))  # noqa: S506 - both are the safe one
 

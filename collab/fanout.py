@@ -197,12 +197,16 @@ class Fanout:
             connected.early.append(parcel)
 
     def replay(self, socket: SocketId, notices: Iterable[Notice]) -> None:
-        """In one piece, which counts as a full state does: all that a copy lacks, and never a part of it (WS17)."""
+        """In one piece: all that a copy lacks, and never a part of it (WS17).
+
+        It counts as a full state does. Nobody shares its bytes, though: behind one that waits it counts as events (WS12).
+        """
         connected = self._connected.get(socket)
         if connected is not None:
             parcels = (self._parcel(connected.likeness, notice, Side.RESUMED) for notice in notices)
             shown = [frame for parcel in parcels if parcel is not None for frame in parcel.frames]
-            self._deliver(connected, Parcel(shown, Kind.STATE) if shown else None)
+            kind = Kind.EVENT if connected.outbox.shows else Kind.STATE
+            self._deliver(connected, Parcel(shown, kind) if shown else None)
 
     def tell(self, notice: Notice, skip: frozenset[SocketId] = frozenset(), by: UserId | None = None) -> None:
         for likeness, audience in self._audience.items():

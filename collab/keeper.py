@@ -90,7 +90,7 @@ class Keeper:
                 continue
             members = await self._ports.presence.read(session.id)
             if members and all(member.user.id != session.presenter.id for member in members):
-                room.post_now(PresenterUnseen())
+                room.post_now(PresenterUnseen(session.presenter.id))
 
     async def _end(self, overdue: Sequence[tuple[Session, SessionChange]]) -> None:
         for session, end in overdue:

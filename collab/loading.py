@@ -58,15 +58,17 @@ async def _with_recent(store: DiagramStore, opened: Opened, resumable: int) -> O
     """A fresh snapshot leaves a short tail, and the log has more. One operation more than is missed shows the hash
     before them."""
     loaded = opened.loaded
-    found, before, size = loaded.recent, loaded.before, _size(loaded.recent)
+    found, before = loaded.recent, loaded.before
+    size = await asyncio.to_thread(_size, found)
     while len(found) <= resumable and size <= RESUME_BYTES:
         first = found[0].vector if found else loaded.diagram.vector + 1
         page = await store.newest(loaded.diagram.id, loaded.diagram.epoch, first - 1, PAGE)
         if not page or page[-1].vector != first - 1:
             break
-        found, before, size = (*page, *found), None, size + _size(page)
+        found, before, size = (*page, *found), None, size + await asyncio.to_thread(_size, page)
     return Opened(opened.threat_model, Loaded(loaded.diagram, loaded.acl_version, found, before))
 
 
 def _size(operations: tuple[LoggedOperation, ...]) -> int:
+    """Takes long where a tail is, and so beside the event loop."""
     return sum(len(msgspec.json.encode(operation.effect)) for operation in operations)

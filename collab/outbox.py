@@ -1,7 +1,7 @@
 """The bounded queue of one socket (WS12).
 
 1. What waits is at most `BOUND` bytes of the socket's own frames; full states, whose bytes many sockets share, are not
-   counted, but at most `STATES` of them wait.
+   counted, but at most `STATES` of them wait; of what resumes show one is not counted.
 2. Receipts, notes and end frames are delivered or the socket is closed; events are delivered in order, or a full state
    takes the place of all that waited; cursors may be dropped.
 3. Only as much is given to the socket as it can pass on now: the rest can still be replaced.
@@ -92,6 +92,11 @@ class Outbox:
     def weight(self) -> int:
         """Bytes that wait and count."""
         return self._weight
+
+    @property
+    def shows(self) -> bool:
+        """Whether a full state waits, or what a copy lacks to be one."""
+        return any(parcel.kind is Kind.STATE for parcel in self._waiting)
 
     @property
     def given(self) -> int:

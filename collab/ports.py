@@ -72,9 +72,12 @@ class DiagramStore(Protocol):
         """Everything after `head.vector`, in order, without gaps, from a read that began after the call; with a head of
         another epoch, or above it, no operations: the caller loads anew. Never raises."""
 
-    async def history(self, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int) -> tuple[Step, ...]:
-        """The newest `rows` operations of that user, or of everybody, in that epoch, oldest first; and among them the
-        outcomes of the undos and redos without effect, each after the operation at the vector of its judgement."""
+    async def history(
+        self, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int, below: int | None = None
+    ) -> tuple[Step, ...]:
+        """The newest `rows` operations of that user, or of everybody, in that epoch, below a vector if one is named,
+        oldest first; and among them the outcomes of the undos and redos without effect, each after the operation at
+        the vector of its judgement."""
 
     async def newest(self, diagram: DiagramId, epoch: Epoch, vector: int, rows: int) -> tuple[LoggedOperation, ...]:
         """The newest `rows` operations of that epoch at or below `vector`, oldest first."""
@@ -91,8 +94,9 @@ class DiagramStore(Protocol):
 
     async def prune(self, keep_operations: int, keep_ms: int) -> int:
         """Removes log rows that are older than `keep_ms`, more than `keep_operations` below the head and at or below
-        the older kept snapshot, and outcomes past their horizon (VEC8). Returns how many rows went. What else the
-        store keeps of sessions and logins that ended `keep_ms` ago may go, too."""
+        the older kept snapshot, and outcomes past their horizon (VEC8), those of undos and redos without effect only
+        once nothing of the log at or below their vector is left (UN6). Returns how many rows went. What else the store
+        keeps of sessions and logins that ended `keep_ms` ago may go, too."""
 
     async def diagrams(self) -> Sequence[DiagramId]:
         """All that live."""

@@ -55,9 +55,10 @@ from collab.core.events import (
     Unresolved,
     Woke,
 )
-from collab.core.history import Step, suffice
+from collab.core.moderation import ByUser
 from collab.core.room import Room
 from collab.fanout import Fanout
+from collab.history import history
 from collab.loading import load
 from collab.ports import (
     Alive,
@@ -80,9 +81,6 @@ from protocol.values import Caller, DiagramId, RoleAt, SessionId, User, UserId
 
 INBOX = 256
 PRESENCE_TTL_S = 35.0
-HISTORY_ROWS = (600, 6_000, 60_000)
-"""So far back is looked for a whole undo stack, until it is known: each entry of it may be a group of hundreds, and
-undos and redos stand between."""
 
 log = logging.getLogger(__name__)
 
@@ -153,6 +151,13 @@ class Inbox:
                 return
 
 
+class Moves(msgspec.Struct, frozen=True):
+    """Who came to or left a session, and whether it was its first or last socket: not known to the store yet."""
+
+    users: frozenset[UserId] = frozenset()
+    turned: bool = False
+
+
 class RoomTask:
     def __init__(self, diagram: DiagramId, room: Room, ports: RoomPorts) -> None:
         self.diagram = diagram
@@ -165,8 +170,10 @@ class RoomTask:
         self._tickets: dict[Ticket, asyncio.Future[Accepted | Rejected]] = {}
         self._next_ticket = 0
         self._here: frozenset[UserId] = frozenset()
+        self._unheard: dict[SessionId, Moves] = {}
         self._saving: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
+        self._turned = asyncio.Event()
 
     # from outside -----------------------------------------------------------------------------------------------------
 
@@ -188,6 +195,10 @@ class RoomTask:
         return Alive(state.session.id, max(0, self._ports.clock.now().wall_ms - state.roster.active_ms), host)
 
     async def post(self, event: Joined | Asked) -> None:
+        if isinstance(event, Asked) and isinstance(event.intent, ByUser):
+            while self._room.crowded(event.socket) and not self.closed:
+                self._turned.clear()
+                await self._turned.wait()
         await self._inbox.put(event)
 
     def post_now(self, event: Event) -> None:
@@ -230,6 +241,7 @@ class RoomTask:
                 event = await self._inbox.next()
                 for effect in self._room.handle(event, self._ports.clock.now()):
                     self._perform(effect)
+                self._turned.set()
         finally:
             self._end()
 
@@ -237,6 +249,7 @@ class RoomTask:
         """After the room has closed, or after a bug in it: nobody is left waiting for it."""
         self.closed = True
         self._inbox.end()
+        self._turned.set()
         if self._timer is not None:
             self._timer.cancel()
         for answer in self._tickets.values():
@@ -326,14 +339,9 @@ class RoomTask:
                 return await self._rights(callers)
 
     async def _history(self, user: UserId | None) -> HistoryRead:
-        steps: tuple[Step, ...] = ()
         state = self._room.state
         epoch, depth = state.replica.diagram.epoch, state.settings.limits.undo_depth
-        for rows in HISTORY_ROWS:
-            steps = await self._ports.store.history(self.diagram, epoch, user, rows)
-            if len(steps) < rows or suffice(steps, depth):
-                break
-        return HistoryRead(user, steps)
+        return HistoryRead(user, await history(self._ports.store, self.diagram, epoch, user, depth))
 
     async def _rights(self, callers: tuple[Caller, ...]) -> RightsRead | Gone | Unavailable:
         """All at one reading of the permission clock; if it moves meanwhile, once more."""
@@ -378,7 +386,8 @@ class RoomTask:
             log.warning("no snapshot of %s at %d: the store is away", self.diagram, data.vector)
 
     async def refresh_presence(self) -> None:
-        """Before its short life is over. Raises StoreUnavailable."""
+        """Before its short life is over; and who moved while the store was away. Raises StoreUnavailable."""
+        await self._tell_moves()
         state = self._room.state
         if state.session is not None and len(state.roster):
             await self._put_presence(state.session.id, state.roster.participants())
@@ -389,16 +398,29 @@ class RoomTask:
 
     async def _announce(self, session: SessionId, participants: tuple[Participant, ...]) -> None:
         before, self._here = self._here, frozenset(participant.user.id for participant in participants)
-        moved = before ^ self._here
+        self._moved(session, Moves(before ^ self._here, bool(before) != bool(participants)))
         try:
             await self._put_presence(session, participants)
-            if moved:
-                await self._ports.sessions.unexpect(session, moved)
-            if bool(before) != bool(participants):
-                # The first and the last socket at once: the keeper's next round may come after a deadline (SES13).
-                await self._ports.sessions.touch([self.alive() or Alive(session, 0, host=False)])
+            await self._tell_moves()
         except StoreUnavailable:
             log.warning("presence of %s is late: the store is away", self.diagram)
+
+    def _moved(self, session: SessionId, moves: Moves) -> None:
+        known = self._unheard.get(session, Moves())
+        self._unheard[session] = Moves(known.users | moves.users, known.turned or moves.turned)
+
+    async def _tell_moves(self) -> None:
+        while self._unheard:
+            session, moves = self._unheard.popitem()
+            try:
+                if moves.users:
+                    await self._ports.sessions.unexpect(session, moves.users)
+                if moves.turned:
+                    # The first and the last socket at once: the keeper's next round may come after a deadline (SES13).
+                    await self._ports.sessions.touch([self.alive() or Alive(session, 0, host=False)])
+            except StoreUnavailable:
+                self._moved(session, moves)
+                raise
 
 
 def snapshot_data(diagram: Diagram) -> SnapshotData:

@@ -15,7 +15,7 @@ from protocol.values import CellId
 NODE_SHAPES = frozenset(("actor", "process", "store", "security-boundary", "text-box"))
 EDGE_SHAPES = frozenset(("flow",))
 
-_SHAPE_ALIASES = {
+SHAPE_ALIASES = {
     "datastore": "store",
     "data-store": "store",
     "edge": "flow",
@@ -47,7 +47,7 @@ def _shape(value: Any) -> str:
         if value in NODE_SHAPES or value in EDGE_SHAPES:
             return value
         if _is_shape(value):
-            return _SHAPE_ALIASES.get(value, value)
+            return SHAPE_ALIASES.get(value, value)
     raise ValueError("1 to 64 of the characters a-z 0-9 -")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 Json = Mapping[str, Any]
 
 CODE = re.compile(r"`([^`]+)`")
+NAMED_TABLE = re.compile(r"<code>(x-[a-z-]+)</code>")
 NO_ID = re.compile(r"[^a-z0-9.]+")
 BOUNDS = {
     "minimum": "≥ {}",
@@ -21,6 +22,7 @@ BOUNDS = {
     "pattern": "{}",
 }
 NOT_SHOWN = "–"
+DIALECTS = ("classic", "tmi", "codraw.v1")
 DIRECTIONS = (("client", "You send"), ("server", "You are told"))
 TABLES = (
     ("x-close-codes", "Close codes", "code"),
@@ -31,6 +33,7 @@ TABLES = (
     ("x-events", "One event, three looks", "event"),
     ("x-limits", "Limits", "limit"),
     ("x-handshake", "Refused before the upgrade", ""),
+    ("x-other-moments", "What has no transcript", ""),
 )
 HEAD = """<!doctype html>
 <html lang="en">
@@ -54,15 +57,15 @@ def page(document: Json) -> str:
         *moments(document["x-moments"]),
         *(part for name, channel in channels for part in dialect(document, name, channel)),
         *shapes(document),
-        *(table(document[key], title, first) for key, title, first in TABLES),
+        *(table(document[key], key, title, first) for key, title, first in TABLES),
         "</main>",
     ]
     return "\n".join([HEAD + "<body>", *body, "</body>", "</html>", ""])
 
 
 def header(document: Json, channels: Sequence[tuple[str, Json]]) -> str:
-    places = [("when", "What do I receive when …"), *((name, spoken(channel)) for name, channel in channels)]
-    places += [("shapes", "Shapes"), *((identity(title), title) for _, title, _ in TABLES)]
+    places = [("x-moments", "What do I receive when …"), *((name, spoken(channel)) for name, channel in channels)]
+    places += [("shapes", "Shapes"), *((key, title) for key, title, _ in TABLES)]
     links = "".join(f'<li><a href="#{id}">{escape(title)}</a></li>' for id, title in places)
     info = document["info"]
     return (
@@ -73,7 +76,7 @@ def header(document: Json, channels: Sequence[tuple[str, Json]]) -> str:
 
 
 def moments(rows: Sequence[Json]) -> Iterator[str]:
-    yield '<section id="when"><h2>What do I receive when …</h2>'
+    yield '<section id="x-moments"><h2>What do I receive when … <code>x-moments</code></h2>'
     for group in dict.fromkeys(row["group"] for row in rows):
         inside = [row for row in rows if row["group"] == group]
         links = "".join(f'<li><a href="#when.{identity(row["when"])}">{escape(row["when"])}</a></li>' for row in inside)
@@ -83,7 +86,7 @@ def moments(rows: Sequence[Json]) -> Iterator[str]:
 
 
 def moment(row: Json) -> str:
-    names = list(dict.fromkeys(name for by in row["told"].values() for name in by))
+    names = [name for name in DIALECTS if any(name in by for by in row["told"].values())]
     heads = "".join(f"<th>{escape(name)}</th>" for name in ("told", *names))
     lines = [
         f"<tr><th>{escape(who)}</th>{''.join(f'<td>{cell(by.get(name, NOT_SHOWN))}</td>' for name in names)}</tr>"
@@ -179,13 +182,13 @@ def bounds(schema: Json) -> str:
     return escape(f" ({', '.join(told)})") if told else ""
 
 
-def table(rows: Json | Sequence[Json], title: str, first: str) -> str:
+def table(rows: Json | Sequence[Json], key: str, title: str, first: str) -> str:
     """A mapping of rows, or of words, or a list of rows."""
     lines = [({first: key} | flat(row)) for key, row in rows.items()] if isinstance(rows, Mapping) else rows
     heads = list(dict.fromkeys(key for line in lines for key in line))
     body = "".join(f"<tr>{''.join(f'<td>{cell(line.get(head))}</td>' for head in heads)}</tr>" for line in lines)
     return (
-        f'<section id="{identity(title)}"><h2>{escape(title)}</h2><div class="wide"><table>'
+        f'<section id="{key}"><h2>{escape(title)} <code>{key}</code></h2><div class="wide"><table>'
         f"<tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>{body}</table></div></section>"
     )
 
@@ -217,7 +220,7 @@ def _row(cells: Iterable[str], tag: str) -> str:
 
 
 def prose_line(text: str) -> str:
-    return CODE.sub(r"<code>\1</code>", escape(text))
+    return NAMED_TABLE.sub(r'<a href="#\1"><code>\1</code></a>', CODE.sub(r"<code>\1</code>", escape(text)))
 
 
 def found(document: Json, reference: str) -> Any:

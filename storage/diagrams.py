@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 PAGE = 1_000
 KEPT = 2
 """Snapshots of a diagram."""
+ABOVE_ALL = 2**63 - 1
+"""No vector is as high."""
 
 HEAD = "number, epoch, vector, state_hash, acl_version, threat_model_id"
 LIVE = f"SELECT {HEAD} FROM diagram_head WHERE id = $1 AND deleted_at IS NULL"
@@ -45,11 +47,11 @@ OUTCOME = "user_id, operation_id, payload_sha256, verdict, epoch, vector, kind, 
 KNOWN = f"SELECT {OUTCOME} FROM diagram_outcome WHERE diagram = $1 AND user_id = ANY($2) AND operation_id = ANY($3)"
 AFTER = f"SELECT {OPERATION} FROM diagram_op WHERE diagram = $1 AND epoch = $2 AND vector > $3 ORDER BY vector"
 OF = "FROM diagram_op WHERE diagram = (SELECT number FROM diagram_head WHERE id = $1) AND epoch = $2"
-OF_USER = " AND user_id = $4"
-HISTORY = f"SELECT {OPERATION} {OF}{{}} ORDER BY vector DESC LIMIT $3"
+OF_USER = " AND user_id = $5"
+HISTORY = f"SELECT {OPERATION} {OF} AND vector < $3{{}} ORDER BY vector DESC LIMIT $4"
 FUTILE = (
     f"SELECT {OUTCOME} FROM diagram_outcome WHERE diagram = (SELECT number FROM diagram_head WHERE id = $1)"
-    " AND epoch = $2 AND vector >= $3 AND verdict = 'no_op' AND kind IN ('undo', 'redo'){}"
+    " AND epoch = $2 AND vector < $3 AND vector >= $4 AND verdict = 'no_op' AND kind IN ('undo', 'redo'){}"
 )
 NEWEST = f"SELECT {OPERATION} {OF} AND vector <= $3 ORDER BY vector DESC LIMIT $4"
 NEXT = f"SELECT vector, committed_at {OF} AND vector BETWEEN $3 AND $3 + 1 ORDER BY vector"
@@ -105,14 +107,17 @@ class SqlDiagrams:
         except StoreUnavailable:
             return Unavailable()
 
-    async def history(self, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int) -> tuple[Step, ...]:
-        found = await self._database.read(partial(_history, diagram=diagram, epoch=epoch, user=user, rows=rows))
-        # Beside the event loop: it may be the whole log.
+    async def history(
+        self, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int, below: int | None = None
+    ) -> tuple[Step, ...]:
+        end = ABOVE_ALL if below is None else below
+        found = await self._database.read(lambda tx: _history(tx, diagram, epoch, user, rows, end))
+        # Beside the event loop: the operations may be large.
         return await asyncio.to_thread(_steps, *found)
 
     async def newest(self, diagram: DiagramId, epoch: Epoch, vector: int, rows: int) -> tuple[LoggedOperation, ...]:
         found = await self._database.read(lambda tx: tx.fetch(NEWEST, diagram, epoch, vector, rows))
-        return tuple(columns.operation(row) for row in reversed(found))
+        return await asyncio.to_thread(lambda: tuple(columns.operation(row) for row in reversed(found)))
 
     async def remembers(self, diagram: DiagramId, epoch: Epoch, vector: int) -> bool:
         head = (await self.heads((diagram,))).get(diagram)
@@ -231,14 +236,14 @@ async def _since(tx: Transaction, diagram: DiagramId, head: Head) -> CaughtUp | 
 
 
 async def _history(
-    tx: Transaction, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int
+    tx: Transaction, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int, below: int
 ) -> tuple[Sequence[Row], Sequence[Row]]:
     """Operations, newest first, and the outcomes of what had no effect since the oldest of them."""
     whose, of = (OF_USER, (user,)) if user is not None else ("", ())
-    operations = await tx.fetch(HISTORY.format(whose), diagram, epoch, rows, *of)
+    operations = await tx.fetch(HISTORY.format(whose), diagram, epoch, below, rows, *of)
     if not operations:
         return (), ()
-    return operations, await tx.fetch(FUTILE.format(whose), diagram, epoch, operations[-1][0], *of)
+    return operations, await tx.fetch(FUTILE.format(whose), diagram, epoch, below, operations[-1][0], *of)
 
 
 def _steps(operations: Sequence[Row], futile: Sequence[Row]) -> tuple[Step, ...]:

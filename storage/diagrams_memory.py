@@ -61,15 +61,19 @@ class MemoryDiagrams:
         record = self._store.present(diagram)
         return Gone() if record is None else _since(record, head)
 
-    async def history(self, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int) -> tuple[Step, ...]:
-        own = [operation for operation in self._log(diagram, epoch) if user in (None, operation.user.id)]
+    async def history(
+        self, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int, below: int | None = None
+    ) -> tuple[Step, ...]:
+        log = self._log(diagram, epoch)
+        own = [done for done in log if user in (None, done.user.id) and (below is None or done.vector < below)]
         found: list[Step] = [*own[max(0, len(own) - rows) :]]
         if found:
             outcomes = [
                 outcome for outcome, _ in self._store.diagrams[diagram].outcomes.values() if _is_futile(outcome)
             ]
             futile = (one for one in outcomes if one.epoch == epoch and user in (None, one.user))
-            found += [outcome for outcome in futile if outcome.vector >= found[0].vector]
+            since = [outcome for outcome in futile if outcome.vector >= found[0].vector]
+            found += [outcome for outcome in since if below is None or outcome.vector < below]
         return tuple(sorted(found, key=lambda step: step.vector))
 
     async def newest(self, diagram: DiagramId, epoch: Epoch, vector: int, rows: int) -> tuple[LoggedOperation, ...]:
@@ -152,11 +156,15 @@ def _empty(record: DiagramRecord) -> int:
 
 
 def _prune_outcomes(record: DiagramRecord, now_ms: int) -> int:
-    kept = {
-        key: (outcome, at)
-        for key, (outcome, at) in record.outcomes.items()
-        if at >= now_ms - (ACCEPTED_MS if outcome.verdict is Verdict.ACCEPTED or _is_futile(outcome) else OTHERS_MS)
-    }
+    kept = {key: noted for key, noted in record.outcomes.items() if _stays(record, *noted, now_ms)}
     gone = len(record.outcomes) - len(kept)
     record.outcomes = kept
     return gone
+
+
+def _stays(record: DiagramRecord, outcome: Outcome, at_ms: int, now_ms: int) -> bool:
+    """What used up an entry (UN6) stays while the log could show that entry."""
+    if not _is_futile(outcome):
+        return at_ms >= now_ms - (ACCEPTED_MS if outcome.verdict is Verdict.ACCEPTED else OTHERS_MS)
+    log = record.log.get(outcome.epoch)
+    return at_ms >= now_ms - ACCEPTED_MS or bool(log and log[0].vector <= outcome.vector)

@@ -24,10 +24,15 @@ DELETED = (
 )
 OUTCOMES = (
     "DELETE FROM diagram_outcome WHERE (diagram, user_id, operation_id) IN"
-    " (SELECT diagram, user_id, operation_id FROM diagram_outcome WHERE decided_at < $1{} LIMIT $2)"
+    " (SELECT diagram, user_id, operation_id FROM diagram_outcome o WHERE decided_at < $1 AND {} LIMIT $2)"
 )
-BRIEF = " AND verdict <> 'accepted' AND NOT (verdict = 'no_op' AND kind IN ('undo', 'redo'))"
-"""An undo or redo without effect used up an entry of its stack (UN6), for as long as others lie below it."""
+FUTILE = "verdict = 'no_op' AND kind IN ('undo', 'redo')"
+LONG = (
+    f"NOT ({FUTILE} AND EXISTS (SELECT 1 FROM diagram_op l"
+    " WHERE l.diagram = o.diagram AND l.epoch = o.epoch AND l.vector <= o.vector))"
+)
+"""An undo or redo without effect used up an entry of its stack (UN6): without it the log would say that it stands."""
+BRIEF = f"verdict <> 'accepted' AND NOT ({FUTILE})"
 SESSIONS = "SELECT id FROM session WHERE ended_at < $1 LIMIT $2"
 LOGINS = (
     "DELETE FROM login WHERE sid IN (SELECT sid FROM login WHERE access_expires_at < $1"
@@ -46,7 +51,7 @@ async def prune(database: Database, keep_operations: int, keep_ms: int, now_ms: 
             gone += removed
     for (number,) in await database.read(lambda tx: tx.fetch(DELETED, horizon)):
         gone += await database.transaction(partial(_empty, number=number))
-    for what, before in (("", now_ms - ACCEPTED_MS), (BRIEF, now_ms - OTHERS_MS)):
+    for what, before in ((LONG, now_ms - ACCEPTED_MS), (BRIEF, now_ms - OTHERS_MS)):
         sql = OUTCOMES.format(what)
         while removed := await database.transaction(partial(_forget, sql=sql, before=before)):
             gone += removed

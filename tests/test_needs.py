@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.needs import NEEDS, need
+from tests.support.needs import NEEDS, PACKAGES, need
 
 pytestmark = pytest.mark.usefixtures("no_settings")
 
@@ -14,23 +14,32 @@ pytestmark = pytest.mark.usefixtures("no_settings")
 @pytest.fixture(autouse=True)
 def bare_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("tests.support.needs.NODE_MODULES", tmp_path)
     return tmp_path
 
 
 @pytest.mark.parametrize("name", NEEDS)
-def test_a_missing_program_skips(name: str) -> None:
+def test_what_is_missing_skips(name: str) -> None:
     with pytest.raises(pytest.skip.Exception):
         need(name)
 
 
 @pytest.mark.parametrize("name", NEEDS)
-def test_a_missing_program_that_is_required_fails(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_what_is_missing_and_required_fails(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("CODRAW_REQUIRE", f"other, {name}")
     with pytest.raises(pytest.fail.Exception, match="required here"):
         need(name)
 
 
-@pytest.mark.parametrize("name", NEEDS)
+def test_packages_are_needed_all_of_them(bare_path: Path) -> None:
+    (bare_path / PACKAGES[0]).mkdir(parents=True)
+    with pytest.raises(pytest.skip.Exception):
+        need("npm")
+    (bare_path / PACKAGES[1]).mkdir()
+    assert need("npm") == str(bare_path)
+
+
+@pytest.mark.parametrize("name", ["node", "chromium"])
 def test_a_program_on_the_path_is_found(bare_path: Path, name: str) -> None:
     program = bare_path / name
     program.touch(0o755)

@@ -116,9 +116,10 @@ def after_the_last_action(script: list[str]) -> dict[tuple[str, str], str]:
         if found["rest"] != "nothing":
             heard[f"{found['who']}/{found['kind']}{found['second']}"].append(spelled(found["rest"]))
     hosts = [line.removeprefix("host: ") for line in script if line.startswith("host: ")] or ["ana"]
+    mine = [line.removeprefix("me: ") for line in script if line.startswith("me: ")]
     by: dict[tuple[str, str], set[str]] = {}
     for name, frames in heard.items():
-        key = row_of(name, action, hosts[0]), DIALECTS[name.rstrip("'").partition("/")[2]]
+        key = row_of(name, action, hosts[0], *mine), DIALECTS[name.rstrip("'").partition("/")[2]]
         by.setdefault(key, set()).add(", ".join(frame for frame, _ in groupby(frames)) or "nothing")
     return {key: " or ".join(sorted(frames)) for key, frames in by.items()}
 
@@ -128,11 +129,14 @@ def is_action(line: str) -> bool:
     return line in OF_NOBODY or bool(REQUEST.fullmatch(line)) or bool(found and found["does"] != "<<")
 
 
-def row_of(name: str, action: str, host: str) -> str:
+def row_of(name: str, action: str, host: str, me: str | None = None) -> str:
+    """`me` where the question is asked by somebody else than who acts."""
     who = name.partition("/")[0]
     actor = re.split("[/ ]", action)[0]
     if action in OF_NOBODY:
         return "everybody"
+    if me is not None:
+        return "me" if who == me else "the host" if who == host else "others"
     if action.startswith(f"{name} "):
         return "me"
     if who == actor:
@@ -176,6 +180,12 @@ def test_every_table_says_what_its_transcripts_show(heading: str) -> None:
     assert table(rows) in section
     assert MOMENTS[heading]["told"] == rows
     assert str(MOMENTS[heading]["then"]) in re.sub(r"\s+", " ", section)
+
+
+def test_what_has_no_transcript_is_the_same_in_both() -> None:
+    listed = re.sub(r"\s+", " ", GUIDE.partition("## What has no transcript")[2])
+    rows = [f"**{row['when']}.** {row['told']}" for row in DOCUMENT["x-other-moments"]]
+    assert listed.strip().removeprefix("* ") == " * ".join(rows)
 
 
 def test_the_close_codes_are_those_of_the_document() -> None:

@@ -19,7 +19,7 @@ from protocol.refusals import Ending
 from protocol.values import SessionId, SocketId, User
 
 WAITING = 32
-"""So many requests of one socket may wait for their decision (I28)."""
+"""So many requests of one socket may wait for their decision (I28), and those that were on their way meanwhile."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -52,6 +52,11 @@ class Chair:
     def idle(self) -> bool:
         return not self.in_flight and not self.reading and not self._requests
 
+    @property
+    def away(self) -> bool:
+        """The store, when it was asked last."""
+        return SESSION_RETRY in self._state.deadlines
+
     # what comes in ----------------------------------------------------------------------------------------------------
 
     def ask(self, request: Request) -> None:
@@ -76,7 +81,7 @@ class Chair:
             lost = HostLost(user.id, clean=how is Departure.CLEAN, grace_ms=round(grace_s * 1000))
             self.ask(Request(lost, left=(user,)))
         elif session is not None and session.presenter is not None and session.presenter.id == user.id:
-            self.ask(Request(PresenterLost(), left=(user,)))
+            self.ask(Request(PresenterLost(user.id), left=(user,)))
         else:
             return False
         self._state.roster.unheard[user.id] = Participant(user, present.role.role, (), present.active_ms)
@@ -163,7 +168,7 @@ class Chair:
     def advance(self) -> None:
         self._settle_doubt()
         state = self._state
-        while self._call is None and SESSION_RETRY not in state.deadlines and state.over is None:
+        while self._call is None and not self.away and state.over is None:
             if self._read_wanted:
                 self._read_wanted = False
                 self._call = Reading()
@@ -240,7 +245,8 @@ class Chair:
         """Whom we made host or presenter may have left meanwhile: then it is the next one's turn."""
         if successor:
             self.ask(Request(HostLost(session.host.id, clean=True, grace_ms=0)))
-        self.ask(Request(PresenterLost()))
+        if session.presenter is not None:
+            self.ask(Request(PresenterLost(session.presenter.id)))
 
     def _leaving(self, before: Session, session: Session, request: Request | None) -> tuple[User, ...]:
         """Whose leave is to be told now: of a host who is away and may return, not yet."""

@@ -175,7 +175,9 @@ class UserLeft(msgspec.Struct, frozen=True):
 
 
 class PresenterUnseen(msgspec.Struct, frozen=True):
-    """No worker knows of a socket of the presenter: it went with one that died (PR5)."""
+    """No worker knows of a socket of this presenter: it went with one that died (PR5)."""
+
+    presenter: UserId
 
 
 class RightsMoved(msgspec.Struct, frozen=True):

@@ -29,7 +29,9 @@ class HostReturned(msgspec.Struct, frozen=True):
 
 
 class PresenterLost(msgspec.Struct, frozen=True):
-    """The presenter's last socket went (PR5)."""
+    """The presenter's last socket went (PR5); somebody else may present by the time this is decided."""
+
+    presenter: UserId
 
 
 ByUser = AskPresenter | GrantPresenter | DenyPresenter | ReleasePresenter | Eject
@@ -83,16 +85,16 @@ def _by_loss(what: ByLoss, session: Session, roster: Roster, host_leave_ends: bo
             return Decision(_host_lost(what, roster, host_leave_ends))
         case HostReturned() if host_here and session.host_grace_until_ms is not None:
             return Decision(HostBack())
-        case PresenterLost() if _presenter_gone(session, roster):
+        case PresenterLost(presenter=presenter) if _presenter_gone(presenter, session, roster):
             return Decision(SetPresenter(next_presenter(session, roster)))
         case _:
             return NOTHING
 
 
-def _presenter_gone(session: Session, roster: Roster) -> bool:
+def _presenter_gone(lost: UserId, session: Session, roster: Roster) -> bool:
     """PR5: not a host who is away, and may return."""
     presenter = session.presenter
-    return presenter is not None and presenter.id != session.host.id and not roster.of(presenter.id)
+    return presenter is not None and presenter.id == lost != session.host.id and not roster.of(lost)
 
 
 def _host_lost(what: HostLost, roster: Roster, host_leave_ends: bool) -> SessionChange:

@@ -19,11 +19,12 @@ def look_back(replica: Replica, resume: Resume, start_vector: int) -> tuple[Noti
     """A `Resumed` with the missed operations behind it, or else one notice.
 
     A hash says nothing of the order: of a copy that is at the head and shows its order, that is looked at, too.
+    A repair does not say that outcomes are forgotten (WS18): where they are, the whole diagram does.
     """
     diagram = replica.diagram
     missed = _missed(replica, resume)
     if isinstance(missed, StateReason):
-        repaired = _repaired(diagram, resume)
+        repaired = None if resume.forgotten else _repaired(diagram, resume)
         return (repaired or StateShown(diagram, missed, not resume.forgotten, ref=resume.ref),)
     if not missed and (repaired := _repaired(diagram, resume)) is not None and _needed(repaired):
         return (repaired,)
@@ -35,11 +36,10 @@ def _missed(replica: Replica, resume: Resume) -> tuple[LoggedOperation, ...] | S
     missed = replica.missed(resume.epoch, resume.vector)
     if missed is None:
         return StateReason.RESUME_IMPOSSIBLE
-    if resume.state_hash is None:
-        return missed
     known = replica.hash_at(resume.vector)
-    if known is None:
-        return StateReason.RESUME_IMPOSSIBLE
+    if resume.state_hash is None or known is None:
+        # right before the oldest row of the log: the client compares what comes of it with the hash of `resumed`
+        return missed
     return missed if resume.state_hash == hex32(known) else StateReason.HASH_MISMATCH
 
 

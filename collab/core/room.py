@@ -118,6 +118,11 @@ class Room:
         """Nobody is here and nothing is under way."""
         return not len(self._state.roster) and self._writer.idle and self._chair.idle
 
+    def crowded(self, socket: SocketId) -> bool:
+        """WS8: so many of its session requests wait for their decision that it is to be read no further for now. Not
+        while the store is away: then the next one sends it away."""
+        return self._chair.full(socket) and not self._chair.away
+
     # the whole surface ------------------------------------------------------------------------------------------------
 
     def handle(self, event: Event, now: Instant) -> list[Effect]:
@@ -149,8 +154,8 @@ class Room:
                 self._door.dismiss(socket, ending)
             case UserLeft(user=user):
                 self._door.dismiss_user(user, Ending.LEFT)
-            case PresenterUnseen():
-                self._chair.ask(Request(PresenterLost()))
+            case PresenterUnseen(presenter=presenter):
+                self._chair.ask(Request(PresenterLost(presenter)))
             case RightsMoved():
                 self._writer.stale_rights()
                 self._writer.fall_behind()
@@ -294,8 +299,8 @@ class Room:
             case Misedit():
                 self._misedit(present, intent)
             case AskPresenter() | GrantPresenter() | DenyPresenter() | ReleasePresenter() | Eject():
-                if self._chair.full(present.socket):
-                    # WS19: the store is away, and this client does not wait
+                if self._chair.away and self._chair.full(present.socket):
+                    # WS19: this client does not wait
                     self._door.dismiss(present.socket, Ending.UNAVAILABLE)
                     return
                 self._chair.ask(Request(intent, present.socket, present.user))
@@ -336,25 +341,24 @@ class Room:
         state = self._state
         look: tuple[Notice, ...]
         if STATE + present.socket in state.deadlines:
-            diagram, resend = state.replica.diagram, not resume.forgotten
-            look = (StateShown(diagram, StateReason.RESUME_IMPOSSIBLE, resend, ref=resume.ref),)
+            look = (StateShown(state.replica.diagram, StateReason.RESUME_IMPOSSIBLE, ref=resume.ref),)
         else:
             look = look_back(state.replica, resume, state.start_vector)
         if isinstance(look[0], Resumed) and len(look) == 1:
             state.ask(Replay(present.socket, look))
         else:
-            self._ration(present, resume.ref, *look)
+            self._ration(present, resume.ref, *look, resend=not resume.forgotten)
 
     def _heartbeat(self, ref: str | None = None) -> HeartbeatShown:
         diagram = self._state.replica.diagram
         return HeartbeatShown(diagram.epoch, diagram.vector, diagram.state_hash, self._state.now.wall_ms, ref)
 
-    def _ration(self, present: Present, ref: str | None, *look: Notice) -> None:
-        """WS9: what cannot go now is shown as a full state of then, one for all requests until then."""
+    def _ration(self, present: Present, ref: str | None, *look: Notice, resend: bool = True) -> None:
+        """WS9: what cannot go now is shown as a full state of then, one for all requests until then. WS18: it says of
+        the outcomes what any of them has to be told."""
         state, name, first = self._state, STATE + present.socket, look[0]
-        shown = first if isinstance(first, StateShown) else None
-        reason = StateReason.RESUME_IMPOSSIBLE if shown is None else shown.reason
-        present.awaited = (reason, ref, shown is None or shown.resend)
+        reason = first.reason if isinstance(first, StateShown) else StateReason.RESUME_IMPOSSIBLE
+        present.awaited = (reason, ref, resend and self._awaits_resend(present))
         if name in state.deadlines:
             return
         wait_s = present.ration.take(state.now.monotonic_s)
@@ -365,11 +369,15 @@ class Room:
             resumed = isinstance(first, Resumed)
             state.ask(Replay(present.socket, look) if resumed else Send(present.socket, first))
 
+    def _awaits_resend(self, present: Present) -> bool:
+        """Nothing is awaited that says otherwise."""
+        return STATE + present.socket not in self._state.deadlines or present.awaited[2]
+
     def _show(self, socket: SocketId, why: StateReason | None = None) -> None:
         """None: the reason that it waits for."""
         present = self._state.roster.get(socket)
         if present is not None:
-            reason, ref, resend = present.awaited if why is None else (why, None, True)
+            reason, ref, resend = present.awaited if why is None else (why, None, self._awaits_resend(present))
             present.show(self._state.shown())
             self._state.ask(Send(socket, StateShown(self._state.replica.diagram, reason, resend, ref=ref)))
 

@@ -18,6 +18,7 @@ def test_the_messages_can_be_read(browser: Browser, server: Server, scheme: str,
     window.page.locator(f"[id='{place}'] summary").click()
     assert "duplicate" in window.page.locator(f"[id='{place}'] pre").first.inner_text()
     assert window.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert window.page.evaluate("[...document.querySelectorAll('td code')].every(c => c.getClientRects().length < 2)")
     ground = window.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert ground == ("rgb(18, 22, 27)" if scheme == "dark" else "rgb(244, 246, 249)")
     assert window.faults == []

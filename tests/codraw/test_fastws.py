@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
 
+from codraw.fastws import SocketProtocol
 from tests.support.client import CodrawV1, add, cell_id
-from tests.support.raw import CLOSE, PING, PONG, TEXT, Raw, frame, memory
+from tests.support.raw import CLOSE, HANDSHAKE, PING, PONG, TEXT, Raw, frame, memory
 from tests.support.servers import Meeting, Server, meet, sign_in
 
 MIB = 1024 * 1024
+SMALL = 256 * 1024
+"""Of the kernel's buffers in either direction."""
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +112,155 @@ async def test_S71_a_message_of_very_many_fragments_takes_no_more_than_it_is_lon
         for raw in endless:
             raw.close()
         await meeting.over()
+
+
+# one peer, its keepalive turned by hand -------------------------------------------------------------------------------
+
+
+class Peer(Raw):
+    """Of an application that does what `orders` say, one after the other: sends so many bytes, or receives (0)."""
+
+    server: SocketProtocol
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.orders: asyncio.Queue[int] = asyncio.Queue()
+        self.sent: asyncio.Queue[int] = asyncio.Queue()
+        self.received: asyncio.Queue[str] = asyncio.Queue()
+
+    async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["type"] == "websocket.connect"
+        await send({"type": "websocket.accept"})
+        while True:
+            if size := await self.orders.get():
+                await send({"type": "websocket.send", "bytes": bytes(size)})
+                self.sent.put_nowait(size)
+            elif "text" in (message := await receive()):
+                self.received.put_nowait(message["text"])
+
+    async def connect(self, port: int) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(self._sock, ("127.0.0.1", port))
+        await loop.sock_sendall(self._sock, HANDSHAKE.format(path="/", port=port).encode())
+        while b"\r\n\r\n" not in self._read:
+            await self._more(1)
+        assert self._read.startswith(b"HTTP/1.1 101"), self._read
+        self._read = b""
+
+    async def take(self, size: int) -> None:
+        await self._exactly(size)
+
+    async def is_heard(self, text: str) -> None:
+        await self.say(TEXT, text.encode())
+        self.orders.put_nowait(0)
+        assert await self.received.get() == text
+
+    async def is_owed(self) -> None:
+        """More than the kernel takes of what is not read."""
+        self.orders.put_nowait(4 * MIB)
+        await self.sent.get()
+        assert not self.server.writable.is_set()
+
+    def late(self) -> bool:
+        """The time for the pong is over: whether the server lets go."""
+        assert self.server.pong_timer is not None
+        self.server.pong_timer.cancel()
+        self.server.keepalive_timeout()
+        return self.server.transport.is_closing()
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    sock, listening = socket.socket(), socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+    sock.setblocking(False)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
+    listening.bind(("127.0.0.1", 0))
+    peer = Peer(sock)
+    config = Config(peer.app, ws_ping_interval=1_000, ws_ping_timeout=1_000, interface="asgi3", log_level="critical")
+    config.load()
+    state = ServerState()
+
+    def protocol() -> SocketProtocol:
+        peer.server = SocketProtocol(config, state, {})
+        return peer.server
+
+    async with await asyncio.get_running_loop().create_server(protocol, sock=listening):
+        await peer.connect(listening.getsockname()[1])
+        yield peer
+        peer.close()
+        if not peer.server.transport.is_closing():
+            peer.server.transport.abort()
+        for task in state.tasks:
+            task.cancel()
+
+
+async def test_the_newest_ping_of_one_who_reads_late_is_answered(peer: Peer) -> None:
+    await peer.is_owed()
+    for payload in (b"1", b"2", b"3"):
+        await peer.say(PING, payload)
+    await peer.is_heard("pinged")
+    await peer.read()
+    assert await peer.read() == (PONG, b"3")
+    await peer.say(PING, b"4")
+    assert await peer.read() == (PONG, b"4")
+
+
+async def test_no_pong_follows_a_close_frame(peer: Peer) -> None:
+    await peer.is_owed()
+    await peer.say(PING)
+    await peer.is_heard("pinged")
+    await peer.say(CLOSE, b"\x03\xe8")
+    assert await peer.ended() == (2, CLOSE)
+
+
+async def test_a_close_that_comes_with_a_ping_is_answered(peer: Peer) -> None:
+    await peer.is_owed()
+    await peer.send(frame(PING) + frame(CLOSE, b"\x03\xe8"))
+    assert await peer.ended() == (2, PONG, CLOSE)
+
+
+async def test_WS5_one_who_reads_slowly_stays_as_long_as_it_takes_something(peer: Peer) -> None:
+    await peer.is_owed()
+    peer.server.send_keepalive_ping()
+    for _ in range(3):
+        await peer.take(2 * SMALL)
+        assert not peer.late()
+    assert peer.late()
+
+
+async def test_WS5_what_came_behind_the_ping_is_also_waited_for(peer: Peer) -> None:
+    peer.server.send_keepalive_ping()
+    await peer.is_owed()
+    await peer.take(2 * SMALL)
+    assert not peer.late()
+    assert peer.late()
+
+
+async def test_WS5_one_whose_pong_is_behind_what_it_sends_stays(peer: Peer) -> None:
+    peer.server.send_keepalive_ping()
+    for text in ("a", "b"):
+        await peer.is_heard(text)
+        assert not peer.late()
+    assert peer.late()
+    assert await peer.ended() == (PING, CLOSE)
+
+
+async def test_WS8_one_who_is_not_read_is_not_expected_to_answer(peer: Peer) -> None:
+    await peer.send(frame(TEXT, b"a") + frame(PING))
+    await peer.read()
+    peer.server.send_keepalive_ping()
+    assert not peer.late()
+    peer.orders.put_nowait(0)
+    await peer.received.get()
+    assert peer.late()
+
+
+async def test_S74_one_who_speaks_but_takes_nothing_is_let_go(peer: Peer) -> None:
+    await peer.is_owed()
+    peer.server.send_keepalive_ping()
+    for _ in range(20):
+        await peer.is_heard("still here")
+        if peer.late():
+            return
+    pytest.fail("it was not let go")

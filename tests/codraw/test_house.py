@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,8 +13,9 @@ import httpx2
 import pytest
 
 from codraw import __version__
+from codraw.assets import asset
 from codraw.clock import SystemClock
-from codraw.house import House, ages, build_number, open_store, room_settings, tokens
+from codraw.house import House, ages, build_number, open_store, room_settings, tokens, wire_page
 from codraw.settings import Settings
 from collab.access.tokens import InvalidToken
 from protocol.values import Caller, User
@@ -60,6 +62,14 @@ async def test_the_front_says_which_build_in_the_word_of_the_profile(tmp_path: P
         front = (await http.get("/")).json()
     assert front["status"]["code"] == word
     assert front["service"] == {"name": "codraw", "build": __version__}
+
+
+async def test_S76_however_many_ask_for_the_page_of_the_wire_first_it_is_made_once(tmp_path: Path) -> None:
+    here = asset("asyncapi.yml")
+    assert here is not None
+    document = Path(shutil.copy(here, tmp_path))
+    pages = await asyncio.gather(*(asyncio.to_thread(wire_page, document) for _ in range(3)))
+    assert len({id(page) for page in pages}) == 1
 
 
 def test_ages_are_the_settings_in_milliseconds() -> None:

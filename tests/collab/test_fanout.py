@@ -322,6 +322,20 @@ def test_WS17_what_a_resume_shows_is_never_a_part_however_much_it_is(house: Hous
     assert sum(len(frame.payload) for frame in listener.wire.frames) > BOUND
 
 
+def test_WS12_of_several_resumes_that_wait_only_the_first_is_not_counted(house: House) -> None:
+    listener = house.join("a", ANA)
+    listener.wire.stalled = True
+    events = (Resumed(AFTER.epoch, 0, 4_000, AFTER.state_hash), *(HAPPENED,) * 4_000)
+    house.fanout.replay(listener.id, events)
+    assert house.posted == []
+    house.fanout.replay(listener.id, events)
+    assert house.posted == [Lagged(listener.id)]
+    house.fanout.send(listener.id, STATE)
+    listener.wire.stalled = False
+    house.turn()
+    assert listener.words == ["state"]
+
+
 @pytest.mark.parametrize(("dialect", "words"), [(CLASSIC, "session_ended"), (TMI, "error"), (CODRAW_V1, "goodbye")])
 def test_who_is_dismissed_hears_the_end_and_nothing_after(house: House, dialect: Dialect, words: str) -> None:
     listener = house.join("a", BO, dialect)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,20 +11,20 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from collab import room_task
+from collab.core.chair import WAITING
 from collab.core.effects import Commit, Effect
 from collab.core.events import Asked, Committed, Event, Missed, StoreOutcome, Submitted, Unavailable, Woke
 from collab.core.meeting import Session, SessionChange
 from collab.core.room import Room
 from collab.core.state import RoomSettings
 from collab.loading import Opened, load
-from collab.ports import Stale, StoreUnavailable
+from collab.ports import Alive, Stale, StoreUnavailable
 from collab.room_task import INBOX, Inbox, RoomTask
 from collab.rooms import Rooms
 from protocol.intents import Edit, Heartbeat
 from protocol.notices import Accepted, Rejected
 from protocol.refusals import Reason
-from protocol.values import Caller, DiagramId, Instant, RoleAt, SocketId
+from protocol.values import Caller, DiagramId, Instant, RoleAt, SessionId, SocketId, UserId
 from storage.diagrams import SqlDiagrams
 from storage.sessions import SqlSessions
 from tests.support.premises import Premises, person, premises
@@ -276,20 +276,76 @@ async def test_a_session_change_that_fails_in_a_strange_way_is_tried_again(house
     await rooms.close()
 
 
+class Held(SqlSessions):
+    """Changes wait until they are let go."""
+
+    def __init__(self, house: Premises) -> None:
+        super().__init__(house.database, house.now_ms)
+        self.away = False
+        self.let_go = asyncio.Event()
+
+    async def change(self, id: Any, expected: int, to: SessionChange) -> Session | Stale:
+        await self.let_go.wait()
+        if self.away:
+            raise StoreUnavailable("planted")
+        return await super().change(id, expected, to)
+
+
+PIECE = WAITING + 8
+
+
+async def many_requests(house: Premises) -> tuple[Held, Line, RoomTask]:
+    """Two pieces of them, of which the second is to wait outside."""
+    await house.open_session()
+    sessions = Held(house)
+    house.endpoint.rooms = house.rooms = Rooms(msgspec.structs.replace(house.ports, sessions=sessions), RoomSettings())
+    ana = await present(house)
+    room = await only_room(house)
+    for piece in range(2):
+        for number in range(PIECE):
+            user = None if number % 2 else {"provider": "test", "provider_id": "ana"}
+            ana.say({"message_type": "presenter", "action": "grant", "user": user, "ref": f"{piece}.{number}"})
+        await turns()
+    return sessions, ana, room
+
+
+async def test_WS8_who_asks_to_present_too_fast_is_read_more_slowly_and_nothing_is_lost(house: Premises) -> None:
+    sessions, ana, room = await many_requests(house)
+    inside = len(room.room._chair._requests)
+    sessions.let_go.set()
+    assert inside < PIECE, "all of them are in the room: nobody has waited"
+    done = [(await ana.hear("done"))["ref"] for _ in range(2 * PIECE)]
+    assert done == [f"{piece}.{number}" for piece in range(2) for number in range(PIECE)]
+    await house.rooms.close()
+
+
+async def test_I29_who_asks_too_fast_does_not_wait_for_a_store_that_is_away(house: Premises) -> None:
+    sessions, ana, _ = await many_requests(house)
+    sessions.away = True
+    sessions.let_go.set()
+    assert await ana.ended() == 1013
+    await house.rooms.close()
+
+
+async def test_I29_nor_for_a_room_that_has_ended(house: Premises) -> None:
+    sessions, ana, room = await many_requests(house)
+    closing = asyncio.create_task(room.close())
+    await turns()
+    sessions.let_go.set()
+    await closing
+    assert await ana.ended() == 1012
+
+
 # undo stacks ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("reads", "depth"), [((2,), 3), ((2, 4), 5), ((2, 100), 5), ((100, 0), 5)])
-async def test_UN11_a_stack_is_read_as_far_back_as_it_takes(
-    house: Premises, monkeypatch: pytest.MonkeyPatch, reads: tuple[int, ...], depth: int
-) -> None:
+async def test_UN11_a_stack_is_what_the_store_says_of_it(house: Premises) -> None:
     first = await opened(house)
     for number in range(4):
         await submit(house, first, f"a{number}")
-    monkeypatch.setattr(room_task, "HISTORY_ROWS", reads)
     receipt = await submit(house, await opened(house), "a4")
     assert isinstance(receipt, Accepted)
-    assert receipt.history.undo == depth
+    assert receipt.history.undo == 5
 
 
 # the store away -------------------------------------------------------------------------------------------------------
@@ -392,6 +448,47 @@ async def test_SES13_the_first_and_the_last_socket_are_stamped_at_once(house: Pr
     house.clock.advance(5)
     bo.leave(code=1006)
     await until_read(stamped)
+
+
+class Unheard(SqlSessions):
+    """Away for what a room says of who came and went."""
+
+    away = True
+    missed = 0
+
+    async def unexpect(self, id: SessionId, users: Collection[UserId]) -> None:
+        self._stumble()
+        await super().unexpect(id, users)
+
+    async def touch(self, alive: Collection[Alive]) -> None:
+        self._stumble()
+        await super().touch(alive)
+
+    def _stumble(self) -> None:
+        if self.away:
+            self.missed += 1
+            raise StoreUnavailable("planted")
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_SES13_who_came_or_went_while_the_store_was_away_is_made_up_for(house: Premises, leaves: bool) -> None:
+    session = await house.open_session()
+    await house.sessions.expect(session.id, person("bo"), "writer")
+    sessions = Unheard(house.database, house.now_ms)
+    house.endpoint.rooms = house.rooms = Rooms(msgspec.structs.replace(house.ports, sessions=sessions), RoomSettings())
+    house.clock.advance(5)
+    bo = await present(house, "bo")
+    room = await only_room(house)
+    await until(lambda: sessions.missed == 1)
+    if leaves:
+        bo.leave(code=1006)
+        await until(lambda: sessions.missed == 2)
+    sessions.away = False
+    await room.refresh_presence()
+    found = await house.sessions.read(session.id)
+    assert found is not None and found.seen_at_ms == house.now_ms()
+    assert list(await house.sessions.waiting(session.id)) == []
+    await house.rooms.close()
 
 
 async def test_SES17_presence_counts_a_users_sockets_once(house: Premises) -> None:

@@ -352,6 +352,10 @@ class DiagramStoreContract:
         assert await world.diagrams.history(D, EPOCH, ANA.id, 2) == steps[2:]
         assert await world.diagrams.history(D, EPOCH, BO.id, 9) == ()
         assert others[0] in await world.diagrams.history(D, EPOCH, None, 9)
+        assert await world.diagrams.history(D, EPOCH, ANA.id, 1, 3) == steps[2:4]
+        assert await world.diagrams.history(D, EPOCH, ANA.id, 9, 2) == steps[:2]
+        assert await world.diagrams.history(D, EPOCH, ANA.id, 9, 1) == ()
+        assert others[0] not in await world.diagrams.history(D, EPOCH, None, 9, 2)
 
     async def test_diagrams_are_kept_apart(self, world: World) -> None:
         await world.add()
@@ -528,3 +532,23 @@ class DiagramStoreContract:
         assert await world.diagrams.prune(0, 0) == 0
         world.clock.turn(1)
         assert await world.diagrams.prune(0, 0) == 1
+
+    @pytest.mark.parametrize("kind", [Kind.UNDO, Kind.REDO])
+    async def test_UN6_UN11_that_an_entry_was_used_up_is_remembered_as_long_as_the_log_below_it(
+        self, world: World, kind: Kind
+    ) -> None:
+        await world.add()
+        head = await grow(world, 2, at_ms=world.clock.ms)
+        used_up = outcome(operation(9), verdict=Verdict.NO_OP, vector=2, kind=kind)
+        former = msgspec.structs.replace(used_up, epoch=OTHER, operation_id=OperationId("former"))
+        assert await world.diagrams.commit(D, batch(head, also=(used_up, former))) == Committed()
+        await grow(world, 1, at_ms=world.clock.ms)
+        world.clock.turn(40 * DAY_S)
+        assert await world.diagrams.prune(0, DAY_S * 1000) == 3 + 1, "what was accepted, and the one of a former epoch"
+        steps = await world.diagrams.history(D, EPOCH, ANA.id, 9)
+        assert [step.vector for step in steps] == [1, 2, 2, 3]
+        assert steps[2] == used_up
+        for vector in (2, 3):
+            await world.diagrams.snapshot(D, snapshot(vector))
+        assert await world.diagrams.prune(0, DAY_S * 1000) == 3, "both operations and what was used up of them"
+        assert await logged(world) == [3]

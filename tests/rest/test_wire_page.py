@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -66,8 +67,22 @@ def test_every_moment_has_its_place(reader: Reader) -> None:
 @pytest.mark.parametrize("key", [key for key, _, _ in TABLES])
 def test_every_row_of_a_table_is_there(reader: Reader, key: str) -> None:
     rows = DOCUMENT[key]
-    names = list(rows) if isinstance(rows, dict) else [row["error"] for row in rows]
+    names = list(rows) if isinstance(rows, dict) else [row.get("error") or row["when"] for row in rows]
     assert set(names) <= set(reader.text)
+
+
+def test_whoever_reads_the_name_of_a_table_is_led_to_it(reader: Reader) -> None:
+    named = set(re.findall(r"`(x-[a-z-]+)`", DOCUMENT["info"]["description"]))
+    assert named == {"x-moments", *(key for key, _, _ in TABLES)}
+    assert {f"#{key}" for key in named} <= set(reader.targets)
+
+
+def test_the_dialects_stand_in_one_order(reader: Reader) -> None:
+    heads = re.findall(r"<tr><th>told</th>(.*?)</tr>", page(DOCUMENT))
+    assert len(heads) == len(DOCUMENT["x-moments"])
+    for head in heads:
+        names = re.findall(r"<th>(.*?)</th>", head)
+        assert names == [name for name in ("classic", "tmi", "codraw.v1") if name in names]
 
 
 def test_every_member_of_every_shape_is_there(reader: Reader) -> None:

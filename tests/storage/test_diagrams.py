@@ -27,7 +27,7 @@ class TestSqliteDiagrams(DiagramStoreContract):
 async def test_UN6_what_had_no_effect_is_found_among_all_outcomes_by_an_index(
     database: SqliteDatabase, whose: str, user: tuple[str, ...]
 ) -> None:
-    plan = await database.read(lambda tx: tx.fetch(f"EXPLAIN QUERY PLAN {FUTILE.format(whose)}", D, EPOCH, 5, *user))
+    plan = await database.read(lambda tx: tx.fetch(f"EXPLAIN QUERY PLAN {FUTILE.format(whose)}", D, EPOCH, 9, 5, *user))
     assert any("diagram_outcome_futile" in row[3] for row in plan)
 
 

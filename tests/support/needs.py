@@ -1,6 +1,6 @@
-"""Programs that some tests need beside Python, and what happens where one is missing.
+"""Programs and packages that some tests need beside Python, and what happens where one is missing.
 
-`CODRAW_REQUIRE=node,chromium` turns a skip for want of these into a failure; the continuous run sets it.
+`CODRAW_REQUIRE=node,chromium,npm` turns a skip for want of these into a failure; the continuous run sets it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.tree import ROOT
+
+NODE_MODULES = ROOT / "tests/node/node_modules"
+PACKAGES = ("@asyncapi/parser", "typescript")
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -25,9 +29,14 @@ def find_chromium() -> str | None:
     return next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
 
 
+def find_packages() -> str | None:
+    return str(NODE_MODULES) if all((NODE_MODULES / name).is_dir() for name in PACKAGES) else None
+
+
 NEEDS: dict[str, tuple[Callable[[], str | None], str]] = {
     "node": (find_node, "node is not on the path"),
     "chromium": (find_chromium, "Chromium is neither on the path nor named by CODRAW_TEST_CHROMIUM"),
+    "npm": (find_packages, "AsyncAPI's own parser and tsc are not in tests/node: npm ci there, as make test does"),
 }
 
 
@@ -36,7 +45,7 @@ def required() -> set[str]:
 
 
 def need(name: str) -> str:
-    """The program's path; without it the test is skipped, or fails where the run requires it."""
+    """The path of what is needed; without it the test is skipped, or fails where the run requires it."""
     find, reason = NEEDS[name]
     found = find()
     if found is not None:

@@ -13,7 +13,8 @@
 
 A line that begins with a space continues the one above. Words such as `box-1` and `op-1` stand for UUIDs, `User(bo)`
 for Bo's User object, TOKEN for the speaker's access token, EPOCH, HASH, SESSION for what the server made. ana owns the
-model and hosts the session unless `host: bo` stands above; bo is writer, cy reader, di nobody.
+model and hosts the session unless `host: bo` stands above; bo is writer, cy reader, di nobody. `me: bo` says whose
+question it is, where somebody else acts.
 """
 
 from __future__ import annotations
@@ -103,6 +104,8 @@ class Transcript:
     async def _do(self, line: str) -> None:
         if line.startswith("host: "):
             self.host = line.removeprefix("host: ")
+            return
+        if line.startswith("me: "):
             return
         if self._meeting is None:
             await self._meet()
@@ -197,6 +200,8 @@ class Transcript:
         headers = {"If-Match": match} if match else {}
         answer = await person.ask(method, path, json.loads(self._in(body)) if body else None, **headers)
         assert answer.status_code == int(status), f"{method} {path}: {answer.status_code} {answer.text}"
+        if path.endswith("/logout"):
+            del self.people[who]
 
     async def _person(self, name: str) -> Person:
         if name not in self.people:

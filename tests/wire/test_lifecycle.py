@@ -335,7 +335,7 @@ async def test_SES18_S45_the_ejected_come_back_by_no_door_and_write_by_none(
     await host.hear("done")
     await guest.ends()
     denied = {"original_operation_id": "", "reason": "insufficient_permissions"}
-    no_access = "you may not read this diagram"
+    no_access = "you have no access to this session"
     turned_away = (4403, error("access_denied", no_access))
     for kind, credential, expected in (
         (Classic, {"token": bo.token}, (1000, {"message_type": "authorization_denied", **denied})),
@@ -384,7 +384,7 @@ async def test_AU15_WS16_who_may_not_read_any_more_is_told_so_and_the_others_see
     hosts, guest = await tabs(meeting, ana), await tabs(meeting, bo)
     await hosts.heard()
     assert (await ana.ask("DELETE", await everyones_entry(meeting))).status_code == 204
-    why = "you may not read this diagram"
+    why = "you have no access to this session"
     denied = {"original_operation_id": "", "reason": "insufficient_permissions"}
     assert await guest.ends() == [
         (1000, {"message_type": "authorization_denied", **denied}),

@@ -249,7 +249,7 @@ def resume(copy: CodrawV1, *, hashes: bool = True) -> dict[str, Any]:
         (altered, True, "repair", 1),
         (several, True, "repair", 2),
         (behind, True, "repair", 1),
-        (elsewhere, True, "repair", 0),
+        (elsewhere, True, "state", 9),
         (shuffled, False, "repair", 0),
         (emptied, True, "state", 9),
     ],

@@ -177,6 +177,12 @@ def test_UN11_what_goes_on_upon_an_entry_that_is_not_known_may_be_of_its_group()
     assert not suffice([futile(Kind.UNDO), row(9, group_id="g")], limit=1)
 
 
+def test_UN11_what_stands_on_a_stack_undone_to_its_ground_may_be_of_the_group_below() -> None:
+    older, seen = row(1, group_id="g"), [row(2), undo(3, 2), row(4, group_id="g"), row(5)]
+    assert len(Stacks.of([older, *seen], limit=2).undo[0].operations) == 2
+    assert not suffice(seen, limit=2)
+
+
 class Steps:
     """A random history of stacks alone: rows that change nothing, undone and redone, sometimes without effect."""
 

@@ -59,6 +59,7 @@ def trouble(socket: str, of: Trouble) -> Any:
 
 
 BO_PRESENTS = session(presenter=user("bo"))
+BO_IS_LOST = PresenterLost(user("bo").id)
 
 # asking ---------------------------------------------------------------------------------------------------------------
 
@@ -217,23 +218,27 @@ def test_SES10_a_host_who_was_not_away_has_nothing_to_return_from() -> None:
 
 
 def test_PR5_a_lost_presenter_makes_room_for_the_host() -> None:
-    assert lost(PresenterLost(), ANA, of=BO_PRESENTS) == Decision(SetPresenter(user("ana")))
+    assert lost(BO_IS_LOST, ANA, of=BO_PRESENTS) == Decision(SetPresenter(user("ana")))
 
 
 def test_PR5_without_the_host_for_the_writer_connected_longest() -> None:
-    assert lost(PresenterLost(), CY, Guest("di"), of=BO_PRESENTS) == Decision(SetPresenter(user("di")))
+    assert lost(BO_IS_LOST, CY, Guest("di"), of=BO_PRESENTS) == Decision(SetPresenter(user("di")))
 
 
 def test_PR5_and_without_a_writer_for_nobody() -> None:
-    assert lost(PresenterLost(), CY, of=BO_PRESENTS) == Decision(SetPresenter(None))
+    assert lost(BO_IS_LOST, CY, of=BO_PRESENTS) == Decision(SetPresenter(None))
 
 
 def test_PR5_a_host_who_is_away_is_no_lost_presenter() -> None:
-    assert lost(PresenterLost(), BO, of=session(host_grace_until_ms=9)) == NOTHING
+    assert lost(PresenterLost(user("ana").id), BO, of=session(host_grace_until_ms=9)) == NOTHING
 
 
 def test_PR5_a_presenter_who_is_back_keeps_presenting() -> None:
-    assert lost(PresenterLost(), ANA, BO, of=BO_PRESENTS) == NOTHING
+    assert lost(BO_IS_LOST, ANA, BO, of=BO_PRESENTS) == NOTHING
+
+
+def test_PR5_who_presents_by_now_is_not_deposed_for_the_one_who_was_lost() -> None:
+    assert lost(BO_IS_LOST, ANA, of=session(presenter=user("di"))) == NOTHING
 
 
 def test_PR5_the_next_presenter_is_not_the_one_who_goes() -> None:

@@ -67,15 +67,23 @@ def test_WS17_the_hash_is_checked_as_far_back_as_operations_are_kept() -> None:
     assert matches((Resumed, some(Happened, operation=SECOND)), shown)
 
 
-def test_WS17_a_hash_that_cannot_be_checked_gets_the_whole_diagram() -> None:
+def test_WS17_a_hash_that_cannot_be_checked_here_is_checked_by_the_client() -> None:
     found = Replica(Loaded(HERE.diagram, 1, (FIRST, SECOND)), LIMITS)
     shown = look_back(found, Resume(EPOCH, 0, state_hash=f"{FOUNDED.state_hash:032x}"), start_vector=0)
-    assert matches((some(StateShown, reason=StateReason.RESUME_IMPOSSIBLE),), shown)
+    assert matches((some(Resumed, state_hash=SECOND.state_hash), Happened, Happened), shown)
 
 
 @pytest.mark.parametrize("forgotten", [False, True])
 def test_WS18_whoever_has_been_away_too_long_is_told_not_to_send_again(forgotten: bool) -> None:
     assert matches((some(StateShown, resend=not forgotten),), looked(9, forgotten=forgotten))
+
+
+def test_WS18_a_repair_cannot_say_it_so_who_has_been_away_too_long_gets_the_whole_diagram() -> None:
+    hashes = (("n1", "0" * 16), *(shows(FOUNDED, "n2").cell_hashes or ()))
+    (repair,) = look_back(replica(), Resume(Epoch("lost"), 7, cell_hashes=hashes), start_vector=0)
+    assert isinstance(repair, Repaired), "nothing to repair: the test proves nothing"
+    shown = look_back(replica(), Resume(Epoch("lost"), 7, cell_hashes=hashes, forgotten=True), start_vector=0)
+    assert matches((some(StateShown, resend=False),), shown)
 
 
 @pytest.mark.parametrize(("epoch", "vector"), [(EPOCH, 3), (Epoch("e0"), 1)])

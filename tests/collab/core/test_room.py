@@ -50,6 +50,7 @@ from protocol.intents import (
     Aware,
     GrantPresenter,
     Heartbeat,
+    Intent,
     RefreshToken,
     Replace,
     Resume,
@@ -163,6 +164,31 @@ def test_WS18_who_was_away_longer_than_ids_are_remembered_is_told_not_to_send_ag
         begun >> Asked(ANA, Resume(Epoch("e0"), 0, forgotten=True)) << sent("ana", StateShown, resend=False)
     begun >> Asked(ANA, Resume(Epoch("e0"), 0, forgotten=True)) >> After(INTERVAL_S)
     assert begun << sent("ana", StateShown, reason=StateReason.RESUME_IMPOSSIBLE, resend=False)
+
+
+@pytest.mark.parametrize("other", [AskState(), Resume(EPOCH, 0), Resume(Epoch("e0"), 0)])
+def test_WS18_another_request_takes_nothing_back_of_what_an_awaited_state_has_to_say(other: Intent) -> None:
+    begun = script("ana") >> Heard(EPOCH, (THEIRS,)) << HAPPENED
+    for _ in range(BURST):
+        begun >> Asked(ANA, AskState()) << sent("ana", StateShown)
+    begun >> Asked(ANA, Resume(Epoch("e0"), 0, forgotten=True)) >> Asked(ANA, other)
+    assert begun >> After(INTERVAL_S) << sent("ana", StateShown, resend=False)
+
+
+def test_WS18_a_resume_that_gives_way_to_a_state_says_that_outcomes_are_forgotten() -> None:
+    begun = script("ana") >> Heard(EPOCH, (THEIRS,)) << HAPPENED
+    for _ in range(BURST):
+        begun >> Asked(ANA, AskState()) << sent("ana", StateShown)
+    begun >> Asked(ANA, Resume(EPOCH, 0, forgotten=True)) >> After(INTERVAL_S)
+    assert begun << sent("ana", StateShown, resend=False)
+
+
+def test_WS18_nor_does_a_state_that_comes_in_between() -> None:
+    begun = script("ana")
+    for _ in range(BURST):
+        begun >> Asked(ANA, AskState()) << sent("ana", StateShown)
+    begun >> Asked(ANA, Resume(Epoch("e0"), 0, forgotten=True))
+    assert begun >> Lagged(ANA) << sent("ana", StateShown, reason=StateReason.OVERFLOW, resend=False)
 
 
 def test_WS9_three_states_on_request_then_one_for_all_requests_of_five_seconds() -> None:

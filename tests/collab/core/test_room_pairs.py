@@ -138,7 +138,7 @@ EVENTS: list[Event] = [
     Lagged(ANA),
     Barred(ANA, Ending.SLOW),
     UserLeft(user("bo").id),
-    PresenterUnseen(),
+    PresenterUnseen(user("bo").id),
     RightsMoved(),
     TokenRenewed(ANA, caller("ana")),
     Woke(),
