@@ -199,7 +199,7 @@ class Fanout:
     def replay(self, socket: SocketId, notices: Iterable[Notice]) -> None:
         """In one piece: all that a copy lacks, and never a part of it (WS17).
 
-        It counts as a full state does. Nobody shares its bytes, though: behind one that waits it counts as events (WS12).
+        It counts as a full state does. Its bytes are not shared: behind one that waits it counts as events do (WS12).
         """
         connected = self._connected.get(socket)
         if connected is not None:
