@@ -11,7 +11,7 @@ class CodrawError(Exception):
 
 
 class Unreachable(CodrawError):
-    """Nobody answers, or not in time."""
+    """Nobody answers, not in time, or not to the end."""
 
 
 class Unintelligible(CodrawError):

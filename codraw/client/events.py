@@ -7,10 +7,10 @@ from typing import Literal
 
 import msgspec
 
+from codraw.client.changes import Change
 from codraw.client.outcomes import Accepted, Rejected
 from protocol.dialects.codraw_v1_messages import AwarenessUpdate
 from protocol.dialects.parts import UserRef
-from protocol.operations import CellChange
 from protocol.values import User
 
 
@@ -45,7 +45,8 @@ class Refused(Event, frozen=True):
 
 class Held(Event, frozen=True):
     """Own operations that we shall not send (again), and whose outcome we shall not hear: the server's memory of them
-    has gone, or the session has ended. Make new edits of those that are still wanted."""
+    has gone, the session has ended, or the login has and could not be renewed. Make new edits of those that are still
+    wanted: those that were sent may have happened."""
 
     operations: Sequence[HeldOperation]
 
@@ -53,7 +54,8 @@ class Held(Event, frozen=True):
 class HeldOperation(msgspec.Struct, frozen=True):
     id: str
     kind: Literal["edit", "undo", "redo"]
-    changes: Sequence[CellChange]
+    changes: Sequence[Change]
+    """What `edit` takes."""
     was_sent: bool
 
 

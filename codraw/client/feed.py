@@ -19,11 +19,15 @@ class Subscription(AsyncIterator[E], Generic[E]):
     """Gives every event since it was made, in their order, and ends with the live diagram.
 
     Beyond `capacity` waiting events those that wait become one `Lagged`, the newest of each kind, one `Changed`, and
-    one `Held`; who asked for some kinds is given no `Lagged` but where it is among them.
+    one `Held`; who asked for some kinds is given no `Lagged` but where it is among them. `listening` holds the tasks
+    that wait here: the event loop alone would let one go that its program does not keep.
     """
 
-    def __init__(self, kinds: tuple[type[E], ...] = (), capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, kinds: tuple[type[E], ...] = (), capacity: int = CAPACITY, listening: set[Any] | None = None
+    ) -> None:
         self._kinds, self._capacity = kinds, capacity
+        self._listening = set() if listening is None else listening
         self._waiting: deque[E] = deque()
         self._news = asyncio.Event()
         self._is_over = False
@@ -52,8 +56,16 @@ class Subscription(AsyncIterator[E], Generic[E]):
             if self._is_over:
                 raise StopAsyncIteration
             self._news.clear()
-            await self._news.wait()
+            await self._wait()
         return self._waiting.popleft()
+
+    async def _wait(self) -> None:
+        task = asyncio.current_task()
+        self._listening.add(task)
+        try:
+            await self._news.wait()
+        finally:
+            self._listening.discard(task)
 
 
 def compacted(waiting: Iterable[Event]) -> list[Any]:

@@ -83,6 +83,7 @@ class LiveDiagram:
         self.history = wire.History(0, 0)
         self._url, self._ticket = url, ticket
         self._subscriptions: weakref.WeakSet[Subscription[Any]] = weakref.WeakSet()
+        self._listening: set[Any] = set()
         self._at_rest = asyncio.Event()
         self._tasks = Tasks(self._crashed)
         self._link = Link(Encoding(encoding), self._tell)
@@ -220,7 +221,7 @@ class LiveDiagram:
         It ends when the diagram is left for good, at once where that has happened. One that is read too slowly loses
         no news of cells, but detail: see `Lagged`.
         """
-        subscription = Subscription(kinds, capacity)
+        subscription = Subscription(kinds, capacity, self._listening)
         if self._at_rest.is_set() and not self.is_live:
             subscription.end()
         else:
@@ -267,7 +268,10 @@ class LiveDiagram:
         selection: Sequence[str] | UnsetType | None = UNSET,
         viewport: Viewport | UnsetType | None = UNSET,
     ) -> None:
-        """Shows the others where we are; None: gone. May be called at any rate: the newest wins."""
+        """Shows the others where we are; None: gone. May be called at any rate: the newest wins.
+
+        Raises ValueError for what the server would not take, such as a number that is none.
+        """
         point = Point(*cursor) if isinstance(cursor, tuple) else cursor
         given = {"cursor": point, "selection": selection, "viewport": viewport}
         self._presence.aware({key: value for key, value in given.items() if value is not UNSET})

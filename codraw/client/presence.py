@@ -18,8 +18,11 @@ from codraw.client.events import (
     RosterChanged,
 )
 from codraw.client.link import Link
+from protocol.codec import Encoding, decode
 from protocol.dialects import codraw_v1_messages as wire
+from protocol.dialects import requests
 from protocol.dialects.parts import Person, Point, Viewport
+from protocol.refusals import ProtocolError
 from protocol.values import User
 
 
@@ -57,9 +60,10 @@ class Presence:
     # what we show -----------------------------------------------------------------------------------------------------
 
     def aware(self, change: Mapping[str, Any]) -> None:
-        """The newest wins, `awareness_hz` frames a second at most."""
-        self._shown.update(change)
-        self._unshown.update(change)
+        """The newest wins, `awareness_hz` frames a second at most. Raises ValueError for what is no such thing."""
+        taken = _taken(change)
+        self._shown.update(taken)
+        self._unshown.update(taken)
         if "aware" not in self._link.timers:
             self._show_ourselves()
 
@@ -128,6 +132,16 @@ class Presence:
 
 
 _SHOWN = ("cursor", "selection", "viewport")
+
+
+def _taken(change: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy, which the server will take."""
+    try:
+        copy = decode(msgspec.msgpack.encode(change), Encoding.MSGPACK)
+        msgspec.convert(copy, requests.Awareness).intent(None)
+    except (ProtocolError, msgspec.ValidationError, OverflowError) as error:
+        raise ValueError(f"this cannot be shown: {error}") from None
+    return copy
 
 
 def user(person: Person) -> User:

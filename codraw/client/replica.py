@@ -13,17 +13,18 @@ from msgspec import UNSET
 
 from codraw.client.messages import State
 from codraw.client.outcomes import Asked
-from collab.core.apply import Applied, advance, apply
+from collab.core.apply import Applied, Refused, advance, apply
 from collab.core.diagram import NOBODY, Diagram
 from collab.core.traces import Traces
 from protocol.dialects.codraw_v1_messages import Event, OperationAccepted, Repair
 from protocol.dialects.patches import CellEntry
-from protocol.operations import CellChange, CellEffect, Effect, Inverse, Kind, LoggedOperation
+from protocol.operations import CellChange, CellEffect, Effect, Inverse, Kind, LoggedOperation, Verb
 from protocol.statehash import hex32
 from protocol.values import SERVER_USER, Cell, CellId, DiagramId, Epoch, Limits, OperationId, UserId
 
 Touched = frozenset[CellId]
 """Ids of the cells that may look different now."""
+NOTHING: Touched = frozenset()
 
 
 class Operation:
@@ -58,6 +59,9 @@ class Replica:
 
     What is looked at is `top`; what is compared with the server is `confirmed`. Methods that take something of the
     server return None where the copy lacks what came before it: then only a `resume` helps.
+
+    Pending operations are laid over the confirmed copy when somebody looks, not when something arrives: many events in
+    a row, as after a time away, cost one laying.
     """
 
     def __init__(self) -> None:
@@ -66,11 +70,20 @@ class Replica:
         self.me: UserId = NOBODY
         self.limits = Limits()
         self._layers: list[Diagram] = []
-        """The diagram after each of the pending operations."""
-        self._laid: Touched = frozenset()
+        """The diagram after each of the first of the pending operations."""
+        self._laid: set[CellId] = set()
+        """What pending operations may make look different."""
 
     @property
     def top(self) -> Diagram:
+        if not self._layers:
+            self._laid.clear()
+        for operation in self.pending[len(self._layers) :]:
+            self._lay(operation)
+        return self._highest
+
+    @property
+    def _highest(self) -> Diagram:
         return self._layers[-1] if self._layers else self.confirmed
 
     @property
@@ -91,8 +104,16 @@ class Replica:
 
     def ask(self, operation: Operation) -> Touched:
         """Puts an operation on top."""
+        _ = self.top
         self.pending.append(operation)
         return self._lay(operation)
+
+    def ask_more(self) -> Touched:
+        """The last operation asks for other changes than it did."""
+        _ = self.top
+        self._layers.pop()
+        self._lay(self.pending[-1])
+        return frozenset(self._laid)
 
     def drop(self, id: str) -> Touched:
         """Takes an operation off, wherever it stands: it was refused, or its outcome arrived another way."""
@@ -127,10 +148,11 @@ class Replica:
         place = self._place(event.epoch, event.update_vector)
         if place == "gap":
             return None
-        if event.by.id == self.me:
-            self.pending = [operation for operation in self.pending if operation.id != event.operation_id]
+        is_ours = event.by.id == self.me
         if place == "known":
-            return self.restack()
+            return self.drop(event.operation_id) if is_ours else NOTHING
+        if is_ours:
+            self.pending = [operation for operation in self.pending if operation.id != event.operation_id]
         order = None if event.operation.order is UNSET else tuple(event.operation.order)
         return self._assign(event.operation.cells, order)
 
@@ -150,13 +172,13 @@ class Replica:
 
     def _confirm(self, operation: Operation) -> Touched | None:
         """Without an effective form what was asked is what happened."""
-        if operation is self.pending[0] and self._layers[0].vector == self.confirmed.vector + 1:
+        if self._layers and operation is self.pending[0] and self._layers[0].vector == self.confirmed.vector + 1:
             # Just as it was foreseen: what lies above stays as it is.
             self.confirmed = _without_past(self._layers.pop(0))
             del self.pending[0]
             if not self.pending:
-                self._laid = frozenset()
-            return frozenset()
+                self._laid.clear()
+            return NOTHING
         applied = apply(self.confirmed, operation.changes, self.me, self.limits)
         if not isinstance(applied, Applied):
             return None
@@ -177,23 +199,36 @@ class Replica:
     # laying one over the other ----------------------------------------------------------------------------------------
 
     def restack(self, touched: Iterable[CellId] = ()) -> Touched:
-        """Lays the pending operations anew over the confirmed copy."""
-        before, self._laid = self._laid, frozenset()
+        """The confirmed copy or the pending operations are others: all are laid anew when next looked at.
+
+        What they touch then and did not before, they touch because of what is `touched` now: it need not be known.
+        """
+        told = self._laid.union(touched)
         self._layers.clear()
-        for operation in self.pending:
-            self._lay(operation)
-        return before | self._laid | frozenset(touched)
+        if not self.pending:
+            self._laid.clear()
+        return frozenset(told)
 
     def _lay(self, operation: Operation) -> Touched:
         """What is sure to be refused changes nothing."""
-        applied = apply(self.top, operation.changes, self.me, self.limits)
+        below = self._highest
+        applied = apply(below, operation.changes, self.me, self.limits)
+        self._layers.append(applied.diagram if isinstance(applied, Applied) else below)
+        if isinstance(applied, Refused):
+            self._laid.update(_within_reach(below, operation.changes))
         if not isinstance(applied, Applied):
-            self._layers.append(self.top)
-            return frozenset()
-        self._layers.append(applied.diagram)
-        laid = frozenset(effect.id for effect in applied.effect.cells)
+            return NOTHING
+        laid = frozenset([effect.id for effect in applied.effect.cells])
         self._laid |= laid
         return laid
+
+
+def _within_reach(diagram: Diagram, changes: Iterable[CellChange]) -> Iterable[CellId]:
+    """What may look different should these be applicable one day: with a node go its edges (OP4)."""
+    for change in changes:
+        yield change.id
+        if change.verb is Verb.REMOVE:
+            yield from diagram.referrers(change.id)
 
 
 def _restored(epoch: str, vector: int, cells: Iterable[Cell]) -> Diagram:

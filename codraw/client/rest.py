@@ -356,7 +356,8 @@ def _wait_s(error: RestError | Unreachable, attempt: int) -> float | None:
 
 
 def _unreachable(url: str, error: Exception) -> Unreachable | Unintelligible:
-    if isinstance(error, httpx2.ProtocolError | httpx2.DecodingError):
+    # An answer that was cut off is a fault of the protocol, too: of the other side, as it is called there.
+    if isinstance(error, httpx2.LocalProtocolError | httpx2.DecodingError):
         return Unintelligible(f"{url} does not answer as codraw does")
     return Unreachable(f"{url} does not answer ({str(error) or type(error).__name__})")
 

@@ -76,7 +76,7 @@ class Submissions:
         if len(last.changes) > self._replica.limits.max_cells_per_operation or not self._fits(last):
             last.changes = former
             return None
-        self._show(self._replica.restack())
+        self._show(self._replica.ask_more())
         return last.asked
 
     # sending ----------------------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ class Submissions:
             operation.asked.settle(kind(operation_id=operation.id, reason=reason, message=message))
         self._show(self._replica.restack())
         if operations:
-            self._link.tell(Held([HeldOperation(o.id, o.kind, o.changes, o.was_sent) for o in operations]))
+            self._link.tell(Held([_held(operation) for operation in operations]))
 
     async def drained(self) -> None:
         """Returns when everything asked so far has its outcome."""
@@ -192,6 +192,11 @@ class Submissions:
     def _show(self, touched: frozenset[Any]) -> None:
         if touched:
             self._link.tell(Changed(touched))
+
+
+def _held(operation: Operation) -> HeldOperation:
+    changes = [Change(change.id, change.verb, change.data) for change in operation.changes]
+    return HeldOperation(operation.id, operation.kind, changes, operation.was_sent)
 
 
 def message_of(operation: Operation) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
+import weakref
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ from codraw.client import (
     Refused,
     Rejected,
     RequestRefused,
+    RestError,
     Saved,
     StatusChanged,
     Trouble,
@@ -39,7 +42,7 @@ from tests.support.client import Tmi
 from tests.support.live import Table, lay, soon, told
 from tests.support.scripted import Line, ScriptedPeer
 from tests.support.servers import Meeting, Person, Server, sign_in
-from tests.support.turns import until
+from tests.support.turns import turns, until
 
 BOX = {"shape": "process", "x": 0, "y": 0, "width": 120, "height": 60}
 
@@ -290,6 +293,39 @@ async def test_what_was_never_sent_is_known_not_to_have_happened(peer: ScriptedP
     assert isinstance(outcome, Rejected) and outcome.reason == "closed"
 
 
+async def test_what_a_login_that_ended_left_unsaved_is_edited_again_after_the_next(peer: ScriptedPeer) -> None:
+    is_signed_in = True
+
+    async def by_token(wants: str) -> str:
+        if not is_signed_in:
+            raise RestError(401, {"error": "unauthorized", "message": "sign in"})
+        return "t"
+
+    async def let_in() -> Line:
+        line = await peer.line()
+        await line.welcome()
+        await live.ready()
+        return line
+
+    live = connect(peer.url, by_token, backoff=soon())
+    live.open()
+    line = await let_in()
+    events, is_signed_in = live.events(Held), False
+    new = box(label="Login")
+    asked = live.edit([new, update(new.id, {"attrs/a": 1})])
+    sent = await line.hear("operation")
+    await line.close(4401)
+    assert isinstance(await asked, Unsettled)
+    (held,) = (await told(events, Held)).operations
+    assert live.status.state == "refused" and live.cells == ()
+    is_signed_in = True
+    live.open()
+    line = await let_in()
+    live.edit(held.changes)
+    assert (await line.hear("operation"))["operation"] == sent["operation"]
+    await live.close(timeout_s=0)
+
+
 async def test_operations_too_old_to_be_sent_again_are_held(peer: ScriptedPeer) -> None:
     live = connect(peer.url, ticket, backoff=soon())
     live.open()
@@ -366,6 +402,35 @@ async def test_who_opens_again_waits_for_the_new_connection(live: LiveDiagram, l
     live.open()
     await live.ready()
     assert live.is_live and await far_end
+
+
+async def test_a_listener_that_nobody_holds_goes_on_listening(live: LiveDiagram, line: Line) -> None:
+    heard: list[object] = []
+
+    async def listen() -> None:
+        async for event in live.events(Refused):
+            heard.append(event)
+
+    def start() -> None:
+        asyncio.get_running_loop().create_task(listen())
+
+    start()
+    await turns()
+    gc.collect()
+    live.edit([])
+    await turns()
+    assert len(heard) == 1
+
+
+async def test_an_iterator_that_was_let_go_is_forgotten(live: LiveDiagram, line: Line) -> None:
+    waiting = asyncio.create_task(anext(live.events()))
+    await turns()
+    gone = [weakref.ref(live.events()), weakref.ref(waiting)]
+    waiting.cancel()
+    del waiting
+    await turns()
+    gc.collect()
+    assert [reference() for reference in gone] == [None, None]
 
 
 async def test_events_that_are_asked_for_after_the_end_end_at_once(live: LiveDiagram, line: Line) -> None:

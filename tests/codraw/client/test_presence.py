@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from codraw.client import Awareness, Joined, LiveDiagram, Point, PresenterChanged, RosterChanged, Viewport, connect
 from tests.support.live import told
 from tests.support.scripted import ANA, Line, ScriptedPeer
@@ -34,6 +36,32 @@ async def test_PR9_the_newest_wins_and_the_last_arrives(peer: ScriptedPeer) -> N
     assert await shown(line) == {"cursor": {"x": 199, "y": 0}, "selection": None}
     await live.close()
     assert (await line.rest())[0] == []
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"cursor": Point(1, None)}, {"cursor": Point("1", 2)}, {"cursor": (float("nan"), 0)}, {"cursor": [1, 2]},
+        {"cursor": (1, float("inf"))}, {"selection": "abc"}, {"selection": [1]},
+        {"selection": ["a"] * 501}, {"viewport": Point(1, 2)}, {"viewport": Viewport(0, 0, 1, 1, float("nan"))},
+    ],
+)  # fmt: skip
+async def test_what_the_server_would_not_take_is_refused_where_it_is_written(shown: Any) -> None:
+    live = connect("ws://127.0.0.1:1", ticket)
+    with pytest.raises(ValueError):
+        live.aware(**shown)
+
+
+async def test_what_becomes_of_a_shown_selection_later_is_not_shown(peer: ScriptedPeer) -> None:
+    live = connect(peer.url, ticket)
+    selection = ["a"]
+    live.aware(selection=selection)
+    selection.append("b")
+    live.open()
+    line = await peer.line()
+    await line.welcome()
+    assert await shown(line) == {"selection": ["a"]}
+    await live.close()
 
 
 async def test_peers_are_updated_key_by_key_and_forgotten_with_their_connection(peer: ScriptedPeer) -> None:

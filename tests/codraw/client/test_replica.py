@@ -207,6 +207,85 @@ async def test_a_thousand_pending_operations_cost_what_they_touch() -> None:
     assert replica.confirmed.cells_in_order() == shown.cells_in_order()
 
 
+@pytest.fixture
+def layings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One entry for each time that a pending operation is judged."""
+    counted: list[int] = []
+
+    def counting(*arguments: Any) -> Any:
+        counted.append(1)
+        return apply(*arguments)
+
+    monkeypatch.setattr("codraw.client.replica.apply", counting)
+    return counted
+
+
+async def test_many_events_under_many_pending_operations_cost_the_sum_of_both(layings: list[int]) -> None:
+    replica = replica_of(node("a"), node("b"))
+    for number in range(50):
+        replica.ask(operation(str(number), update("a", x=number + 1)))
+    for number in range(1, 101):
+        assert replica.happened(event(number, update("b", y=number))) == ids("a", "b")
+    for number in range(25):
+        assert replica.accepted(receipt(str(number), 101 + number)) is not None
+    for number in range(25, 35):
+        replica.drop(str(number))
+    assert (top(replica)["a"]["x"], top(replica)["b"]["y"], replica.confirmed.cell(CellId("a"))["x"]) == (50, 100, 25)  # type: ignore[index]
+    assert len(layings) <= 50 + 25 + 15
+
+
+async def test_a_drag_that_grows_the_last_of_many_is_laid_alone(layings: list[int]) -> None:
+    replica = replica_of(node("a"))
+    for number in range(50):
+        replica.ask(operation(str(number), update("a", x=number + 1)))
+    replica.pending[-1].changes = changes(update("a", x=77))
+    assert replica.ask_more() == ids("a")
+    assert top(replica)["a"]["x"] == 77 and len(layings) == 51
+
+
+async def test_an_edit_after_events_lies_on_all_that_were_asked_before(layings: list[int]) -> None:
+    replica = replica_of(node("a"))
+    replica.ask(operation("1", update("a", x=1)))
+    replica.happened(event(1, update("a", y=9)))
+    assert replica.ask(operation("2", update("a", x=2))) == ids("a")
+    assert top(replica)["a"] == node("a", x=2, y=9) and len(layings) == 3
+
+
+async def test_OP4_what_goes_with_a_node_whose_removal_becomes_possible_is_told() -> None:
+    replica = replica_of(node("a"), node("b"), flow("f", "a", "b"))
+    assert replica.ask(operation("1", remove("a"), update("z", x=5))) == frozenset()
+    told = replica.happened(event(1, add(node("z"))))
+    assert top(replica).keys() == {"b", "z"} and told is not None and told >= ids("a", "f", "z")
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_whatever_looks_different_was_told(seed: int) -> None:
+    chance, scribbler = random.Random(seed), Scribbler(seed)
+    others = diagram(node("n0"), node("n1"), flow("e0", "n0", "n1"))
+    replica = Replica()
+    replica.me = UserId(ME)
+    replica.show(state(others))
+    seen, told = top(replica), set[CellId]()
+    for step in range(200):
+        try:
+            spelled = changes(*scribbler.batch(replica.top if chance.random() < 0.3 else replica.confirmed))
+        except Exception:
+            continue
+        match chance.randrange(4):
+            case 0 | 1:
+                told |= replica.ask(Operation(Asked(str(step)), "edit", spelled))
+            case 2 if replica.pending:
+                told |= replica.drop(chance.choice(replica.pending).id)
+            case _ if isinstance(verdict := apply(others, spelled, UserId(YOU), LIMITS), Applied):
+                others = verdict.diagram
+                said = msgspec.structs.replace(event(others.vector), operation=effective(verdict.effect))
+                told |= replica.happened(said) or set()
+        if chance.random() < 0.3:
+            now = top(replica)
+            assert {id for id in seen.keys() | now.keys() if seen.get(id) != now.get(id)} <= told
+            seen, told = now, set()
+
+
 class Server:
     """A log that judges what is sent to it, and what it tells everybody in turn."""
 

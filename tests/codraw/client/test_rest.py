@@ -200,8 +200,20 @@ async def test_a_server_that_is_not_there_is_unreachable() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [http(200, [1]), http(200), b"HTTP/1.1 200 x\r\nContent-Length: 1\r\n\r\n<", b"?\r\n"]
+    "cut",
+    [b"", b"?\r\n", b"HTTP/1.1 20", b"HTTP/1.1 200 x\r\nContent-", b"HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\n{"],
 )
+async def test_a_call_that_was_cut_is_unreachable_and_made_again_where_it_may_be(cut: bytes) -> None:
+    sleep = Sleeper()
+    async with answering(cut, http(200, {"sub": "x"})) as url, Client(url, sleep=sleep) as client:
+        assert await client.me() == {"sub": "x"}
+    async with answering(cut) as url, Client(url, sleep=sleep) as client:
+        with pytest.raises(Unreachable, match="does not answer"):
+            await client.create_threat_model("x")
+    assert sleep.slept == [1]
+
+
+@pytest.mark.parametrize("answer", [http(200, [1]), http(200), b"HTTP/1.1 200 x\r\nContent-Length: 1\r\n\r\n<"])
 async def test_something_else_than_codraw_is_unintelligible(answer: bytes) -> None:
     async with answering(answer) as url, Client(url, sleep=Sleeper()) as client:
         with pytest.raises(Unintelligible):
