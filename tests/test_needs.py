@@ -32,10 +32,12 @@ def test_what_is_missing_and_required_fails(monkeypatch: pytest.MonkeyPatch, nam
 
 
 def test_packages_are_needed_all_of_them(bare_path: Path) -> None:
-    (bare_path / PACKAGES[0]).mkdir(parents=True)
+    *others, last = PACKAGES
+    for package in others:
+        (bare_path / package).mkdir(parents=True)
     with pytest.raises(pytest.skip.Exception):
         need("npm")
-    (bare_path / PACKAGES[1]).mkdir()
+    (bare_path / last).mkdir()
     assert need("npm") == str(bare_path)
 
 

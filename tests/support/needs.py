@@ -14,7 +14,7 @@ import pytest
 from tests.support.tree import ROOT
 
 NODE_MODULES = ROOT / "tests/node/node_modules"
-PACKAGES = ("@asyncapi/parser", "typescript")
+PACKAGES = ("@asyncapi/parser", "terser", "typescript")
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -36,7 +36,7 @@ def find_packages() -> str | None:
 NEEDS: dict[str, tuple[Callable[[], str | None], str]] = {
     "node": (find_node, "node is not on the path"),
     "chromium": (find_chromium, "Chromium is neither on the path nor named by CODRAW_TEST_CHROMIUM"),
-    "npm": (find_packages, "AsyncAPI's own parser and tsc are not in tests/node: npm ci there, as make test does"),
+    "npm": (find_packages, "AsyncAPI's own parser, terser or tsc is not in tests/node: npm ci there, or make test"),
 }
 
 

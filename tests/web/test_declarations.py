@@ -27,7 +27,7 @@ for (const name of names) {
   const module = await import(`file://${folder}/${name}.js`);
   found[name] = Object.fromEntries(Object.entries(module).map(([key, value]) => {
     const isClass = /^class\\b/.test(Function.prototype.toString.call(value)) && !(value.prototype instanceof Error);
-    const options = { url: "ws://x", ticket() {} };
+    const options = { url: "ws://x", ticket() {}, WebSocket: class {} };
     return [key, isClass ? [...members(value === module.Overlay ? new value(new Map()) : new value(options))] : null];
   }));
 }

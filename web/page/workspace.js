@@ -380,7 +380,7 @@ class Editor {
         return false;
     }
     this.#abort.abort();
-    this.#diagram.close();
+    this.#diagram.close({ patienceMs: 0 }); // the rest is kept
     this.#status.stop();
     return true;
   }

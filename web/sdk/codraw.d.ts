@@ -96,7 +96,11 @@ export interface Storage {
   save(operations: Kept[]): void | Promise<void>;
 }
 
-/** What was asked. `saved` resolves once the server has decided, however long that takes, and never rejects. */
+/**
+ * What was asked. `saved` resolves once the server has decided, however long that takes, and never rejects. Where the
+ * diagram is closed or refused it resolves with the reason `unsettled`: the operation stays pending, whether or not it
+ * has reached the server, and `open()` sends it, with its id.
+ */
 export interface Asked {
   id: string;
   saved: Promise<Outcome>;
@@ -194,7 +198,10 @@ export interface Rejected {
 }
 
 export interface Events {
-  /** These cells may look different; `reset`: all of them, order included. `event`: the message that did it. */
+  /**
+   * These cells may look different; `reset`: all of them, order included. `event`: the message that did it. What was
+   * missed comes as one, without it.
+   */
   change: { ids: Set<string>; reset: boolean; event?: EventMessage | Accepted };
   status: Status;
   welcome: Session;
@@ -203,10 +210,11 @@ export interface Events {
   accepted: Accepted;
   rejected: Rejected;
   /**
-   * Pending operations that could happen twice if they were sent again: older than the server's memory of ids, or
-   * another user's. Make new edits of them if they are still wanted.
+   * Operations that are not being sent. `too_old`, `other_user`: they could happen twice if they were sent again, being
+   * older than the server's memory of ids, or another user's; make new edits of them if they are still wanted.
+   * `unsettled`: the diagram is closed or refused; they stay pending (and in `storage`), and `open()` sends them.
    */
-  held: { reason: "too_old" | "other_user"; operations: { kind: Kind; cells: CellChange[] }[] };
+  held: { reason: "too_old" | "other_user" | "unsettled"; operations: { kind: Kind; cells: CellChange[] }[] };
   history: History;
   participants: Roster & { joined: UserRef[]; left: UserRef[] };
   /** `requested`: somebody asks us, the host; answer with `presenter("grant", user)` or `presenter("deny", user)`. */
@@ -227,11 +235,12 @@ export interface Options {
   /**
    * A fresh single-use ticket. `wants`: `connect`; `reauthenticate` after the login ended; `refresh` to prolong it. An
    * error with `status` 401, 403 or 404 ends the attempts, after any other they go on, once its `retryAfterMs` is over.
+   * A `url` that is none ends them too: `refused`, `bad_address`.
    */
   ticket(asked: { wants: "connect" | "reauthenticate" | "refresh" }): Promise<string>;
   /** Keeps operations that are not saved yet, so that they survive a reload of the page: sent again, same ids. */
   storage?: Storage;
-  /** Where there is no global one. */
+  /** Where there is no global one: without either `connect` throws a TypeError. */
   WebSocket?: new (url: string, protocols: string[]) => unknown;
 }
 
@@ -265,8 +274,11 @@ export class LiveDiagram extends EventTarget {
 
   /** Connects; after `refused` or `closed` anew, from `offline` at once. */
   open(): void;
-  /** Leaves. From the host's last window this ends the session for everybody. */
-  close(): void;
+  /**
+   * Leaves, once nothing is pending or `patienceMs` (3000) are over; a second call at once. From the host's last window
+   * this ends the session for everybody. Resolves when it has left: `status.pending` says how much is not saved.
+   */
+  close(options?: { patienceMs?: number }): Promise<void>;
   /** Loses the connection on purpose; it comes back by itself. */
   cut(): void;
 
@@ -317,7 +329,10 @@ export class Replica {
 
   ask(operation: PendingOperation): Set<string>;
   drop(operationId: string): Set<string>;
+  /** Lays the pending operations anew and is behind no longer. */
   restack(): Set<string>;
+  /** While events follow each other: they return no ids, and `restack()`, which ends this, those of all. */
+  isBehind: boolean;
   show(state: { epoch: string; update_vector: number; cells: Cell[] }): Set<string>;
   repair(repair: {
     epoch: string;

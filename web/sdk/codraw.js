@@ -14,6 +14,7 @@ export { Replica } from "./replica.js";
 const CATCH_UP_MS = 1_000;
 const ANSWER_MS = 10_000;
 const RETRY_MS = 500;
+const LEAVING_MS = 3_000;
 const MOST_WAITING = 999;
 const MEMORY_MS = 29 * 86_400_000; // the server knows an operation by its id for 30 days
 const DEFAULT_LIMITS = { max_frame_bytes: 262_144, max_cells_per_operation: 500, awareness_hz: 20 };
@@ -53,18 +54,22 @@ export class LiveDiagram extends EventTarget {
   #timers = new Map();
   #restored; // a promise
   #isRestored = false;
+  #isOver = false; // closed or refused
+  #leaving = null; // which call of close() waits
 
   constructor(options) {
     super();
+    const WebSocket = options.WebSocket ?? globalThis.WebSocket;
+    if (!WebSocket) throw new TypeError("no WebSocket here: pass one as an option");
     this.#options = options;
     this.#wire = new Wire({
-      WebSocket: options.WebSocket ?? globalThis.WebSocket,
+      WebSocket,
       protocol: "codraw.v1.json",
       address: (wants) => this.#address(wants),
       heard: (text) => this.#heard(text),
       sent: (text) => this.#emit("frame", { direction: "out", text, at: Date.now() }),
       lost: () => this.#lost(),
-      changed: () => this.#emit("status", this.status),
+      changed: () => this.#changed(),
     });
     this.#restored = this.#restore();
   }
@@ -89,7 +94,7 @@ export class LiveDiagram extends EventTarget {
     };
     const next = async () => {
       while (queue.length === 0) {
-        if (isOver || /closed|refused/.test(this.status.state)) return end();
+        if (isOver || this.#isOver) return end();
         await new Promise((resolve) => (wake = resolve));
       }
       return { value: queue.shift() };
@@ -111,11 +116,20 @@ export class LiveDiagram extends EventTarget {
   }
 
   open() {
+    this.#leaving = null;
     this.#wire.open();
   }
 
-  close() {
-    this.#wire.close();
+  async close({ patienceMs = LEAVING_MS } = {}) {
+    const isWaiting = patienceMs > 0 && !this.#leaving && this.status.pending > 0;
+    const leaving = (this.#leaving = {});
+    if (isWaiting) {
+      const statuses = this.events("status");
+      const timer = setTimeout(statuses.return, patienceMs);
+      for await (const { detail } of statuses) if (detail.pending === 0) break;
+      clearTimeout(timer);
+    }
+    if (this.#leaving === leaving) this.#wire.close();
   }
 
   cut() {
@@ -145,6 +159,7 @@ export class LiveDiagram extends EventTarget {
     const operation = { ...asked, operationId: uuid(), baseVector, askedAt: Date.now(), by: this.you?.id };
     if (!this.#fits(operation)) throw new RangeError("the operation does not fit into a frame");
     operation.saved = new Promise((resolve) => (operation.settle = resolve));
+    if (this.#isOver) operation.settle(UNSETTLED);
     this.#show(this.replica.ask(operation));
     this.#pendingChanged();
     if (this.isLive && !this.#timers.has("again")) this.#transmit(operation);
@@ -245,14 +260,21 @@ export class LiveDiagram extends EventTarget {
 
   // -- the wire --
 
+  #changed() {
+    const wasOver = this.#isOver;
+    this.#isOver = /closed|refused/.test(this.#wire.state);
+    if (this.#isOver && !wasOver) this.#hold(UNSETTLED, this.replica.pending);
+    this.#emit("status", this.status);
+  }
+
   async #address(wants) {
     await this.#restored;
     const { url, ticket } = this.#options;
-    const address = new URL(typeof url === "function" ? await url() : url);
-    address.searchParams.set("ticket", await ticket({ wants }));
-    if (this.replica.epoch) address.searchParams.set("resume", `${this.replica.epoch}:${this.replica.vector}`);
+    const where = typeof url === "function" ? await url() : url;
+    const query = { ticket: await ticket({ wants }) };
+    if (this.replica.epoch) query.resume = `${this.replica.epoch}:${this.replica.vector}`;
     this.#awaited = { since: Date.now(), to: Infinity };
-    return address.href;
+    return [where, query];
   }
 
   #heard(text) {
@@ -262,6 +284,7 @@ export class LiveDiagram extends EventTarget {
   }
 
   #lost() {
+    this.#showMissed();
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     for (const operation of this.replica.pending) operation.isSent = false;
@@ -318,7 +341,8 @@ export class LiveDiagram extends EventTarget {
 
   #resumed({ to, state_hash: hash }) {
     this.#awaited = { since: Date.now(), to, hash };
-    if (this.replica.vector >= to) this.#resumptionEnds();
+    this.replica.isBehind = this.replica.vector < to;
+    if (!this.replica.isBehind) this.#resumptionEnds();
   }
 
   #resumptionEnds() {
@@ -432,12 +456,18 @@ export class LiveDiagram extends EventTarget {
     if (!ids) return this.resume();
     this.#show(ids, { event: message });
     if (this.#awaited && this.replica.vector >= this.#awaited.to) this.#resumptionEnds();
-    else this.#pendingChanged();
+    else if (!this.#awaited) this.#pendingChanged();
+  }
+
+  /** What many events have changed is drawn once. */
+  #showMissed() {
+    if (this.replica.isBehind) this.#show(this.replica.restack());
   }
 
   /** The confirmed copy is whole again. */
   #caughtUp() {
     this.#awaited = null;
+    this.#showMissed();
     if (this.isLive) return this.#pendingChanged();
     this.#wire.ready();
     this.#transmitPending();
@@ -474,10 +504,15 @@ export class LiveDiagram extends EventTarget {
     const operations = this.replica.pending.filter(isDoubtful);
     if (operations.length === 0) return;
     this.replica.pending = this.replica.pending.filter((operation) => !operations.includes(operation));
-    for (const { settle } of operations) settle({ accepted: false, reason, message: "held back" });
     this.#show(this.replica.restack());
-    this.#emit("held", { reason, operations: operations.map(({ kind, cells }) => ({ kind, cells })) });
+    this.#hold({ accepted: false, reason, message: "held back" }, operations);
     this.#pendingChanged();
+  }
+
+  #hold(outcome, operations) {
+    for (const { settle } of operations) settle(outcome);
+    const held = operations.map(({ kind, cells }) => ({ kind, cells }));
+    if (held.length > 0) this.#emit("held", { reason: outcome.reason, operations: held });
   }
 
   // -- telling --
@@ -524,6 +559,7 @@ function enqueue(queue, event) {
   queue.push(...newest.values());
 }
 
+const UNSETTLED = { accepted: false, reason: "unsettled", message: "not connected: open() sends it" };
 const LOST = { accepted: false, reason: "lost", message: "the connection was lost" };
 
 const nameOf = (user) => user && { provider: user.provider, provider_id: user.provider_id };

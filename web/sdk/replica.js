@@ -19,16 +19,20 @@ export class Replica {
 
   #confirmed = new Map();
   #top = new Overlay(this.#confirmed);
+  /** While events follow each other: they return no ids, and `restack()`, which ends this, those of all. */
+  isBehind = false;
+  #isStale = false; // the top is: it is laid anew when it is looked at
+  #touched = new Set(); // ids that nobody has been told of yet
   #sum = 0n;
   #hashes = new Map();
   #unhashed = new Set();
 
   get(id) {
-    return this.#top.get(id);
+    return this.#looks.get(id);
   }
 
   cells() {
-    return this.#top.values();
+    return this.#looks.values();
   }
 
   confirmedCells() {
@@ -56,8 +60,12 @@ export class Replica {
   // -- what the client asks --
 
   ask(operation) {
+    const { cells } = operation;
+    const top = this.#looks;
     this.pending.push(operation);
-    return this.restack();
+    top.lay(cells);
+    // A removal takes others with it.
+    return new Set(cells.some((change) => change.operation === "remove") ? top.ids : cells.map(({ id }) => id));
   }
 
   /** Takes an operation off, wherever it stands: it was refused, or its outcome arrived another way. */
@@ -101,8 +109,9 @@ export class Replica {
     if (place === "known") return this.drop(operation_id);
     const touched = cells ? applyEffect(this.#confirmed, { cells }) : this.#settle(operation);
     if (!touched) return null;
+    const isSeen = !cells && operation === this.pending[0]; // as it will stay, below the others
     this.pending = this.pending.filter((own) => own !== operation);
-    return this.#moveTo(epoch, update_vector, touched);
+    return this.#moveTo(epoch, update_vector, touched, isSeen && this.pending.length > 0);
   }
 
   #place(epoch, vector) {
@@ -118,22 +127,40 @@ export class Replica {
 
   /** Past what was accepted and could not be followed. */
   #jumpTo(...state) {
+    this.isBehind = false;
     this.pending = this.pending.filter(({ isDecided }) => !isDecided);
     return this.#moveTo(...state);
   }
 
-  #moveTo(epoch, vector, touched) {
+  #moveTo(epoch, vector, touched, isSeen) {
     this.epoch = epoch;
     this.vector = vector;
     for (const id of touched) this.#unhashed.add(id);
-    return this.restack(touched);
+    if (isSeen) return new Set();
+    for (const id of touched) this.#touched.add(id);
+    this.#isStale = true;
+    return this.isBehind ? new Set() : this.restack();
+  }
+
+  get #looks() {
+    if (this.#isStale) this.#lay();
+    return this.#top;
   }
 
   /** Lays the pending operations anew over the confirmed copy. */
-  restack(touched = []) {
-    const before = this.#top;
+  restack() {
+    this.isBehind = false;
+    this.#lay();
+    const touched = this.#touched;
+    this.#touched = new Set();
+    return touched;
+  }
+
+  #lay() {
+    const before = this.#top.ids;
+    this.#isStale = false;
     this.#top = new Overlay(this.#confirmed);
     for (const { cells } of this.pending) this.#top.lay(cells);
-    return new Set([...touched, ...before.ids, ...this.#top.ids]);
+    for (const id of [...before, ...this.#top.ids]) this.#touched.add(id);
   }
 }

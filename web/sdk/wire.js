@@ -37,9 +37,9 @@ export class Wire {
   #online = () => this.open();
 
   /**
-   * @param callbacks `address(wants)`: a promise of the URL to dial; an error with `status` 401, 403 or 404 is a clear
-   *   no, any other is bad weather, and its `retryAfterMs` is obeyed. `heard(text)`, `sent(text)`: a frame. `lost()`:
-   *   the socket is gone. `changed()`: the state is another one.
+   * @param callbacks `address(wants)`: a promise of the `[url, query]` to dial; an error with `status` 401, 403 or 404
+   *   is a clear no, any other is bad weather, and its `retryAfterMs` is obeyed. `heard(text)`, `sent(text)`: a frame.
+   *   `lost()`: the socket is gone. `changed()`: the state is another one.
    */
   constructor({ WebSocket, protocol, ...callbacks }) {
     this.#WebSocket = WebSocket;
@@ -53,11 +53,12 @@ export class Wire {
     this.#readyAt = Infinity;
     this.#become("connecting");
     const attempt = (this.#attempt = Symbol("attempt"));
+    let address;
     try {
-      const address = await this.#callbacks.address(this.#wants);
-      if (attempt === this.#attempt) this.#dial(address);
+      address = await this.#callbacks.address(this.#wants);
+      if (attempt === this.#attempt) this.#dial(...address);
     } catch (error) {
-      if (attempt === this.#attempt) this.#withoutAddress(error);
+      if (attempt === this.#attempt) this.#withoutSocket(error, address);
     }
   }
 
@@ -92,8 +93,10 @@ export class Wire {
     if (this.#socket) this.#giveUp(CUT, { reason: "cut", message: "connection cut" });
   }
 
-  #dial(address) {
-    const socket = new this.#WebSocket(address, [this.#protocol]);
+  #dial(where, query) {
+    const url = new URL(where);
+    for (const key in query) url.searchParams.set(key, query[key]);
+    const socket = new this.#WebSocket(url.href, [this.#protocol]);
     this.#socket = socket;
     this.#goodbye = null;
     socket.onmessage = ({ data }) => {
@@ -106,10 +109,11 @@ export class Wire {
     this.#listen();
   }
 
-  #withoutAddress({ status, reason, message, retryAfterMs }) {
-    const final = [401, 403, 404].includes(status);
-    const why = { reason: reason ?? (final ? "no_ticket" : "unreachable"), message };
-    if (final) this.#become("refused", why);
+  /** An address that cannot be dialled is the program's mistake; a `fetch` without a network is a TypeError as well. */
+  #withoutSocket({ status, reason, message, retryAfterMs }, address) {
+    const isFinal = [401, 403, 404].includes(status);
+    const why = { reason: reason ?? (address ? "bad_address" : isFinal ? "no_ticket" : "unreachable"), message };
+    if (address || isFinal) this.#become("refused", why);
     else this.#retry(why, retryAfterMs);
   }
 

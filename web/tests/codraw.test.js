@@ -124,6 +124,30 @@ test("WS17 a returning client asks for what it missed and gets no full state", a
   assert.equal(bob.replica.stateHash, stateHash(server.cells));
 });
 
+test("WS17 what was missed is drawn at once, at the end", async () => {
+  const alice = await enter("alice");
+  const bob = await enter("bob");
+  server.newest.break();
+  bob.edit(update("b", { y: 1 }));
+  for (const x of [5, 6, 7]) alice.edit(update("a", { x }));
+  const [changes, events] = [heard(bob, "change"), heard(bob, "event")];
+  bob.on("change", () => assert.equal(bob.replica.get("a").x, 7));
+  await later(500);
+  assert.deepEqual([...changes[0].ids].sort(), ["a", "b"]);
+  assert.equal(events.length, 3);
+});
+
+test("what came of a resumption before the connection broke again is drawn", async () => {
+  const alice = await enter("alice");
+  const bob = await enter("bob");
+  server.newest.break();
+  for (const x of [5, 6]) alice.edit(update("a", { x }));
+  const changes = heard(bob, "change");
+  bob.on("event", () => bob.cut());
+  await later(500);
+  assert.deepEqual([changes.length, bob.status.state, bob.replica.get("a").x], [1, "offline", 5]);
+});
+
 test("pending operations wait until the missing events are there", async () => {
   const alice = await enter("alice");
   const bob = await enter("bob");
@@ -391,7 +415,8 @@ test("before the token expires a fresh ticket is shown in band", async () => {
 
 test("delays grow with full jitter up to half a minute", async () => {
   const delays = [];
-  const diagram = connect({ url: "ws://x/ws", ticket: async () => Promise.reject(new Error("down")), WebSocket: null });
+  const ticket = async () => Promise.reject(new Error("down"));
+  const diagram = connect({ url: "ws://x/ws", ticket, WebSocket: server.socketsOf() });
   for (let attempt = 0; attempt < 9; attempt++) {
     await settled();
     delays.push(diagram.status.retryAt - Date.now());
@@ -407,7 +432,7 @@ test("delays grow as well where every attempt takes long to fail", async () => {
     mock.timers.setTime(Date.now() + 10_500);
     throw new Error("timeout");
   };
-  const diagram = connect({ url: "ws://x/ws", ticket, WebSocket: null });
+  const diagram = connect({ url: "ws://x/ws", ticket, WebSocket: server.socketsOf() });
   for (let attempt = 0; attempt < 4; attempt++) {
     await settled();
     delays.push(diagram.status.retryAt - Date.now());
@@ -450,6 +475,126 @@ test("a ticket that is clearly refused ends the attempts", async () => {
   const denied = Object.assign(new Error("no such session"), { status: 404 });
   const diagram = await enter("alice", { ticket: async () => Promise.reject(denied) });
   assert.deepEqual(diagram.status, { state: "refused", pending: 0, reason: "no_ticket", message: "no such session" });
+});
+
+for (const [how, end] of [
+  ["closed", (diagram) => diagram.close({ patienceMs: 0 })],
+  ["refused", () => server.newest.break(4403)],
+]) {
+  test(`what is not saved when the diagram is ${how} is told, and sent once it is opened again`, async () => {
+    const diagram = await enter();
+    const held = heard(diagram, "held");
+    server.newest.isDirect = false;
+    const before = diagram.edit(update("a", { x: 5 }));
+    end(diagram);
+    const after = diagram.edit(update("a", { y: 6 }));
+    assert.equal((await before.saved).reason, "unsettled");
+    assert.equal((await after.saved).reason, "unsettled");
+    assert.deepEqual(held, [{ reason: "unsettled", operations: [{ kind: "edit", cells: update("a", { x: 5 }) }] }]);
+    assert.deepEqual([diagram.status.state, diagram.status.pending], [how, 2]);
+    diagram.open();
+    await settled();
+    assert.deepEqual(diagram.status, { state: "live", pending: 0 });
+    assert.deepEqual(server.cells[0], box("a", { x: 5, y: 6 }));
+  });
+}
+
+test("what is not saved when the login has ended is told, and sent after the next", async () => {
+  let isSignedIn = true;
+  const ended = Object.assign(new Error("sign in"), { status: 401 });
+  const diagram = await enter("alice", { ticket: async () => (isSignedIn ? "t" : Promise.reject(ended)) });
+  server.newest.isDirect = false;
+  const { saved } = diagram.edit(update("a", { x: 5 }));
+  isSignedIn = false;
+  server.newest.break(4401);
+  await later(500);
+  assert.deepEqual([diagram.status.state, (await saved).reason], ["refused", "unsettled"]);
+  isSignedIn = true;
+  diagram.open();
+  await settled();
+  assert.equal(server.cells[0].x, 5);
+});
+
+test("closing waits for what is being saved", async () => {
+  const diagram = await enter();
+  server.newest.isDirect = false;
+  const { saved } = diagram.edit(update("a", { x: 5 }));
+  const closing = diagram.close();
+  assert.equal(diagram.status.state, "live");
+  server.newest.deliverOut();
+  server.newest.deliverIn();
+  await closing;
+  assert.deepEqual([(await saved).accepted, diagram.status.state], [true, "closed"]);
+});
+
+test("closing before the connection is there waits for it", async () => {
+  const diagram = connect({ url: "ws://x/ws", ticket: async () => "t", WebSocket: server.socketsOf("alice") });
+  diagram.edit(update("a", { x: 5 }));
+  await diagram.close();
+  assert.deepEqual([server.cells[0].x, diagram.status.pending], [5, 0]);
+});
+
+test("closing waits three seconds, not for ever, and a second call not at all", async () => {
+  for (const isTwice of [false, true]) {
+    const diagram = await enter();
+    server.newest.isDirect = false;
+    const { saved } = diagram.edit(update("a", { x: 5 }));
+    const closing = diagram.close();
+    if (isTwice) diagram.close();
+    else await later(2_999);
+    assert.equal(diagram.status.state, isTwice ? "closed" : "live");
+    await later(1);
+    await closing;
+    assert.deepEqual([diagram.status.state, (await saved).reason], ["closed", "unsettled"]);
+  }
+});
+
+test("who opens while closing waits stays", async () => {
+  const diagram = await enter();
+  server.newest.isDirect = false;
+  diagram.edit(update("a", { x: 5 }));
+  const closing = diagram.close();
+  diagram.open();
+  await later(3_000);
+  await closing;
+  assert.equal(diagram.status.state, "live");
+});
+
+test("without a WebSocket there is no diagram", () => {
+  const { WebSocket } = globalThis;
+  delete globalThis.WebSocket;
+  try {
+    assert.throws(() => connect({ url: "ws://x/ws", ticket: async () => "t" }), /no WebSocket/);
+  } finally {
+    if (WebSocket) globalThis.WebSocket = WebSocket;
+  }
+});
+
+class Choosy {
+  constructor(address) {
+    throw new SyntaxError(`${address} is not for me`);
+  }
+}
+
+for (const [what, options] of [
+  ["address", { url: "nowhere" }],
+  ["address that was asked for", { url: async () => "nowhere" }],
+  ["address for a WebSocket", { WebSocket: Choosy }],
+]) {
+  test(`no ${what} ends the attempts`, async () => {
+    const { status } = await enter("alice", options);
+    assert.deepEqual([status.state, status.reason], ["refused", "bad_address"]);
+    assert.match(status.message, /Invalid URL|not for me/);
+  });
+}
+
+test("a fetch without a network is bad weather, though a TypeError", async () => {
+  const down = () => Promise.reject(new TypeError("fetch failed"));
+  for (const options of [{ ticket: down }, { url: down }]) {
+    const diagram = await enter("alice", options);
+    assert.deepEqual([diagram.status.state, diagram.status.message], ["offline", "fetch failed"]);
+    diagram.close();
+  }
 });
 
 test("what was pending at a refusal is sent when the diagram is opened again", async () => {
@@ -615,7 +760,7 @@ test("events that nobody fetches are taken together, those held back excepted", 
 
 test("delays are drawn by lot below the ceiling", async () => {
   const ticket = async () => Promise.reject(new Error("down"));
-  const diagram = connect({ url: "ws://x/ws", ticket, WebSocket: null });
+  const diagram = connect({ url: "ws://x/ws", ticket, WebSocket: server.socketsOf() });
   const delays = [];
   for (const drawn of [0, 0.25, 0.75]) {
     mock.method(Math, "random", () => drawn);

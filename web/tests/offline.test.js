@@ -31,7 +31,7 @@ function open(user = "alice", more = {}) {
 /** The page is gone at once, with all it had in memory. */
 function reload(diagram) {
   diagram.cut();
-  diagram.close();
+  diagram.close({ patienceMs: 0 });
 }
 
 const sent = () => server.received.map(([, message]) => message).filter((one) => one.message_type === "operation");

@@ -1,8 +1,9 @@
 /** A confirmed copy with pending operations on top. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 
+import { Overlay } from "../sdk/cells.js";
 import { Replica } from "../sdk/replica.js";
 import { stateHash } from "./support/server.js";
 
@@ -167,4 +168,74 @@ test("WS17 a repair leaves what a full state would", () => {
   assert.deepEqual([...replica.cells()], [box("d"), box("a"), box("b", { x: 1 })]);
   assert.equal(replica.stateHash, stateHash([box("d"), box("a"), box("b", { x: 1 })]));
   assert.equal(replica.vector, 4);
+});
+
+/** How often an operation is laid over cells while `action` runs. */
+function laysOf(action) {
+  const { mock: counter } = mock.method(Overlay.prototype, "lay");
+  action();
+  counter.restore();
+  return counter.callCount();
+}
+
+const many = Array.from({ length: 100 }, (_, n) => ({ operationId: `${n}`, cells: update("a", { [`k${n}`]: n }) }));
+
+test("an edit lays itself on top and leaves those below it as they are", () => {
+  const replica = replicaOf(box("a"), box("b"));
+  const lays = laysOf(() => many.forEach((operation) => replica.ask(operation)));
+  assert.equal(lays, many.length);
+  assert.deepEqual([...replica.ask({ operationId: "b", cells: update("b", { x: 1 }) })], ["b"]);
+});
+
+test("OP4 an edit that removes a node tells of the edges that go with it", () => {
+  const flow = { id: "f", shape: "flow", source: { cell: "a" }, target: { cell: "b" } };
+  const replica = replicaOf(box("a"), box("b"), flow);
+  const ids = replica.ask({ operationId: "1", cells: [{ id: "a", operation: "remove" }] });
+  assert.deepEqual([...ids].sort(), ["a", "f"]);
+});
+
+test("the receipt of the oldest edit changes nothing that is seen, and lays it once", () => {
+  const replica = replicaOf(box("a"));
+  many.forEach((operation) => replica.ask(operation));
+  const looks = JSON.stringify([...replica.cells()]);
+  const told = [];
+  const lays = laysOf(() => many.forEach((_, n) => told.push(replica.accepted(receipt(`${n}`, n + 1)).size)));
+  assert.equal(lays, many.length);
+  assert.deepEqual(told.slice(0, -1), Array(many.length - 1).fill(0));
+  assert.equal(JSON.stringify([...replica.cells()]), looks);
+  assert.equal(JSON.stringify([...replica.confirmedCells()]), looks);
+});
+
+test("a receipt that overtook an older edit puts its own below it", () => {
+  const replica = replicaOf(box("a"));
+  replica.ask({ operationId: "1", cells: update("a", { x: 1 }) });
+  replica.ask({ operationId: "2", cells: update("a", { x: 2 }) });
+  assert.deepEqual([...replica.accepted(receipt("2", 1))], ["a"]);
+  assert.equal(replica.get("a").x, 1);
+});
+
+test("WS17 events that follow each other are laid below the edits once, and told of once", () => {
+  const replica = replicaOf(box("a"), box("b"), box("c"));
+  many.forEach((operation) => replica.ask(operation));
+  replica.isBehind = true;
+  let told;
+  const lays = laysOf(() => {
+    for (let n = 1; n <= 50; n++) assert.equal(replica.happened(event(n, update("b", { x: n })), ME).size, 0);
+    assert.equal(replica.get("b").x, 50, "who looks sees them");
+    replica.happened(event(51, update("c", { x: 51 })), ME);
+    told = replica.restack();
+  });
+  assert.equal(lays, 2 * many.length);
+  assert.deepEqual([...told].sort(), ["a", "b", "c"]);
+});
+
+test("the order of cells stays through receipts of additions and removals", () => {
+  const replica = replicaOf(box("a"), box("b"));
+  const add = (id) => ({ id, operation: "add", data: box(id) });
+  const remove = (id) => ({ id, operation: "remove" });
+  const asked = [[add("c")], [remove("a")], [add("a"), add("d")], [remove("c")]];
+  asked.forEach((cells, n) => replica.ask({ operationId: `${n}`, cells }));
+  const order = () => Array.from(replica.cells(), ({ id }) => id).join();
+  const orders = asked.map((_, n) => (replica.accepted(receipt(`${n}`, n + 1)), order()));
+  assert.deepEqual(orders, Array(asked.length).fill("b,a,d"));
 });

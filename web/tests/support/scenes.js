@@ -76,7 +76,7 @@ const SCENES = {
     before.cut();
     before.edit([{ id, operation: "update", data: { x: 5 } }]);
     before.edit([{ id, operation: "update", data: { "attrs/body/fill": "red" } }]);
-    before.close();
+    before.close({ patienceMs: 0 });
     const kept = items.length;
     const after = await open(bo, place, { storage: localQueue("bo", () => items) });
     await until(() => after.status.pending === 0 && host.replica.vector >= 3, "saved");
@@ -94,7 +94,7 @@ const SCENES = {
     const before = await open(bo, place, { storage });
     await before.edit(add(id)).saved;
     before.cut();
-    before.close();
+    before.close({ patienceMs: 0 });
     const receipts = [];
     const after = connect({ ...bo.live(...place), storage: { load: () => saved, save() {} } });
     after.on("accepted", ({ duplicate, update_vector }) => receipts.push([duplicate, update_vector]));
