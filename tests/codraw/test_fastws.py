@@ -177,7 +177,7 @@ async def peer() -> AsyncIterator[Peer]:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
     listening.bind(("127.0.0.1", 0))
     peer = Peer(sock)
-    config = Config(peer.app, ws_ping_interval=1_000, ws_ping_timeout=1_000, interface="asgi3", log_level="critical")
+    config = Config(peer.app, ws_ping_interval=1_000, ws_ping_timeout=1_000, interface="asgi3", log_config=None)
     config.load()
     state = ServerState()
 
