@@ -72,9 +72,13 @@ def test_a_server_that_refuses() -> None:
         http("200 OK", b"{}"),
         http("200 OK", b"[]"),
         http("200 OK", b"\xff"),
-        b"-ERR what?\r\n",
     ],
 )
 def test_a_server_that_is_something_else(answer: bytes) -> None:
     with answering(answer) as url, pytest.raises(SignInFailed, match="does not answer as codraw does"):
+        access_token(url, "alice")
+
+
+def test_a_server_that_speaks_something_else() -> None:
+    with answering(b"-ERR what?\r\n") as url, pytest.raises(SignInFailed, match=r"does not answer \("):
         access_token(url, "alice")
