@@ -274,22 +274,12 @@ class Server:
             await self._sleep(wait_s)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Any:
+    async def _send(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Any:
         if self._http is None:
             self._http = self._client()
         bearer = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
-            answer = await self._http.request(
-                method, self.url + path, json=json, params=params, headers={**bearer, **(headers or {})}
-            )
+            answer = await self._http.request(method, self.url + path, headers={**bearer, **(headers or {})}, **more)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise _unreachable(self.url, error) from None
         self._http.cookies.clear()

@@ -78,18 +78,22 @@ class Receipts:
         depth = stacks.depth if stacks is not None else None
         happened = Happened(operation, state.replica.diagram, state.start_vector, depth, shared)
         state.ask(Tell(happened, skip, operation.user.id))
-        now_s = state.now.monotonic_s
-        for present in state.roster:
-            own = present.user.id == operation.user.id
-            if own and operation.kind in INVERSIONS:
-                # E5: all sockets of that user are shown the outcome, and need no correction
+        now_s, own = state.now.monotonic_s, state.roster.of(operation.user.id)
+        # E8; and what a client fetches may be older than this operation, and is put over it
+        doubtful = dict.fromkeys((*own, *state.roster.fetching(now_s)))
+        if operation.kind in INVERSIONS:
+            # E5: all sockets of that user are shown the outcome, and need no correction
+            for present in own:
                 present.show(state.shown())
                 present.fetches(now_s)
-            elif operation.effect.order is not None:
-                # E7 says so by itself
+                del doubtful[present]
+        if operation.effect.order is not None:
+            # E7 says so by itself
+            for present in state.roster:
                 present.fetches(now_s)
-            elif present.socket not in skip and (own or now_s < present.fetching_until_s):
-                # E8; and what a client fetches may be older than this operation, and is put over it
+            return
+        for present in doubtful:
+            if present.socket not in skip:
                 self._doubt(present)
 
     def refuse(self, waiting: Waiting, refusal: Refusal) -> None:

@@ -158,6 +158,9 @@ class Roster:
     def of(self, user: UserId) -> tuple[Present, ...]:
         return tuple(self._by_user.get(user, {}).values())
 
+    def fetching(self, now_s: float) -> list[Present]:
+        return [present for present in self if now_s < present.fetching_until_s]
+
     def named(self, name: UserName) -> User | None:
         """The one present user of that name; None: absent, or an e-mail address that fits two people."""
         if name.provider_id is not None:
