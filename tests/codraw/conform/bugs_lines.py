@@ -45,7 +45,7 @@ def a_classic_tab_is_not_told_of_an_undo() -> None:
 def a_classic_tab_is_not_corrected() -> None:
     from collab.core.receipts import Receipts
 
-    changed(Receipts.tell, "(own or now_s", "(now_s")
+    changed(Receipts.tell, "(*own, *state.roster.fetching(now_s))", "state.roster.fetching(now_s)")
 
 
 @mutant("OP19")
