@@ -88,8 +88,9 @@ class Keeper:
             session = room.room.state.session
             if session is None or session.presenter is None or session.presenter.id == session.host.id:
                 continue
-            members = await self._ports.presence.read(session.id)
-            if members and all(member.user.id != session.presenter.id for member in members):
+            said = await self._ports.presence.read(session.id)
+            here = {one.user.id for participants in (said or {}).values() for one in participants}
+            if here and session.presenter.id not in here:
                 room.post_now(PresenterUnseen(session.presenter.id))
 
     async def _end(self, overdue: Sequence[tuple[Session, SessionChange]]) -> None:

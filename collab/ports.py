@@ -14,6 +14,7 @@ from collab.core.history import Step
 from collab.core.meeting import End as End
 from collab.core.meeting import Session as Session
 from collab.core.meeting import SessionChange
+from protocol.notices import Participant
 from protocol.operations import LoggedOperation
 from protocol.values import (
     Caller,
@@ -55,6 +56,14 @@ class StoredDiagram(msgspec.Struct, frozen=True):
     tail: tuple[LoggedOperation, ...]
 
 
+class Watched(msgspec.Struct, frozen=True):
+    """A head, and id and version of the diagram's live session, as one read saw them."""
+
+    head: Head
+    session: SessionId | None = None
+    session_version: int = 0
+
+
 class DiagramStore(Protocol):
     async def load(self, diagram: DiagramId) -> StoredDiagram | Gone:
         """The newest snapshot at or below the head, and the log after it, read at one moment. Gone: none or deleted."""
@@ -88,6 +97,9 @@ class DiagramStore(Protocol):
 
     async def heads(self, diagrams: Collection[DiagramId]) -> Mapping[DiagramId, Head]:
         """Heads of those that live, in one query."""
+
+    async def watched(self, diagrams: Collection[DiagramId]) -> Mapping[DiagramId, Watched]:
+        """The same, each with its live session: what every open room is compared with, in one query."""
 
     async def snapshot(self, diagram: DiagramId, snapshot: SnapshotData) -> None:
         """Kept if newer than the newest and not above the head; the two newest stay."""
@@ -214,7 +226,7 @@ class Logins(Protocol):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """One connected user of a session on one worker; times are Unix milliseconds."""
+    """One connected user of a session, over all workers; times are Unix milliseconds."""
 
     user: User
     role: str
@@ -224,11 +236,40 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class Presence(Protocol):
-    async def put(self, session: SessionId, worker: str, members: Sequence[Member], ttl_s: float) -> None:
-        """Replaces what this worker said of the session; gone after `ttl_s`."""
+    async def put(self, session: SessionId, worker: str, participants: Sequence[Participant]) -> None:
+        """Replaces what this worker said of the session, and is forgotten 30 s later; nobody: forgotten at once. What
+        cannot be said now is dropped: it is said again every 10 s. Never raises."""
 
-    async def read(self, session: SessionId) -> Sequence[Member] | None:
-        """The union over workers; None: unknown, which is not empty."""
+    async def read(self, session: SessionId) -> Mapping[str, tuple[Participant, ...]] | None:
+        """Who is there, by worker; a worker that has not said anything for 30 s is left out. None: unknown, which is
+        not empty: presence cannot be reached, or has lost its memory within the last 35 s, so that a worker may be
+        missing that is there. Never raises."""
+
+
+class Subscription(Protocol):
+    async def close(self) -> None:
+        """Nothing is heard any more."""
+
+
+class Bus(Protocol):
+    """Carries news between workers. It may lose, repeat and reorder them, and whoever can write to it may forge them:
+    it proves nothing, and nothing is true only because it was heard."""
+
+    @property
+    def alone(self) -> bool:
+        """Nobody else can be listening: news need not be made."""
+
+    def publish(self, diagram: DiagramId, news: bytes) -> None:
+        """To all who have subscribed to the diagram, this worker among them, at most once. Never waits or raises: what
+        cannot be sent now is dropped and counted."""
+
+    async def subscribe(self, diagram: DiagramId, hear: Callable[[bytes | None], None]) -> Subscription:
+        """`hear` gets every piece of news, and None where some may have been lost. Returns when confirmed: what is
+        published later arrives, or None does. A bus that is away holds nobody up for more than a second; None is heard
+        when it is back."""
+
+    def healthy(self) -> bool:
+        """Whether news comes through, as the bus's own beat over the real subscription shows."""
 
 
 class TimerHandle(Protocol):

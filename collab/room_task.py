@@ -65,7 +65,6 @@ from collab.ports import (
     Authorizer,
     Clock,
     DiagramStore,
-    Member,
     Presence,
     SessionStore,
     SnapshotData,
@@ -80,7 +79,6 @@ from protocol.refusals import Ending
 from protocol.values import Caller, DiagramId, RoleAt, SessionId, User, UserId
 
 INBOX = 256
-PRESENCE_TTL_S = 35.0
 
 log = logging.getLogger(__name__)
 
@@ -393,8 +391,7 @@ class RoomTask:
             await self._put_presence(state.session.id, state.roster.participants())
 
     async def _put_presence(self, session: SessionId, participants: tuple[Participant, ...]) -> None:
-        members = [member(participant) for participant in participants]
-        await self._ports.presence.put(session, self._ports.worker, members, PRESENCE_TTL_S)
+        await self._ports.presence.put(session, self._ports.worker, participants)
 
     async def _announce(self, session: SessionId, participants: tuple[Participant, ...]) -> None:
         before, self._here = self._here, frozenset(participant.user.id for participant in participants)
@@ -426,13 +423,3 @@ class RoomTask:
 def snapshot_data(diagram: Diagram) -> SnapshotData:
     cells = tuple(diagram.cells_in_order())
     return SnapshotData(diagram.epoch, diagram.vector, cells, diagram.touched(), diagram.state_hash)
-
-
-def member(participant: Participant) -> Member:
-    return Member(
-        user=participant.user,
-        role=participant.role.permissions,
-        joined_at_ms=min((c.joined_at_ms for c in participant.connections), default=participant.last_activity_ms),
-        last_activity_ms=participant.last_activity_ms,
-        sockets=len(participant.connections),
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from collab.ports import Member, StoreUnavailable
 from collab.room_task import RoomPorts, RoomTask
 from protocol.cells import canonical_cells
 from protocol.intents import Edit, Redo, Replace, Undo
-from protocol.notices import Accepted, Rejected
+from protocol.notices import Accepted, Participant, Rejected
 from protocol.operations import Kind
 from protocol.refusals import CellError, Reason, Refusal
 from protocol.values import Caller, Cell, DiagramId, Epoch, Limits, RoleAt, User, UserId
@@ -188,7 +188,8 @@ class Rooms:
 
     async def members(self, session: Session) -> Sequence[Member]:
         """Who is connected, as presence knows it."""
-        return await self._ports.presence.read(session.id) or ()
+        said = await self._ports.presence.read(session.id) or {}
+        return union(participant for participants in said.values() for participant in participants)
 
 
 def _founded(cells: Sequence[Any], free_ids: bool, limits: Limits) -> tuple[tuple[Cell, ...], int]:
@@ -198,6 +199,32 @@ def _founded(cells: Sequence[Any], free_ids: bool, limits: Limits) -> tuple[tupl
         refusal = diagram.refusal
         raise CellError(refusal.reason, refusal.message, refusal.affected[0] if refusal.affected else None)
     return canonical, diagram.state_hash
+
+
+def union(participants: Iterable[Participant]) -> tuple[Member, ...]:
+    """Each user once: there since the first socket, active as on the liveliest worker, the role as known there."""
+    found: dict[UserId, Member] = {}
+    for participant in participants:
+        member = _member(participant)
+        other = found.get(member.user.id)
+        if other is None:
+            found[member.user.id] = member
+            continue
+        newest = max(member, other, key=lambda m: m.last_activity_ms)
+        joined_at_ms = min(member.joined_at_ms, other.joined_at_ms)
+        sockets = member.sockets + other.sockets
+        found[member.user.id] = msgspec.structs.replace(newest, joined_at_ms=joined_at_ms, sockets=sockets)
+    return tuple(sorted(found.values(), key=lambda m: (m.joined_at_ms, m.user.id)))
+
+
+def _member(participant: Participant) -> Member:
+    return Member(
+        user=participant.user,
+        role=participant.role.permissions,
+        joined_at_ms=min((c.joined_at_ms for c in participant.connections), default=participant.last_activity_ms),
+        last_activity_ms=participant.last_activity_ms,
+        sockets=len(participant.connections),
+    )
 
 
 def _viewed(diagram: Diagram) -> Viewed:

@@ -12,9 +12,9 @@ import msgspec
 from collab.core.effects import Commit
 from collab.core.events import CaughtUp, Committed, Gone, Known, Missed, StoreOutcome, Unavailable, Unresolved
 from collab.core.history import Step
-from collab.ports import SnapshotData, StoredDiagram, StoreUnavailable
+from collab.ports import SnapshotData, StoredDiagram, StoreUnavailable, Watched
 from protocol.operations import Kind, LoggedOperation, Outcome, Verdict
-from protocol.values import DiagramId, Epoch, Head, OperationId, ThreatModelId, UserId
+from protocol.values import DiagramId, Epoch, Head, OperationId, SessionId, ThreatModelId, UserId
 from storage import columns
 from storage.clock import real_ms
 from storage.columns import OPERATION
@@ -30,6 +30,11 @@ ABOVE_ALL = 2**63 - 1
 """No vector is as high."""
 
 HEAD = "number, epoch, vector, state_hash, acl_version, threat_model_id"
+WATCHED = (
+    "SELECT h.number, h.epoch, h.vector, h.state_hash, h.acl_version, h.threat_model_id, h.id, s.id, s.version"
+    " FROM diagram_head h LEFT JOIN session s ON s.diagram_id = h.id AND s.ended_at IS NULL"
+    " WHERE h.id = ANY($1) AND h.deleted_at IS NULL"
+)
 LIVE = f"SELECT {HEAD} FROM diagram_head WHERE id = $1 AND deleted_at IS NULL"
 CLAIM = (
     "UPDATE diagram_head SET vector = vector + $5, state_hash = $6"
@@ -131,6 +136,10 @@ class SqlDiagrams:
         rows = await self._database.read(lambda tx: tx.fetch(sql, list(diagrams)))
         return {row[6]: _head(row) for row in rows}
 
+    async def watched(self, diagrams: Collection[DiagramId]) -> Mapping[DiagramId, Watched]:
+        rows = await self._database.read(lambda tx: tx.fetch(WATCHED, list(diagrams)))
+        return {row[6]: _watched(row) for row in rows}
+
     async def snapshot(self, diagram: DiagramId, snapshot: SnapshotData) -> None:
         # Beside the event loop, and before the writer has it: neither sockets nor commits wait while it is spelled.
         texts = await asyncio.to_thread(_texts, snapshot)
@@ -159,6 +168,11 @@ class SqlDiagrams:
 def _head(row: Row) -> Head:
     _, epoch, vector, state_hash, acl_version, *_ = row
     return Head(epoch=epoch, vector=vector, state_hash=columns.hash_value(state_hash), acl_version=acl_version)
+
+
+def _watched(row: Row) -> Watched:
+    session, version = row[7:9]
+    return Watched(_head(row)) if session is None else Watched(_head(row), SessionId(session), version)
 
 
 async def _write(

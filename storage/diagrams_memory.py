@@ -10,7 +10,7 @@ import msgspec
 from collab.core.effects import Commit
 from collab.core.events import CaughtUp, Committed, Gone, Known, Missed, StoreOutcome
 from collab.core.history import Step
-from collab.ports import SnapshotData, StoredDiagram
+from collab.ports import SnapshotData, StoredDiagram, Watched
 from protocol.operations import Kind, LoggedOperation, Outcome, Verdict
 from protocol.values import DiagramId, Epoch, Head, UserId
 from storage.database import DamagedRow
@@ -91,6 +91,13 @@ class MemoryDiagrams:
     async def heads(self, diagrams: Collection[DiagramId]) -> Mapping[DiagramId, Head]:
         found = ((id, self._store.present(id)) for id in diagrams)
         return {id: record.head for id, record in found if record is not None}
+
+    async def watched(self, diagrams: Collection[DiagramId]) -> Mapping[DiagramId, Watched]:
+        return {id: self._watched(id, head) for id, head in (await self.heads(diagrams)).items()}
+
+    def _watched(self, id: DiagramId, head: Head) -> Watched:
+        live = self._store.live(id)
+        return Watched(head) if live is None else Watched(head, live.session.id, live.session.version)
 
     async def snapshot(self, diagram: DiagramId, snapshot: SnapshotData) -> None:
         record = self._store.present(diagram)

@@ -14,10 +14,10 @@ from collab.core.meeting import SetPresenter
 from collab.core.state import RoomSettings
 from collab.keeper import Intervals, Keeper
 from collab.ports import Alive, Session, StoreUnavailable
-from collab.room_task import PRESENCE_TTL_S
 from collab.rooms import LINGER_S, Rooms
 from protocol.refusals import Ending
 from protocol.values import Caller, RoleAt
+from storage.presence_memory import LIFE_MS
 from storage.sessions import SqlSessions
 from tests.support.premises import Premises, person, premises
 from tests.support.script import add, edit
@@ -368,7 +368,7 @@ async def test_SES20_presence_outlives_its_short_life_while_somebody_is_here(hou
     session = await house.open_session()
     await present(house)
     for _ in range(8):
-        await look(house, keeper, PRESENCE_TTL_S / 3)
+        await look(house, keeper, LIFE_MS / 3_000)
     assert [member.user.id for member in await house.rooms.members(session)] == [person("ana").id]
 
 

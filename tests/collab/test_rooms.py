@@ -15,12 +15,12 @@ import pytest
 from collab.core.events import Gone
 from collab.core.meeting import End
 from collab.core.state import RoomSettings
-from collab.ports import Session, StoredDiagram, StoreUnavailable
-from collab.rooms import LINGER_S, Rooms
-from protocol.notices import Accepted, Rejected
+from collab.ports import Member, Session, StoredDiagram, StoreUnavailable
+from collab.rooms import LINGER_S, Rooms, union
+from protocol.notices import Accepted, Connection, Participant, Rejected
 from protocol.refusals import CellError, Ending, Reason
 from protocol.statehash import cell_hash, combine
-from protocol.values import Caller, DiagramId, Epoch, Role, RoleAt
+from protocol.values import Caller, DiagramId, Epoch, Role, RoleAt, SocketId
 from rest.ports import NewDiagram
 from storage.diagrams import SqlDiagrams
 from tests.support.premises import Premises, person, premises
@@ -344,3 +344,15 @@ async def test_SES9_a_successor_is_named_only_where_a_lost_host_ends_nothing(hou
     successor = lasting.successor(session)
     assert successor is not None and successor.id == person("bo").id
     await lasting.close()
+
+
+def test_SES17_a_user_on_several_workers_is_one() -> None:
+    def at(name: str, role: Role, joined_ms: int, active_ms: int, *sockets: str) -> Participant:
+        connections = tuple(Connection(SocketId(socket), "codraw.v1", joined_ms) for socket in sockets)
+        return Participant(person(name), role, connections, active_ms)
+
+    here = at("ana", Role.READER, 50, 60, "a1")
+    assert union([here, at("bo", Role.WRITER, 10, 90, "b1"), at("ana", Role.WRITER, 70, 80, "a2", "a3")]) == (
+        Member(person("bo"), "writer", 10, 90, 1),
+        Member(person("ana"), "writer", 50, 80, 3),
+    )

@@ -10,10 +10,11 @@ import pytest
 
 from collab.core.effects import Commit
 from collab.core.events import CaughtUp, Committed, Gone, Known, Missed
-from collab.ports import SnapshotData, StoredDiagram
+from collab.core.meeting import End, Session, SetPresenter
+from collab.ports import NewSession, SnapshotData, StoredDiagram, Watched
 from protocol.operations import CellEffect, CellInverse, Effect, Inverse, Kind, Outcome, Skipped, Verb, Verdict
-from protocol.refusals import Reason, Refusal
-from protocol.values import CellId, DiagramId, Epoch, Head, OperationId, Role, User
+from protocol.refusals import Ending, Reason, Refusal
+from protocol.values import CellId, DiagramId, Epoch, Head, OperationId, Role, SessionId, User
 from tests.contracts.worlds import (
     ANA,
     BO,
@@ -399,6 +400,20 @@ class DiagramStoreContract:
         await self.prunable(world)
         await world.diagrams.prune(0, DAY_S * 1000)
         assert [await world.diagrams.remembers(D, EPOCH, vector) for vector in (9, 10, 11)] == [False, True, True]
+
+    async def test_what_is_watched_is_a_head_and_its_live_session(self, world: World) -> None:
+        head = await world.add()
+        other = await world.add(DiagramId("d2"))
+        session = await world.sessions.create(NewSession(SessionId("s"), D, ANA))
+        assert isinstance(session, Session)
+        changed = await world.sessions.change(session.id, session.version, SetPresenter(None))
+        assert isinstance(changed, Session)
+        watched = {D: Watched(head, SessionId("s"), changed.version), DiagramId("d2"): Watched(other)}
+        assert await world.diagrams.watched([D, DiagramId("d2"), DiagramId("none")]) == watched
+        await world.sessions.change(session.id, changed.version, End(Ending.IDLE))
+        assert (await world.diagrams.watched([D]))[D].session is None
+        await world.delete()
+        assert await world.diagrams.watched([D]) == {}
 
     async def test_heads_are_of_those_that_live(self, world: World) -> None:
         one, two = await world.add(), await world.add(DiagramId("d2"))

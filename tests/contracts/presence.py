@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
-from collab.ports import Member, Presence
-from protocol.values import SessionId, User
+from collab.ports import Presence
+from protocol.notices import Connection, Participant
+from protocol.values import Role, SessionId, SocketId, User
 from tests.contracts.worlds import ANA, BO, Hands
 
 S = SessionId("s")
@@ -18,46 +19,38 @@ class PresenceWorld(Protocol):
     def clock(self) -> Hands: ...
 
 
-def member(user: User, **more: Any) -> Member:
-    values: dict[str, Any] = {
-        "user": user,
-        "role": "writer",
-        "joined_at_ms": 100,
-        "last_activity_ms": 200,
-        "sockets": 1,
-    }
-    return Member(**(values | more))
+def participant(user: User, *sockets: str, joined_ms: int = 100) -> Participant:
+    connections = tuple(Connection(SocketId(socket), "codraw.v1", joined_ms) for socket in sockets or ("s1",))
+    return Participant(user, Role.WRITER, connections, 200)
 
 
 class PresenceContract:
     """A subclass gives the fixture `world`."""
 
-    async def test_unknown_is_not_empty(self, world: PresenceWorld) -> None:
-        assert await world.presence.read(S) is None
-        await world.presence.put(S, "w1", [], 35)
-        found = await world.presence.read(S)
-        assert found is not None
-        assert len(found) == 0
-
     async def test_what_a_worker_says_replaces_what_it_said(self, world: PresenceWorld) -> None:
-        await world.presence.put(S, "w1", [member(ANA), member(BO)], 35)
-        await world.presence.put(S, "w1", [member(BO)], 35)
-        assert await world.presence.read(S) == (member(BO),)
-        assert await world.presence.read(SessionId("other")) is None
+        await world.presence.put(S, "w1", [participant(ANA), participant(BO)])
+        await world.presence.put(S, "w1", [participant(BO, "s2", "s3")])
+        assert await world.presence.read(S) == {"w1": (participant(BO, "s2", "s3"),)}
+        assert await world.presence.read(SessionId("other")) == {}
+
+    async def test_each_worker_speaks_for_itself(self, world: PresenceWorld) -> None:
+        await world.presence.put(S, "w1", [participant(ANA)])
+        await world.presence.put(S, "w2", [participant(ANA, "s2"), participant(BO)])
+        said = {"w1": (participant(ANA),), "w2": (participant(ANA, "s2"), participant(BO))}
+        assert await world.presence.read(S) == said
+
+    async def test_a_worker_that_has_nobody_any_more_is_left_out(self, world: PresenceWorld) -> None:
+        await world.presence.put(S, "w1", [participant(ANA)])
+        await world.presence.put(S, "w1", [])
+        assert await world.presence.read(S) == {}
 
     async def test_SES20_it_is_gone_after_its_time(self, world: PresenceWorld) -> None:
-        await world.presence.put(S, "w1", [member(ANA)], 35)
+        await world.presence.put(S, "w1", [participant(ANA)])
         world.clock.turn(20)
-        await world.presence.put(S, "w2", [member(BO)], 35)
-        world.clock.turn(14.999)
-        assert await world.presence.read(S) == (member(ANA), member(BO))
+        await world.presence.put(S, "w2", [participant(BO)])
+        world.clock.turn(9.999)
+        assert (await world.presence.read(S) or {}).keys() == {"w1", "w2"}
         world.clock.turn(0.001)
-        assert await world.presence.read(S) == (member(BO),)
-        world.clock.turn(35)
-        assert await world.presence.read(S) is None
-
-    async def test_a_user_on_several_workers_is_one(self, world: PresenceWorld) -> None:
-        await world.presence.put(S, "w1", [member(ANA, joined_at_ms=50, last_activity_ms=60, role="reader")], 35)
-        await world.presence.put(S, "w2", [member(BO, joined_at_ms=10), member(ANA, sockets=2)], 35)
-        merged = member(ANA, joined_at_ms=50, last_activity_ms=200, role="writer", sockets=3)
-        assert await world.presence.read(S) == (member(BO, joined_at_ms=10), merged)
+        assert (await world.presence.read(S) or {}).keys() == {"w2"}
+        world.clock.turn(20)
+        assert await world.presence.read(S) == {}

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from collab.ports import Member
+from protocol.notices import Connection, Participant
+from protocol.values import Role, SocketId
 from tests.support.edges import BASE, NOWHERE, Edge, Somebody
 
 
@@ -137,8 +138,9 @@ async def test_SES17_who_is_connected_is_listed_once(here: Edge, alice: Somebody
 
 async def _connected(here: Edge, session: Any, somebody: Somebody) -> None:
     joined_ms = 1_800_000_005_000
-    member = Member(somebody.caller.user, "owner", joined_ms, joined_ms + 1_000, 1)
-    await here.presence.put(session, "w1", [member], 600.0)
+    connection = Connection(SocketId("s1"), "codraw.v1", joined_ms)
+    participant = Participant(somebody.caller.user, Role.OWNER, (connection,), joined_ms + 1_000)
+    await here.presence.put(session, "w1", [participant])
 
 
 async def test_SES18_an_ejected_user_does_not_come_back(here: Edge, alice: Somebody, bob: Somebody, path: str) -> None:

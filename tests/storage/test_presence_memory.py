@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.presence_memory import MemoryPresence
-from tests.contracts.presence import PresenceContract, S, member
+from tests.contracts.presence import PresenceContract, S, participant
 from tests.contracts.worlds import ANA, Hands
 
 
@@ -24,7 +24,7 @@ class TestMemoryPresence(PresenceContract):
 async def test_nothing_is_kept_of_what_is_past() -> None:
     clock = Hands()
     presence = MemoryPresence(clock)
-    await presence.put(S, "w1", [member(ANA)], 35)
-    clock.turn(35)
+    await presence.put(S, "w1", [participant(ANA)])
+    clock.turn(30)
     await presence.read(S)
     assert not presence._said
