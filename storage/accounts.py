@@ -15,7 +15,8 @@ from storage import columns
 from storage.clock import real_ms
 from storage.columns import secret_digest
 from storage.database import Database, Transaction, first
-from storage.entries import bind_by_email, email_key
+from storage.entries import bind_by_email, email_key, meet
+from storage.tables import DROP
 
 USED_CODES_MS = 24 * 3_600_000
 """How long a code that was used is remembered, so that its second use is noticed (AU4)."""
@@ -29,6 +30,10 @@ REMEMBER = (
 END_LOGIN = (
     "INSERT INTO login (sid, access_expires_at, ended_at) VALUES ($1, 0, $2) ON CONFLICT (sid) DO UPDATE SET"
     " ended_at = coalesce(login.ended_at, excluded.ended_at)"
+)
+HELD = (
+    "SELECT sid, refresh, rotated_at, sealed_successor FROM refresh_token WHERE sha256 = $1 AND expires_at > $2"
+    " FOR NO KEY UPDATE"
 )
 ADD_REFRESH = "INSERT INTO refresh_token (sha256, sid, refresh, expires_at) VALUES ($1, $2, $3, $4)"
 
@@ -59,7 +64,7 @@ class SqlAccounts:
 
     async def standing(self, sids: Collection[str]) -> Mapping[str, LoginState]:
         sql = "SELECT sid, access_expires_at, ended_at FROM login WHERE sid = ANY($1)"
-        rows = await self._database.read(lambda tx: tx.fetch(sql, list(sids)))
+        rows = await self._database.fetch(sql, list(sids))
         return {sid: LoginState(expires_at, ended_at is not None) for sid, expires_at, ended_at in rows}
 
     async def issue_code(self, code: str, what: Code, ttl_ms: int) -> None:
@@ -85,6 +90,8 @@ class SqlAccounts:
 
 async def _remember(tx: Transaction, caller: Caller, now_ms: int) -> None:
     user = caller.user
+    if caller.email_verified:
+        await meet(tx, [user.email])
     key, verified = email_key(user.email), int(caller.email_verified)
     await tx.execute(REMEMBER, user.provider, user.provider_id, user.email, key, user.display_name, verified, now_ms)
     if caller.email_verified:
@@ -97,13 +104,13 @@ async def _stands(tx: Transaction, sid: str) -> bool:
 
 
 async def _issue_code(tx: Transaction, code: str, what: Code, ttl_ms: int, now_ms: int) -> None:
-    await tx.execute("DELETE FROM authorization_code WHERE expires_at < $1", now_ms - USED_CODES_MS)
+    await tx.execute(DROP.format("authorization_code"), now_ms - USED_CODES_MS)
     sql = "INSERT INTO authorization_code (sha256, sid, code, expires_at) VALUES ($1, $2, $3, $4)"
     await tx.execute(sql, secret_digest(code), what.caller.sid, columns.text(what), now_ms + ttl_ms)
 
 
 async def _redeem_code(tx: Transaction, code: str, now_ms: int) -> Code | None:
-    sql = "SELECT sid, code, expires_at, used_at FROM authorization_code WHERE sha256 = $1"
+    sql = "SELECT sid, code, expires_at, used_at FROM authorization_code WHERE sha256 = $1 FOR NO KEY UPDATE"
     row = await first(tx, sql, secret_digest(code))
     if row is None:
         return None
@@ -118,15 +125,14 @@ async def _redeem_code(tx: Transaction, code: str, now_ms: int) -> Code | None:
 
 
 async def _issue_refresh(tx: Transaction, token: str, what: Refresh, expires_at: int, now_ms: int) -> None:
-    await tx.execute("DELETE FROM refresh_token WHERE expires_at < $1", now_ms)
+    await tx.execute(DROP.format("refresh_token"), now_ms)
     await tx.execute(ADD_REFRESH, secret_digest(token), what.caller.sid, columns.text(what), expires_at)
 
 
 async def _rotate(
     tx: Transaction, token: str, successor: str, expires_at: int, grace_from: int, now_ms: int
 ) -> tuple[Refresh, str] | None:
-    sql = "SELECT sid, refresh, rotated_at, sealed_successor FROM refresh_token WHERE sha256 = $1 AND expires_at > $2"
-    row = await first(tx, sql, secret_digest(token), now_ms)
+    row = await first(tx, HELD, secret_digest(token), now_ms)
     if row is None or not await _stands(tx, row[0]):
         return None
     sid, raw, rotated_at, sealed = row

@@ -2,18 +2,22 @@
 
 Laws: (1) SQL is PostgreSQL's and portable: `$1` …, a list as `= ANY($1)`; (2) the work of a transaction awaits nothing
 but its transaction, so that a database without an event loop can run it in a thread of its own; (3) it may run again or
-be thrown away whole: what it returns counts, what it does beside its transaction does not.
+be thrown away whole: what it returns counts, what it does beside its transaction does not; (4) transactions of several
+processes interleave (READ COMMITTED): what was read may have changed by the next statement, unless a condition of the
+writing statement asks for it again, or the row was read with `FOR UPDATE` or `FOR SHARE`, or all who could change it
+are `alone`; (5) locks are taken in one order: names given to `alone`, threat models, heads by number, sessions by id,
+all other rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from collab.ports import StoreUnavailable
 
 T = TypeVar("T")
-Value: TypeAlias = str | int | bytes | Sequence[str] | None
+Value: TypeAlias = str | int | bytes | Sequence[Any] | None
 Row: TypeAlias = Sequence[Any]
 
 
@@ -46,13 +50,23 @@ class Transaction(Protocol):
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         """No lists among the values."""
 
+    async def alone(self, name: str, *, patient: bool = False) -> None:
+        """Waits until no other transaction holds the name, and holds it to the end of this one. `patient`: neither
+        this wait nor anything after it in this transaction is cut short."""
+
 
 Work: TypeAlias = Callable[[Transaction], Coroutine[Any, Any, T]]
 
 
 class Database(Protocol):
+    clock_sql: str
+    """The store's own clock as an expression, in Unix milliseconds."""
+
     async def read(self, work: Work[T]) -> T:
         """Everything it fetches is of one moment, which comes after the call. Raises StoreUnavailable."""
+
+    async def fetch(self, sql: str, *args: Value) -> Sequence[Row]:
+        """One statement that only reads: the same as `read` with it alone."""
 
     async def transaction(self, work: Work[T]) -> T:
         """All or nothing, durable on return; what the work raises rolls it back and comes through. A caller that is
@@ -62,6 +76,14 @@ class Database(Protocol):
         """A statement of the migrations in the words of this database."""
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class OneStatement(Protocol):
+    """A database of which one statement may write several tables, and needs no transaction around it."""
+
+    async def statement(self, sql: str, *args: Value) -> Sequence[Row]:
+        """As `transaction` with it alone."""
 
 
 async def first(tx: Transaction, sql: str, *args: Value) -> Row | None:

@@ -12,7 +12,7 @@ from rest.ports import Changed, DiagramRow, NewDiagram, Page
 from storage import columns
 from storage.columns import hash_text, text
 from storage.database import Row, Transaction, first
-from storage.rights import RAISE_ONE, READABLE, asking
+from storage.rights import MODEL_STAYS, RAISE_ONE, READABLE, asking
 from storage.sessions import end_sessions
 from storage.tables import Tables, name_key, window
 
@@ -31,6 +31,7 @@ HEAD = (
     "INSERT INTO diagram_head (id, threat_model_id, epoch, vector, state_hash, acl_version)"
     " VALUES ($1, $2, $3, 0, $4, 1) RETURNING number"
 )
+HELD = "SELECT 1 FROM diagram_head WHERE id = $1 FOR NO KEY UPDATE"
 FIRST = (
     "INSERT INTO diagram_snapshot (diagram, epoch, vector, cells, touched, state_hash) VALUES ($1, $2, 0, $3, $4, $5)"
 )
@@ -66,7 +67,7 @@ class DiagramRows(Tables):
 
 
 async def _create(tx: Transaction, new: NewDiagram, cells: str, fields: str, now_ms: int) -> DiagramRow | None:
-    if await first(tx, "SELECT 1 FROM threat_model WHERE id = $1", new.threat_model_id) is None:
+    if await first(tx, MODEL_STAYS, new.threat_model_id) is None:
         return None
     await tx.execute(ADD, new.id, new.threat_model_id, now_ms, fields, text(new.metadata), name_key(new.fields))
     head = await tx.fetch(HEAD, new.id, new.threat_model_id, new.epoch, hash_text(new.state_hash))
@@ -96,9 +97,10 @@ def _diagram(row: Row) -> DiagramRow:
 
 
 async def _delete(tx: Transaction, id: DiagramId, now_ms: int) -> Changed:
+    await tx.fetch(HELD, id)
     if not await tx.execute("DELETE FROM diagram WHERE id = $1", id):
         return Changed.GONE
-    await end_sessions(tx, [id], Ending.DIAGRAM_DELETED, now_ms)
     await tx.execute(RAISE_ONE, id)
+    await end_sessions(tx, [id], Ending.DIAGRAM_DELETED, now_ms)
     await tx.execute("UPDATE diagram_head SET deleted_at = $2 WHERE id = $1", id, now_ms)
     return Changed.DONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -18,8 +19,10 @@ from protocol.values import DiagramId, Epoch, Head, OperationId, SessionId, Thre
 from storage import columns
 from storage.clock import real_ms
 from storage.columns import OPERATION
-from storage.database import CommitUnknown, Conflict, DamagedRow, Database, Row, Transaction, Value, first
+from storage.commits import values, written
+from storage.database import CommitUnknown, Conflict, DamagedRow, Database, OneStatement, Row, Transaction, first
 from storage.pruning import ACCEPTED_MS, prune
+from storage.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +39,6 @@ WATCHED = (
     " WHERE h.id = ANY($1) AND h.deleted_at IS NULL"
 )
 LIVE = f"SELECT {HEAD} FROM diagram_head WHERE id = $1 AND deleted_at IS NULL"
-CLAIM = (
-    "UPDATE diagram_head SET vector = vector + $5, state_hash = $6"
-    " WHERE id = $1 AND epoch = $2 AND vector = $3 AND acl_version = $4 AND deleted_at IS NULL RETURNING number"
-)
-DECIDE = (
-    "INSERT INTO diagram_outcome (diagram, user_id, operation_id, payload_sha256, epoch, vector, kind, verdict, answer,"
-    " decided_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-)
-APPEND = (
-    f"INSERT INTO diagram_op ({OPERATION}, user_id, diagram, epoch, acl_version)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
-)
 OUTCOME = "user_id, operation_id, payload_sha256, verdict, epoch, vector, kind, answer"
 KNOWN = f"SELECT {OUTCOME} FROM diagram_outcome WHERE diagram = $1 AND user_id = ANY($2) AND operation_id = ANY($3)"
 AFTER = f"SELECT {OPERATION} FROM diagram_op WHERE diagram = $1 AND epoch = $2 AND vector > $3 ORDER BY vector"
@@ -64,6 +55,11 @@ SNAPSHOTS = (
     "SELECT vector, cells, touched, state_hash FROM diagram_snapshot"
     " WHERE diagram = $1 AND epoch = $2 AND vector <= $3 ORDER BY vector"
 )
+DROP = (
+    "DELETE FROM diagram_snapshot WHERE diagram = $1 AND (epoch <> $2 OR vector < $3)"
+    " AND (SELECT epoch FROM diagram_head WHERE number = $1) = $2"
+)
+"""The epoch is asked for again: what another process has just begun a new one with stays."""
 SAVE = (
     "INSERT INTO diagram_snapshot (diagram, epoch, vector, cells, touched, state_hash) VALUES ($1, $2, $3, $4, $5, $6)"
 )
@@ -73,12 +69,13 @@ class SqlDiagrams:
     def __init__(self, database: Database, now_ms: Callable[[], int] = real_ms) -> None:
         self._database = database
         self._now_ms = now_ms
+        self._turns = Turns(database, _missed) if isinstance(database, OneStatement) else None
 
     async def load(self, diagram: DiagramId) -> StoredDiagram | Gone:
-        return await self._database.read(partial(_stored, diagram=diagram, newest=True))
+        return await self._database.read(partial(stored, diagram=diagram, newest=True))
 
     async def older(self, diagram: DiagramId) -> StoredDiagram | Gone:
-        return await self._database.read(partial(_stored, diagram=diagram, newest=False))
+        return await self._database.read(partial(stored, diagram=diagram, newest=False))
 
     async def commit(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
         try:
@@ -93,18 +90,15 @@ class SqlDiagrams:
             return Unavailable()
 
     async def _committed(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
-        rows = [columns.operation_row(operation) for operation in commit.operations]
-        decided_at = self._now_ms()
         try:
-            if await self._database.transaction(lambda tx: _write(tx, diagram, commit, rows, decided_at)):
+            if self._turns is not None and self._turns.due(diagram, commit.attempt):
+                missed = await self._turns.written(diagram, commit.base, values(diagram, commit, self._now_ms()))
+                return Committed() if missed is None else missed
+            if await written(self._database, diagram, commit, self._now_ms()):
                 return Committed()
         except Conflict:
             return await self._database.read(partial(_known, diagram=diagram, commit=commit))
-        match await self.since(diagram, commit.base):
-            case CaughtUp(head=head, operations=operations):
-                return Missed(head, operations)
-            case outcome:
-                return outcome
+        return await self._database.read(lambda tx: _missed(tx, diagram, commit.base))
 
     async def since(self, diagram: DiagramId, head: Head) -> CaughtUp | Gone | Unavailable:
         try:
@@ -121,29 +115,31 @@ class SqlDiagrams:
         return await asyncio.to_thread(_steps, *found)
 
     async def newest(self, diagram: DiagramId, epoch: Epoch, vector: int, rows: int) -> tuple[LoggedOperation, ...]:
-        found = await self._database.read(lambda tx: tx.fetch(NEWEST, diagram, epoch, vector, rows))
+        found = await self._database.fetch(NEWEST, diagram, epoch, vector, rows)
         return await asyncio.to_thread(lambda: tuple(columns.operation(row) for row in reversed(found)))
 
     async def remembers(self, diagram: DiagramId, epoch: Epoch, vector: int) -> bool:
         head = (await self.heads((diagram,))).get(diagram)
-        rows = await self._database.read(lambda tx: tx.fetch(NEXT, diagram, epoch, vector))
+        rows = await self._database.fetch(NEXT, diagram, epoch, vector)
         if rows and rows[-1][0] > vector:
             return bool(rows[-1][1] >= self._now_ms() - ACCEPTED_MS)
         return bool(rows) or (head is not None and (head.epoch, head.vector) == (epoch, vector))
 
     async def heads(self, diagrams: Collection[DiagramId]) -> Mapping[DiagramId, Head]:
         sql = f"SELECT {HEAD}, id FROM diagram_head WHERE id = ANY($1) AND deleted_at IS NULL"
-        rows = await self._database.read(lambda tx: tx.fetch(sql, list(diagrams)))
+        rows = await self._database.fetch(sql, list(diagrams))
         return {row[6]: _head(row) for row in rows}
 
     async def watched(self, diagrams: Collection[DiagramId]) -> Mapping[DiagramId, Watched]:
-        rows = await self._database.read(lambda tx: tx.fetch(WATCHED, list(diagrams)))
+        rows = await self._database.fetch(WATCHED, list(diagrams))
         return {row[6]: _watched(row) for row in rows}
 
     async def snapshot(self, diagram: DiagramId, snapshot: SnapshotData) -> None:
         # Beside the event loop, and before the writer has it: neither sockets nor commits wait while it is spelled.
         texts = await asyncio.to_thread(_texts, snapshot)
-        await self._database.transaction(lambda tx: _save(tx, diagram, snapshot, *texts))
+        # the conflict: another worker has saved this very one
+        with suppress(Conflict):
+            await self._database.transaction(lambda tx: _save(tx, diagram, snapshot, *texts))
 
     async def snapshots(self, diagram: DiagramId) -> Sequence[SnapshotData | DamagedRow]:
         """Those kept of the head's epoch, oldest first: for `codraw.verify`, which passes none over."""
@@ -154,7 +150,7 @@ class SqlDiagrams:
 
     async def diagrams(self) -> Sequence[DiagramId]:
         sql = "SELECT id FROM diagram_head WHERE deleted_at IS NULL ORDER BY number"
-        return [id for (id,) in await self._database.read(lambda tx: tx.fetch(sql))]
+        return [id for (id,) in await self._database.fetch(sql)]
 
     async def log(self, diagram: DiagramId, epoch: Epoch) -> AsyncIterator[LoggedOperation]:
         """Page by page: no read transaction stays open while the caller works."""
@@ -175,46 +171,26 @@ def _watched(row: Row) -> Watched:
     return Watched(_head(row)) if session is None else Watched(_head(row), SessionId(session), version)
 
 
-async def _write(
-    tx: Transaction, diagram: DiagramId, commit: Commit, rows: Sequence[tuple[Value, ...]], decided_at: int
-) -> bool:
-    """False: the base does not stand any more. Conflict: an id has its outcome already."""
-    base = commit.base
-    state_hash = columns.hash_text(commit.operations[-1].state_hash if commit.operations else base.state_hash)
-    claimed = await first(tx, CLAIM, diagram, base.epoch, base.vector, base.acl_version, len(rows), state_hash)
-    if claimed is None:
-        return False
-    number = claimed[0]
-    await tx.execute_many(DECIDE, (_outcome_row(number, outcome, decided_at) for outcome in commit.outcomes))
-    await tx.execute_many(APPEND, ((*row, number, base.epoch, base.acl_version) for row in rows))
-    return True
-
-
 def _texts(snapshot: SnapshotData) -> tuple[str, str, str]:
     return columns.text(snapshot.cells), columns.text(snapshot.touched), columns.hash_text(snapshot.state_hash)
 
 
-def _outcome_row(number: int, outcome: Outcome, decided_at: int) -> tuple[Value, ...]:
-    said = outcome.refusal is not None or bool(outcome.skipped)
-    return (
-        number,
-        outcome.user,
-        outcome.operation_id,
-        outcome.payload_sha256,
-        outcome.epoch,
-        outcome.vector,
-        outcome.kind.value,
-        outcome.verdict.value,
-        columns.text(columns.Answer(outcome.refusal, outcome.skipped)) if said else None,
-        decided_at,
-    )
+async def _missed(tx: Transaction, diagram: DiagramId, base: Head) -> Missed | Gone:
+    match await _since(tx, diagram, base):
+        case CaughtUp(head=head, operations=operations):
+            return Missed(head, operations)
+        case gone:
+            return gone
 
 
-async def _known(tx: Transaction, diagram: DiagramId, commit: Commit) -> Known | Unresolved:
-    row = await first(tx, "SELECT number FROM diagram_head WHERE id = $1", diagram)
+async def _known(tx: Transaction, diagram: DiagramId, commit: Commit) -> Known | Missed | Gone | Unresolved:
+    row = await first(tx, LIVE, diagram)
+    if row is None or _head(row) != commit.base:
+        # another worker has written since: an outcome may be of an operation that the room has not heard of
+        return await _missed(tx, diagram, commit.base)
     wanted = {(outcome.user, outcome.operation_id) for outcome in commit.outcomes}
     users, ids = sorted({user for user, _ in wanted}), sorted({id for _, id in wanted})
-    rows = await tx.fetch(KNOWN, row[0] if row else None, users, ids)
+    rows = await tx.fetch(KNOWN, row[0], users, ids)
     outcomes = {(outcome.user, outcome.operation_id): outcome for outcome in map(_outcome, rows)}
     known = {key: outcome for key, outcome in outcomes.items() if key in wanted}
     # Past their horizon since: the same batch again will find the ids free.
@@ -275,7 +251,8 @@ async def _after(tx: Transaction, number: int, head: Head, vector: int) -> tuple
     return tuple(columns.operation(row) for row in await tx.fetch(AFTER, number, head.epoch, vector))
 
 
-async def _stored(tx: Transaction, diagram: DiagramId, newest: bool) -> StoredDiagram | Gone:
+async def stored(tx: Transaction, diagram: DiagramId, newest: bool) -> StoredDiagram | Gone:
+    """As `load` and `older` say; DamagedRow where what they need cannot be read."""
     row = await first(tx, LIVE, diagram)
     if row is None:
         return Gone()
@@ -340,6 +317,4 @@ async def _save(
         return
     await tx.execute(SAVE, number, epoch, snapshot.vector, cells, touched, state_hash)
     if kept:
-        await tx.execute(
-            "DELETE FROM diagram_snapshot WHERE diagram = $1 AND (epoch <> $2 OR vector < $3)", number, epoch, kept[0]
-        )
+        await tx.execute(DROP, number, epoch, kept[0])

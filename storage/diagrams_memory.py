@@ -42,7 +42,7 @@ class MemoryDiagrams:
         if record is None:
             return Gone()
         base, head = commit.base, record.head
-        if (base.epoch, base.vector, base.acl_version) != (head.epoch, head.vector, head.acl_version):
+        if base != head:
             caught_up = _since(record, base)
             return Missed(caught_up.head, caught_up.operations)
         keys = [(outcome.user, outcome.operation_id) for outcome in commit.outcomes]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from protocol.values import Role, User
 from rest.ports import Entry
 from storage.database import Row, Transaction, Value
-from storage.rights import ALIASES, RAISE
+from storage.rights import ALIASES, MODEL, raise_below
 
 COLUMNS = "principal_type, role, provider, provider_id, email, name"
 ADD = f"INSERT INTO entry (threat_model_id, position, {COLUMNS}, email_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
@@ -26,7 +26,19 @@ def email_key(email: str) -> str:
 
 async def settled(tx: Transaction, entries: Sequence[Entry]) -> tuple[Entry, ...]:
     """As they are kept: aliases replaced, and users given by the address of exactly one known person bound to it."""
+    await meet(tx, [entry.email for entry in entries if _waits(entry) and entry.email])
     return tuple([await _bound(tx, _canonical(entry)) for entry in entries])
+
+
+async def meet(tx: Transaction, emails: Iterable[str]) -> None:
+    """Before anything else: whoever signs in with an address, and whoever names it, come one after the other, or each
+    would miss the other and the entry would wait for ever."""
+    for key in sorted({email_key(email) for email in emails}):
+        await tx.alone(f"email {key}")
+
+
+def _waits(entry: Entry) -> bool:
+    return entry.principal_type == "user" and entry.provider_id is None
 
 
 def _canonical(entry: Entry) -> Entry:
@@ -36,7 +48,7 @@ def _canonical(entry: Entry) -> Entry:
 
 
 async def _bound(tx: Transaction, entry: Entry) -> Entry:
-    if entry.principal_type != "user" or entry.provider_id is not None or not entry.email:
+    if not _waits(entry) or not entry.email:
         return entry
     known = [user for user in await known_users(tx, entry.email) if entry.provider in (None, user.provider)]
     if len(known) != 1:
@@ -54,12 +66,17 @@ async def known_users(tx: Transaction, email: str) -> list[User]:
 
 async def bind_by_email(tx: Transaction, user: User) -> None:
     """Entries that have waited for this verified address become this person's, with all that follows."""
-    waiting = await tx.fetch(WAITING, email_key(user.email), user.provider)
+    asked = (email_key(user.email), user.provider)
+    models = sorted({model for model, _ in await tx.fetch(WAITING, *asked)})
+    for model in models:
+        await tx.fetch(MODEL, model)
+    # asked again now that they are held: their entries may have been replaced before
+    waiting = [row for row in await tx.fetch(WAITING, *asked) if row[0] in models]
+    for model in sorted({model for model, _ in waiting}):
+        await tx.execute("UPDATE threat_model SET version = version + 1 WHERE id = $1", model)
+        await raise_below(tx, model)
     bind = "UPDATE entry SET provider = $3, provider_id = $4 WHERE threat_model_id = $1 AND position = $2"
     await tx.execute_many(bind, [(*row, user.provider, user.provider_id) for row in waiting])
-    for model in sorted({row[0] for row in waiting}):
-        await tx.execute("UPDATE threat_model SET version = version + 1 WHERE id = $1", model)
-        await tx.execute(RAISE, model)
 
 
 async def write(tx: Transaction, model: str, entries: Sequence[Entry]) -> None:

@@ -13,6 +13,7 @@ from rest.ports import Changed, Item, ItemId, ItemKind, Page
 from storage import columns
 from storage.columns import text
 from storage.database import Row, Transaction, first
+from storage.rights import MODEL_STAYS
 from storage.tables import Tables, name_key, window
 
 COLUMNS = "id, threat_model_id, created_at, modified_at, fields, metadata"
@@ -48,7 +49,7 @@ class Items(Tables):
 
 
 async def _create(tx: Transaction, kind: ItemKind, item: Item) -> Item | None:
-    if await first(tx, "SELECT 1 FROM threat_model WHERE id = $1", item.threat_model_id) is None:
+    if await first(tx, MODEL_STAYS, item.threat_model_id) is None:
         return None
     values = (text(item.fields), text(item.metadata), kind.value, name_key(item.fields))
     await tx.execute(ADD, item.id, item.threat_model_id, item.created_at_ms, *values)

@@ -24,7 +24,8 @@ DELETED = (
 )
 OUTCOMES = (
     "DELETE FROM diagram_outcome WHERE (diagram, user_id, operation_id) IN"
-    " (SELECT diagram, user_id, operation_id FROM diagram_outcome o WHERE decided_at < $1 AND {} LIMIT $2)"
+    " (SELECT diagram, user_id, operation_id FROM diagram_outcome o WHERE decided_at < $1 AND {} LIMIT $2"
+    " FOR UPDATE OF o SKIP LOCKED)"
 )
 FUTILE = "verdict = 'no_op' AND kind IN ('undo', 'redo')"
 LONG = (
@@ -33,11 +34,11 @@ LONG = (
 )
 """An undo or redo without effect used up an entry of its stack (UN6): without it the log would say that it stands."""
 BRIEF = f"verdict <> 'accepted' AND NOT ({FUTILE})"
-SESSIONS = "SELECT id FROM session WHERE ended_at < $1 LIMIT $2"
+SESSIONS = "SELECT id FROM session WHERE ended_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED"
 LOGINS = (
     "DELETE FROM login WHERE sid IN (SELECT sid FROM login WHERE access_expires_at < $1"
     " AND coalesce(ended_at, access_expires_at) BETWEEN 1 AND $1"
-    " AND sid NOT IN (SELECT sid FROM refresh_token) LIMIT $2)"
+    " AND sid NOT IN (SELECT sid FROM refresh_token) LIMIT $2 FOR UPDATE OF login SKIP LOCKED)"
 )
 """A login that has not issued a token yet (0) stays, and so does an ended one that a refresh token would bring back."""
 
@@ -50,7 +51,8 @@ async def prune(database: Database, keep_operations: int, keep_ms: int, now_ms: 
         while removed := await database.transaction(partial(_prune_log, row=row, horizon=horizon)):
             gone += removed
     for (number,) in await database.read(lambda tx: tx.fetch(DELETED, horizon)):
-        gone += await database.transaction(partial(_empty, number=number))
+        while removed := await database.transaction(partial(_empty, number=number)):
+            gone += removed
     for what, before in ((LONG, now_ms - ACCEPTED_MS), (BRIEF, now_ms - OTHERS_MS)):
         sql = OUTCOMES.format(what)
         while removed := await database.transaction(partial(_forget, sql=sql, before=before)):
@@ -77,13 +79,14 @@ async def _prune_log(tx: Transaction, row: Row, horizon: int) -> int:
 
 
 async def _empty(tx: Transaction, number: int) -> int:
-    return sum(
-        [
-            await tx.execute("DELETE FROM diagram_op WHERE diagram = $1", number),
-            await tx.execute("DELETE FROM diagram_outcome WHERE diagram = $1", number),
-            await tx.execute("DELETE FROM diagram_snapshot WHERE diagram = $1", number),
-        ]
-    )
+    """The snapshots last: by them a diagram is found that is not empty yet."""
+    keys = {"diagram_op": "epoch, vector", "diagram_outcome": "user_id, operation_id"}
+    for table, key in keys.items():
+        some = f"SELECT {key} FROM {table} WHERE diagram = $1 LIMIT $2 FOR UPDATE SKIP LOCKED"
+        sql = f"DELETE FROM {table} WHERE diagram = $1 AND ({key}) IN ({some})"
+        if removed := await tx.execute(sql, number, PIECE):
+            return removed
+    return await tx.execute("DELETE FROM diagram_snapshot WHERE diagram = $1", number)
 
 
 async def _forget_sessions(tx: Transaction, before: int) -> int:

@@ -5,11 +5,9 @@ The predicate takes the caller as `$1` provider, `$2` provider_id, `$3` groups; 
 
 from __future__ import annotations
 
-from functools import partial
-
 from collab.core.events import Gone
 from protocol.values import Caller, DiagramId, Role, RoleAt, ThreatModelId
-from storage.database import Database, Transaction, Value, first
+from storage.database import Database, Transaction, Value
 
 ALIASES = {"tmi": "test"}
 """Names of a provider in authorization entries that mean another one."""
@@ -36,9 +34,22 @@ DENIED = (
     " WHERE s.diagram_id = h.id AND s.ended_at IS NULL AND m.user_id = $5 AND m.status = 'denied')"
 )
 
+ROLE_AT = (
+    f"SELECT {ROLE}, h.acl_version, {DENIED} FROM diagram_head h JOIN threat_model t ON t.id = h.threat_model_id"
+    " WHERE h.id = $4 AND h.deleted_at IS NULL"
+)
+
+HEADS_BELOW = (
+    "SELECT id FROM diagram_head WHERE threat_model_id = $1 AND deleted_at IS NULL ORDER BY number FOR NO KEY UPDATE"
+)
 RAISE = "UPDATE diagram_head SET acl_version = acl_version + 1 WHERE threat_model_id = $1 AND deleted_at IS NULL"
-"""In the transaction of whatever changes who may write below a threat model (S47)."""
 RAISE_ONE = "UPDATE diagram_head SET acl_version = acl_version + 1 WHERE id = $1"
+
+MODEL = "SELECT version FROM threat_model WHERE id = $1 FOR NO KEY UPDATE"
+"""Held by whatever changes who may do something below a threat model: one at a time, and no diagram is made meanwhile
+that would miss it."""
+MODEL_STAYS = "SELECT 1 FROM threat_model WHERE id = $1 FOR SHARE"
+"""Held by whatever adds something below a threat model, which neither goes nor changes its rights meanwhile."""
 
 
 def asking(caller: Caller) -> tuple[Value, Value, Value]:
@@ -46,27 +57,27 @@ def asking(caller: Caller) -> tuple[Value, Value, Value]:
     return caller.user.provider, caller.user.provider_id, caller.groups
 
 
+async def raise_below(tx: Transaction, model: str) -> list[DiagramId]:
+    """In the transaction of whatever changes who may write below a threat model (S47), which is held; the diagrams'
+    heads are, too, from here on."""
+    diagrams = [DiagramId(id) for (id,) in await tx.fetch(HEADS_BELOW, model)]
+    await tx.execute(RAISE, model)
+    return diagrams
+
+
 class SqlAuthorizer:
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def role(self, caller: Caller, diagram: DiagramId) -> RoleAt | Gone:
-        return await self._database.read(partial(_role_at, caller=caller, diagram=diagram))
+        """One statement: role and permission clock are of the same moment."""
+        rows = await self._database.fetch(ROLE_AT, *asking(caller), diagram, caller.id)
+        if not rows:
+            return Gone()
+        role, acl_version, denied = rows[0]
+        return RoleAt(Role(role), acl_version, bool(denied))
 
     async def belongs(self, diagram: DiagramId) -> ThreatModelId | None:
         sql = "SELECT threat_model_id FROM diagram_head WHERE id = $1 AND deleted_at IS NULL"
-        row = await self._database.read(lambda tx: first(tx, sql, diagram))
-        return None if row is None else ThreatModelId(row[0])
-
-
-async def _role_at(tx: Transaction, caller: Caller, diagram: DiagramId) -> RoleAt | Gone:
-    """One statement: role and permission clock are of the same moment."""
-    sql = (
-        f"SELECT {ROLE}, h.acl_version, {DENIED} FROM diagram_head h JOIN threat_model t ON t.id = h.threat_model_id"
-        " WHERE h.id = $4 AND h.deleted_at IS NULL"
-    )
-    row = await first(tx, sql, *asking(caller), diagram, caller.id)
-    if row is None:
-        return Gone()
-    role, acl_version, denied = row
-    return RoleAt(Role(role), acl_version, bool(denied))
+        rows = await self._database.fetch(sql, diagram)
+        return ThreatModelId(rows[0][0]) if rows else None

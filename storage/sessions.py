@@ -16,6 +16,7 @@ from storage.columns import secret_digest, text
 from storage.database import Conflict, Database, Row, Transaction, Value, first
 from storage.rights import RAISE_ONE
 from storage.session_rules import AGES, EXPECTED_MS, Ages, changed, overdue, raises_acl, shows_host
+from storage.tables import DROP
 
 COLUMNS = (
     "id, diagram_id, threat_model_id, host, presenter, presenter_term, version, start_vector, created_at, seen_at,"
@@ -39,6 +40,9 @@ TOUCH = (
     "UPDATE session SET seen_at = $2, active_at = CASE WHEN active_at < $3 THEN $3 ELSE active_at END,"
     f" host_seen_at = coalesce($4, host_seen_at) WHERE id = $1 AND {LIVE}"
 )
+HEAD_HELD = "SELECT 1 FROM diagram_head WHERE id = (SELECT diagram_id FROM session WHERE id = $1) FOR NO KEY UPDATE"
+HELD = "SELECT 1 FROM session WHERE id = $1 FOR NO KEY UPDATE"
+ALL_HELD = f"SELECT 1 FROM session WHERE diagram_id = ANY($1) AND {LIVE} ORDER BY id FOR NO KEY UPDATE"
 END_ALL = (
     f"UPDATE session SET version = version + 1, ended_at = $2, end_reason = $3 WHERE diagram_id = ANY($1) AND {LIVE}"
 )
@@ -85,12 +89,15 @@ class SqlSessions:
             " WHERE session_id = $1 AND status = 'joined' AND at > $2 ORDER BY at, user_id"
         )
         since = self._now_ms() - EXPECTED_MS
-        rows = await self._database.read(lambda tx: tx.fetch(sql, id, since))
+        rows = await self._database.fetch(sql, id, since)
         return [Waiting(columns.user(member), role, at) for member, role, at in rows]
 
     async def touch(self, alive: Collection[Alive]) -> None:
         now_ms = self._now_ms()
-        rows = [(a.session, now_ms, now_ms - a.active_ms_ago, now_ms if a.host else None) for a in alive]
+        rows = [
+            (a.session, now_ms, now_ms - a.active_ms_ago, now_ms if a.host else None)
+            for a in sorted(alive, key=lambda a: a.session)
+        ]
         await self._database.transaction(lambda tx: tx.execute_many(TOUCH, rows))
 
     async def overdue(self) -> Sequence[tuple[Session, SessionChange]]:
@@ -116,12 +123,14 @@ class SqlSessions:
 
 
 async def end_sessions(tx: Transaction, diagrams: Sequence[DiagramId], ending: Ending, now_ms: int) -> None:
-    """In the transaction that deletes their diagrams and raises acl_version (SES21)."""
+    """In the transaction that deletes their diagrams, after it has raised acl_version (SES21)."""
+    await tx.fetch(ALL_HELD, diagrams)
     await tx.execute(END_ALL, diagrams, now_ms, ending.value)
 
 
 async def _create(tx: Transaction, new: NewSession, now_ms: int) -> Session | Exists | Gone:
-    sql = "SELECT threat_model_id, vector FROM diagram_head WHERE id = $1 AND deleted_at IS NULL"
+    # shared: the diagram does not go between this look and the insert
+    sql = "SELECT threat_model_id, vector FROM diagram_head WHERE id = $1 AND deleted_at IS NULL FOR SHARE"
     head = await first(tx, sql, new.diagram_id)
     if head is None:
         return Gone()
@@ -144,6 +153,10 @@ async def _create(tx: Transaction, new: NewSession, now_ms: int) -> Session | Ex
 
 
 async def _change(tx: Transaction, id: SessionId, expected: int, to: SessionChange, now_ms: int) -> Session | Stale:
+    if raises_acl(to):
+        # heads before sessions, as whoever deletes a diagram takes them
+        await tx.fetch(HEAD_HELD, id)
+    await tx.fetch(HELD, id)
     before = await _read(tx, id)
     if before is None or before.version != expected or before.ended is not None:
         return Stale(before)
@@ -169,7 +182,7 @@ async def _overdue(tx: Transaction, ages: Ages, now_ms: int) -> list[tuple[Sessi
 
 
 async def _issue_ticket(tx: Transaction, ticket: str, grant: Grant, ttl_ms: int, now_ms: int) -> None:
-    await tx.execute("DELETE FROM ticket WHERE expires_at < $1", now_ms)
+    await tx.execute(DROP.format("ticket"), now_ms)
     sql = (
         "INSERT INTO ticket (sha256, caller, session_id, diagram_id, by_cookie, expires_at) "
         "VALUES ($1, $2, $3, $4, $5, $6)"

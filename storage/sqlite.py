@@ -7,11 +7,12 @@ import queue
 import re
 import sqlite3
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from collab.ports import StoreUnavailable
-from storage.database import StoreRefused, Work
+from storage.database import Row, StoreRefused, Value, Work
 from storage.filelock import FileLock, FileTaken
 from storage.sqlite_threads import Job, Reader, Writer
 
@@ -29,12 +30,15 @@ _WORDS = (
     (re.compile(r"\bbigint\b"), "INTEGER"),
     (re.compile(r"\bbytea\b"), "BLOB"),
     (re.compile(r"\A(CREATE TABLE .*\))\Z", re.DOTALL), r"\1 STRICT"),
+    (re.compile(r"\AALTER TABLE \w+ (SET \(.*\)|DROP CONSTRAINT \w+)\Z"), ""),
 )
-"""Where the schema, which is written in PostgreSQL's words, is spelled otherwise here."""
+"""Where the schema, which is written in PostgreSQL's words, is spelled otherwise here, or has no meaning."""
 
 
 class SqliteDatabase:
     """Open until `close`. `timeout_s`: how long a caller waits before its write counts as unknown."""
+
+    clock_sql = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
     def __init__(self, path: Path, timeout_s: float = TIMEOUT_S) -> None:
         """Raises StoreRefused."""
@@ -58,6 +62,9 @@ class SqliteDatabase:
 
     async def read(self, work: Work[T]) -> T:
         return await self._outcome(self._reads, work)
+
+    async def fetch(self, sql: str, *args: Value) -> Sequence[Row]:
+        return await self.read(lambda tx: tx.fetch(sql, *args))
 
     async def transaction(self, work: Work[T]) -> T:
         return await self._outcome(self._writes, work)

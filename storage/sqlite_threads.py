@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 _LIST = re.compile(r"= ANY\((\$\d+)\)")
 _LISTS = (list, tuple)
+_LOCK = re.compile(r" FOR (?:NO KEY UPDATE|UPDATE|SHARE)(?: OF \w+)?(?: SKIP LOCKED)?\b")
+"""The only writer has every row to itself."""
 _VALUE = re.compile(r"\$(\d+)")
 _TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 _BUGS = {
@@ -54,6 +56,9 @@ class SqliteTransaction:
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         self.connection.executemany(_spelled(sql), rows)
+
+    async def alone(self, name: str, *, patient: bool = False) -> None:
+        """The only writer is."""
 
 
 class Job:
@@ -225,6 +230,7 @@ def _driven(work: Work[T], tx: SqliteTransaction) -> T:
 @lru_cache(maxsize=512)
 def _spelled(sql: str) -> str:
     """Numbered placeholders take their values by position, which costs half of what names do."""
+    sql = _LOCK.sub("", sql)
     return _VALUE.sub(r"?\1", _LIST.sub(r"IN (SELECT value FROM json_each(\1))", sql))
 
 

@@ -9,6 +9,11 @@ from rest.ports import Page
 from storage.clock import real_ms
 from storage.database import Database
 
+DROP = (
+    "DELETE FROM {0} WHERE sha256 IN (SELECT sha256 FROM {0} WHERE expires_at < $1 LIMIT 1000 FOR UPDATE SKIP LOCKED)"
+)
+"""A few of the secrets that are past their time, with each new one; what another process drops is left to it."""
+
 
 class Tables:
     """A part of the models: its database and the store's clock."""

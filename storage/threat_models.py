@@ -15,7 +15,7 @@ from storage import columns, entries
 from storage.columns import text
 from storage.database import Row, Transaction, Value, first
 from storage.entries import email_key
-from storage.rights import RAISE, READABLE, ROLE, asking
+from storage.rights import MODEL, READABLE, ROLE, asking, raise_below
 from storage.sessions import end_sessions
 from storage.tables import Tables, name_key, window
 
@@ -33,6 +33,7 @@ CHANGE = (
     " metadata = $8, name = $9, status = $10, security_reviewer = $11, modified_at = $12, version = version + 1"
     " WHERE id = $1 AND version = $2"
 )
+MODEL_GOES = "SELECT 1 FROM threat_model WHERE id = $1 FOR UPDATE"
 COUNTS = ", ".join(
     (
         "(SELECT count(*) FROM diagram d WHERE d.threat_model_id = t.id)",
@@ -51,8 +52,8 @@ class ThreatModels(Tables):
 
     async def role(self, caller: Caller, id: ThreatModelId) -> Role | None:
         sql = f"SELECT {ROLE} FROM threat_model t WHERE t.id = $4"
-        row = await self._database.read(lambda tx: first(tx, sql, *asking(caller), id))
-        return None if row is None else Role(row[0])
+        rows = await self._database.fetch(sql, *asking(caller), id)
+        return Role(rows[0][0]) if rows else None
 
     async def readable(
         self, caller: Caller, filters: Filters, page: Page
@@ -161,27 +162,27 @@ def _literal(part: str) -> str:
 
 
 async def _change(tx: Transaction, model: ThreatModel, now_ms: int) -> Changed:
+    settled = await entries.settled(tx, model.entries)
+    await tx.fetch(MODEL, model.id)
     before = await _read(tx, model.id)
     if before is None:
         return Changed.GONE
     owner, *described = _described(model)
     if not await tx.execute(CHANGE, model.id, model.version, *owner, *described, now_ms):
         return Changed.STALE
-    settled = await entries.settled(tx, model.entries)
+    if settled != before.entries or model.owner != before.owner:
+        await raise_below(tx, model.id)
     if settled != before.entries:
         await entries.write(tx, model.id, settled)
-    if settled != before.entries or model.owner != before.owner:
-        await tx.execute(RAISE, model.id)
     return Changed.DONE
 
 
 async def _delete(tx: Transaction, id: ThreatModelId, now_ms: int) -> list[DiagramId]:
-    sql = "SELECT id FROM diagram_head WHERE threat_model_id = $1 AND deleted_at IS NULL ORDER BY id"
-    diagrams = [DiagramId(row[0]) for row in await tx.fetch(sql, id)]
+    await tx.fetch(MODEL_GOES, id)
+    diagrams = await raise_below(tx, id)
     await end_sessions(tx, diagrams, Ending.THREAT_MODEL_DELETED, now_ms)
-    await tx.execute(RAISE, id)
     await tx.execute(
         "UPDATE diagram_head SET deleted_at = $2 WHERE threat_model_id = $1 AND deleted_at IS NULL", id, now_ms
     )
     await tx.execute("DELETE FROM threat_model WHERE id = $1", id)
-    return diagrams
+    return sorted(diagrams)

@@ -10,6 +10,16 @@ import pytest
 from hypothesis import settings
 
 from tests.support.needs import NEEDS, need, required
+from tests.support.stores import (
+    postgres_server,
+    postgres_template,
+    postgres_url,
+    redis_server,
+    redis_url,
+    stores_folder,
+)
+
+__all__ = ["postgres_server", "postgres_template", "postgres_url", "redis_server", "redis_url", "stores_folder"]
 
 # A change is judged by the same examples as the one before it; at a desk and in campaigns every run draws new ones.
 settings.register_profile("repeatable", derandomize=True)
@@ -47,6 +57,22 @@ def node() -> str:
 @pytest.fixture
 def chromium() -> str:
     return need("chromium")
+
+
+@pytest.fixture
+def nginx() -> str:
+    return need("nginx")
+
+
+@pytest.fixture
+def haproxy() -> str:
+    return need("haproxy")
+
+
+@pytest.fixture
+def redis7() -> str:
+    """The executable."""
+    return need("redis7")
 
 
 @pytest.fixture

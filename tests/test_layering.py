@@ -68,7 +68,13 @@ TABLE: Mapping[str, Arrows] = {
     "codraw.conform": Arrows(
         ("codraw.conform", "codraw.assets"), ("websockets", "httpx2", "msgpack", "rfc8785", "rich"), DRIVERS
     ),
-    "codraw.load": Arrows(("codraw.client", "codraw.load"), ("rich", "hdrhistogram", "hdrh", "matplotlib")),
+    # From outside, too; the replay of a log is the client's, and reads its messages.
+    "codraw.load": Arrows(
+        ("codraw.client", "codraw.load", "collab.tasks", "protocol.codec", "protocol.dialects.codraw_v1_messages"),
+        ("rich", "hdrh", "matplotlib", "msgspec", "uvloop"),
+        DRIVERS,
+        LOCKS,
+    ),
     "codraw.settings": Arrows(SETTINGS, ("pydantic", "pydantic_settings", "dotenv"), DRIVERS),
     "codraw.secret": Arrows(("codraw.settings",), ("pydantic",), DRIVERS),
     "codraw.logs": Arrows(SETTINGS, ("structlog",), DRIVERS),
@@ -77,6 +83,8 @@ TABLE: Mapping[str, Arrows] = {
     "codraw.telemetry": Arrows(SETTINGS, ("opentelemetry",), DRIVERS),
     "codraw.assets": Arrows(),
     "codraw.clock": Arrows(("protocol.values",)),
+    "codraw.watchdog": Arrows(),
+    "codraw.local_stores": Arrows((), ("psutil",), DRIVERS),
     "codraw.sign_in": Arrows(("codraw.client",)),
     "codraw": Arrows(),
     **dict.fromkeys(
@@ -84,6 +92,13 @@ TABLE: Mapping[str, Arrows] = {
             "codraw.app",
             "codraw.house",
             "codraw.serve",
+            "codraw.stores",
+            "codraw.health",
+            "codraw.roll",
+            "codraw.inspection",
+            "codraw.waiting",
+            "codraw.supervisor",
+            "codraw.worker",
             "codraw.cli",
             "codraw.check",
             "codraw.cluster",

@@ -15,6 +15,9 @@ pytestmark = pytest.mark.usefixtures("no_settings")
 def bare_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("tests.support.needs.NODE_MODULES", tmp_path)
+    monkeypatch.setattr("tests.support.needs.SYSTEM_PROGRAMS", str(tmp_path))
+    monkeypatch.setattr("codraw.local_stores.SYSTEM_POSTGRES", tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     return tmp_path
 
 
@@ -41,7 +44,7 @@ def test_packages_are_needed_all_of_them(bare_path: Path) -> None:
     assert need("npm") == str(bare_path)
 
 
-@pytest.mark.parametrize("name", ["node", "chromium"])
+@pytest.mark.parametrize("name", ["node", "chromium", "nginx", "haproxy"])
 def test_a_program_on_the_path_is_found(bare_path: Path, name: str) -> None:
     program = bare_path / name
     program.touch(0o755)
@@ -53,3 +56,16 @@ def test_a_chromium_of_another_name_can_be_named(monkeypatch: pytest.MonkeyPatch
     program.touch(0o755)
     monkeypatch.setenv("CODRAW_TEST_CHROMIUM", str(program))
     assert need("chromium") == str(program)
+
+
+def test_a_server_elsewhere_is_as_good_as_one_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODRAW_TEST_POSTGRES_URL", "postgresql://db.example/codraw")
+    assert need("postgres") == "postgresql://db.example/codraw"
+
+
+@pytest.mark.parametrize(("version", "enough"), [("7.0.15", True), ("10.1.0", True), ("6.2.14", False)])
+def test_redis_7_is_known_by_what_it_says(bare_path: Path, version: str, enough: bool) -> None:
+    program = bare_path / "redis-server"
+    program.write_text(f"#!/bin/sh\necho 'Redis server v={version} sha=0:0'\n")
+    program.chmod(0o755)
+    assert (NEEDS["redis7"][0]() == str(program)) is enough

@@ -18,6 +18,8 @@ from storage.clock import real_ms
 from storage.database import Database, StoreRefused, Transaction
 
 HERE = Path(__file__).parent
+NAME = "schema"
+"""Held by whoever migrates: of many workers that start at once."""
 _STEP = re.compile(r"(\d{4})_\w+\.sql")
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 
@@ -56,17 +58,23 @@ async def migrate(
     """The names of the steps it applied, in order. Raises StoreRefused."""
     known = steps() if known is None else known
     journal = database.schema_text(_JOURNAL)
-    await database.transaction(lambda tx: tx.execute(journal))
+    await database.transaction(partial(_begin, journal=journal))
     applied = []
     for step in known:
-        statements = [database.schema_text(statement) for statement in step.statements()]
+        statements = [text for statement in step.statements() if (text := database.schema_text(statement))]
         if await database.transaction(partial(_apply, known=known, step=step, statements=statements, at_ms=now_ms())):
             applied.append(step.name)
     return tuple(applied)
 
 
+async def _begin(tx: Transaction, journal: str) -> None:
+    await tx.alone(NAME, patient=True)
+    await tx.execute(journal)
+
+
 async def _apply(tx: Transaction, known: Sequence[Step], step: Step, statements: Sequence[str], at_ms: int) -> bool:
     """The journal is read in the transaction that adds to it: another process may migrate at the same moment."""
+    await tx.alone(NAME, patient=True)
     journal = {number: sha256 for number, sha256 in await tx.fetch("SELECT number, sha256 FROM schema_migration")}
     _check(journal, known)
     if step.number in journal:

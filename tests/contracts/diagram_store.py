@@ -159,7 +159,8 @@ class DiagramStoreContract:
         assert (await head_of(world)).vector == 30
 
     @pytest.mark.parametrize(
-        "moved", [{"vector": 1}, {"vector": 3}, {"acl_version": 0}, {"acl_version": 9}, {"epoch": OTHER}]
+        "moved",
+        [{"vector": 1}, {"vector": 3}, {"acl_version": 0}, {"acl_version": 9}, {"epoch": OTHER}, {"state_hash": 9}],
     )
     async def test_I12_a_commit_on_another_base_leaves_no_trace(self, world: World, moved: dict[str, Any]) -> None:
         await world.add()

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from collab.ports import Presence
 from protocol.notices import Connection, Participant
 from protocol.values import Role, SessionId, SocketId, User
-from tests.contracts.worlds import ANA, BO, Hands
+from tests.contracts.worlds import ANA, BO, CY
 
 S = SessionId("s")
+
+
+class Turned(Protocol):
+    def turn(self, seconds: float) -> None: ...
 
 
 class PresenceWorld(Protocol):
     @property
     def presence(self) -> Presence: ...
     @property
-    def clock(self) -> Hands: ...
+    def clock(self) -> Turned:
+        """It may run by itself, too."""
 
 
 def participant(user: User, *sockets: str, joined_ms: int = 100) -> Participant:
@@ -48,9 +54,38 @@ class PresenceContract:
         await world.presence.put(S, "w1", [participant(ANA)])
         world.clock.turn(20)
         await world.presence.put(S, "w2", [participant(BO)])
-        world.clock.turn(9.999)
+        world.clock.turn(5)
         assert (await world.presence.read(S) or {}).keys() == {"w1", "w2"}
-        world.clock.turn(0.001)
+        world.clock.turn(5)
         assert (await world.presence.read(S) or {}).keys() == {"w2"}
         world.clock.turn(20)
         assert await world.presence.read(S) == {}
+
+    async def test_who_says_it_again_stays(self, world: PresenceWorld) -> None:
+        for _ in range(4):
+            await world.presence.put(S, "w1", [participant(ANA)])
+            world.clock.turn(20)
+        assert await world.presence.read(S) == {"w1": (participant(ANA),)}
+
+    async def test_who_never_said_anything_may_take_it_back(self, world: PresenceWorld) -> None:
+        await world.presence.put(S, "w1", [])
+        assert await world.presence.read(S) == {}
+
+    async def test_all_of_a_participant_is_kept(self, world: PresenceWorld) -> None:
+        sockets = (Connection(SocketId("s1"), "classic", 1), Connection(SocketId("s2"), "codraw.v1", 2))
+        everybody = (Participant(CY, Role.READER, sockets, 3), Participant(ANA, Role.OWNER, sockets[:1], 4))
+        await world.presence.put(S, "w1", everybody)
+        assert await world.presence.read(S) == {"w1": everybody}
+
+    async def test_many_workers_speak_of_many_sessions_at_once(self, world: PresenceWorld) -> None:
+        sessions = [SessionId(f"s{n}") for n in range(5)]
+        workers = [f"w{n}" for n in range(8)]
+        await asyncio.gather(
+            *(
+                world.presence.put(session, worker, [participant(ANA, worker)])
+                for session in sessions
+                for worker in workers
+            )
+        )
+        for session in sessions:
+            assert await world.presence.read(session) == {worker: (participant(ANA, worker),) for worker in workers}

