@@ -93,7 +93,7 @@ class Endpoint:
             entry = await self.handshake.enter(scope)
         except Refused as refused:
             log.info("socket refused: %s %s", refused.status, refused.error)
-            await _refuse(scope, send, refused)
+            await refuse(scope, send, refused)
             return
         try:
             await send({"type": "websocket.accept", "subprotocol": entry.choice.subprotocol})
@@ -308,7 +308,7 @@ def departure(message: Message) -> Departure:
     return Departure.SERVER if code == 1012 and not framed else Departure.LOST
 
 
-async def _refuse(scope: Scope, send: Send, refused: Refused) -> None:
+async def refuse(scope: Scope, send: Send, refused: Refused) -> None:
     """Before the upgrade: an HTTP answer, where the server lets us give one; else it makes a bare 403 of the close."""
     try:
         if "websocket.http.response" not in (scope.get("extensions") or {}):

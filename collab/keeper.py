@@ -95,14 +95,19 @@ class Keeper:
 
     async def _end(self, overdue: Sequence[tuple[Session, SessionChange]]) -> None:
         for session, end in overdue:
-            changed = await self._ports.sessions.change(session.id, session.version, self._instead(session, end))
+            try:
+                change = await self._instead(session, end)
+            except StoreUnavailable:
+                # of this one it is not known who is there
+                continue
+            changed = await self._ports.sessions.change(session.id, session.version, change)
             if isinstance(changed, Stale):
                 continue
             if changed.ended is not None:
                 log.info("session %s of %s is over: %s", session.id, session.diagram_id, changed.ended)
             await self._rooms.session_changed(session.diagram_id)
 
-    def _instead(self, session: Session, end: SessionChange) -> SessionChange:
+    async def _instead(self, session: Session, end: SessionChange) -> SessionChange:
         """SES9: where another may become host, a lost host does not end the session."""
-        successor = self._rooms.successor(session) if end == End(Ending.HOST_LOST) else None
+        successor = await self._rooms.successor(session) if end == End(Ending.HOST_LOST) else None
         return end if successor is None else SetHost(successor)

@@ -72,10 +72,11 @@ class DiagramStore(Protocol):
         """The same from the oldest snapshot kept: for a newest one that turns out damaged, and for `verify`."""
 
     async def commit(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
-        """All or nothing, only if epoch, vector and acl_version of `commit.base` still stand and the diagram is not
-        deleted. n operations take exactly n vectors; every id gets its one outcome. Committed means durable. n = 0
-        confirms the head. Missed carries the head and, within the epoch, the operations after `base.vector`. Known: the
-        outcomes of those ids that had one, said only while the base stands; else Missed comes first. Never raises."""
+        """All or nothing, only if `commit.base` is still the head, its hash included (what was judged on damaged memory
+        is never written), and the diagram is not deleted. n operations take exactly n vectors; every id gets its one
+        outcome. Committed means durable. n = 0 confirms the head. Missed carries the head and, within the epoch, the
+        operations after `base.vector`. Known: the outcomes of those ids that had one, said only while the base stands;
+        else Missed comes first. Never raises."""
 
     async def since(self, diagram: DiagramId, head: Head) -> CaughtUp | Gone | Unavailable:
         """Everything after `head.vector`, in order, without gaps, from a read that began after the call; with a head of

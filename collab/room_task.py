@@ -34,22 +34,31 @@ from collab.core.effects import (
     Replay,
     Send,
     Snapshot,
+    Speak,
+    Survey,
     Tell,
     WakeAt,
 )
 from collab.core.events import (
     Asked,
+    BusSensed,
     Closing,
     Event,
     Gone,
+    Heard,
     HistoryRead,
     Joined,
     RightsRead,
+    RollCalled,
+    Said,
     SessionChanged,
+    SessionMoved,
     SessionRead,
     SessionStale,
     SessionUnchanged,
+    Spoken,
     Submitted,
+    Surveyed,
     Ticket,
     Unavailable,
     Unresolved,
@@ -60,9 +69,11 @@ from collab.core.room import Room
 from collab.fanout import Fanout
 from collab.history import history
 from collab.loading import load
+from collab.news import Seal
 from collab.ports import (
     Alive,
     Authorizer,
+    Bus,
     Clock,
     DiagramStore,
     Presence,
@@ -71,14 +82,17 @@ from collab.ports import (
     Stale,
     StoreUnavailable,
     TimerHandle,
+    Watched,
 )
 from collab.tasks import Tasks
 from protocol.intents import Edit, Redo, Replace, Resume, Undo
 from protocol.notices import Accepted, Ended, Participant, Rejected, ServerFacts
 from protocol.refusals import Ending
-from protocol.values import Caller, DiagramId, RoleAt, SessionId, User, UserId
+from protocol.values import Caller, DiagramId, RoleAt, SessionId, UserId
 
 INBOX = 256
+PRESENCE_S = 1.0
+"""So long presence may take to say who is elsewhere; then it is unknown."""
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +108,9 @@ class RoomPorts(msgspec.Struct, frozen=True):
     tasks: Tasks
     worker: str
     server: ServerFacts
+    bus: Bus
+    seal: Seal
+    """Of this worker's news."""
 
 
 class Inbox:
@@ -169,6 +186,11 @@ class RoomTask:
         self._next_ticket = 0
         self._here: frozenset[UserId] = frozenset()
         self._unheard: dict[SessionId, Moves] = {}
+        self._unsaid: dict[SessionId, tuple[Participant, ...]] = {}
+        """What presence is to be told next."""
+        self._telling: asyncio.Task[None] | None = None
+        self._surveying: asyncio.Task[None] | None = None
+        self._healthy = True
         self._saving: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
         self._turned = asyncio.Event()
@@ -180,9 +202,11 @@ class RoomTask:
         """For looking only."""
         return self._room
 
-    def successor(self) -> User | None:
-        """Who becomes host where a lost host ends nothing (SES9)."""
-        return self._room.state.roster.longest_writer()
+    def standing(self) -> Watched:
+        """What the room goes by."""
+        state = self._room.state
+        head, session = state.replica.head, state.session
+        return Watched(head) if session is None else Watched(head, session.id, session.version)
 
     def alive(self) -> Alive | None:
         """What the keeper stamps of this worker's sockets; None: nobody is here."""
@@ -201,6 +225,12 @@ class RoomTask:
 
     def post_now(self, event: Event) -> None:
         self._inbox.put_now(event)
+
+    def hear(self, sealed: bytes | None) -> None:
+        """A piece of news; None: some may have been lost."""
+        news = Heard("", (), gap=True) if sealed is None else self._ports.seal.opened(self.diagram, sealed)
+        if news is not None:
+            self._inbox.put_now(news)
 
     async def recall(self, resume: Resume) -> Resume:
         """As the store remembers the ids of what the caller may have pending; in doubt they are forgotten (WS18)."""
@@ -275,18 +305,27 @@ class RoomTask:
                 self._start(type(effect).__name__, self._meeting_call(effect))
             case Snapshot():
                 self._saving = self._start("Snapshot", self._snapshot(effect))
-            case Announce(session=session, participants=participants):
-                self._start("Announce", self._announce(session, participants))
+            case Announce():
+                self._announce(effect)
             case WakeAt():
                 self._wake_at(effect)
             case Answer(ticket=ticket, notice=notice):
                 self._answer(ticket, notice)
             case Publish():
-                """One worker: nobody else is to hear of it."""
+                self._publish(effect)
+            case Speak(what=what):
+                self._publish(what)
+            case Survey(session=session):
+                self._publish(RollCalled(session))
+                self._start("survey", self._survey(session))
             case Closed():
                 self.closed = True
             case _:
                 assert_never(effect)
+
+    def _publish(self, news: Publish | Spoken) -> None:
+        if not self._ports.bus.alone:
+            self._ports.bus.publish(self.diagram, self._ports.seal.sealed(self.diagram, news))
 
     def _start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._ports.tasks.start(f"{name} {self.diagram}", work)
@@ -373,7 +412,10 @@ class RoomTask:
                 return SessionRead(found)
             case ChangeSession(session=session, change=change):
                 changed = await sessions.change(session.id, session.version, change)
-                return SessionStale(changed.session) if isinstance(changed, Stale) else SessionChanged(changed)
+                if isinstance(changed, Stale):
+                    return SessionStale(changed.session)
+                self._publish(SessionMoved(changed.id, changed.version))
+                return SessionChanged(changed)
 
     async def _snapshot(self, effect: Snapshot) -> None:
         # Of a large diagram this takes a tenth of a second; nothing in it ever changes, so that any thread may look.
@@ -383,24 +425,62 @@ class RoomTask:
         except StoreUnavailable:
             log.warning("no snapshot of %s at %d: the store is away", self.diagram, data.vector)
 
+    # who is here ------------------------------------------------------------------------------------------------------
+
     async def refresh_presence(self) -> None:
         """Before its short life is over; and who moved while the store was away. Raises StoreUnavailable."""
         await self._tell_moves()
         state = self._room.state
         if state.session is not None and len(state.roster):
-            await self._put_presence(state.session.id, state.roster.participants())
+            self._say_presence(state.session.id, state.roster.said())
 
-    async def _put_presence(self, session: SessionId, participants: tuple[Participant, ...]) -> None:
-        await self._ports.presence.put(session, self._ports.worker, participants)
+    def survey(self) -> None:
+        """Who is elsewhere, and to them who is here: news may have been lost, and a worker may have died."""
+        state = self._room.state
+        session, surveying = state.session, self._surveying is not None and not self._surveying.done()
+        if session is not None and len(state.roster) and not surveying and not state.alone:
+            self._publish(Said(session.id, session.version, state.roster.said()))
+            self._surveying = self._start("survey", self._survey(session.id))
 
-    async def _announce(self, session: SessionId, participants: tuple[Participant, ...]) -> None:
-        before, self._here = self._here, frozenset(participant.user.id for participant in participants)
-        self._moved(session, Moves(before ^ self._here, bool(before) != bool(participants)))
-        try:
-            await self._put_presence(session, participants)
-            await self._tell_moves()
-        except StoreUnavailable:
-            log.warning("presence of %s is late: the store is away", self.diagram)
+    def sense(self, healthy: bool) -> None:
+        """Whether news of other workers comes through."""
+        if healthy != self._healthy:
+            self._healthy = healthy
+            self.post_now(BusSensed(healthy))
+
+    async def _survey(self, session: SessionId) -> None:
+        reading = self._start("presence", self._read_presence(session))
+        # Not cancelled: a connection whose call is cut off is one answer off for the next caller.
+        done, _ = await asyncio.wait((reading,), timeout=PRESENCE_S)
+        if not done:
+            self.post_now(Surveyed(session, None))
+
+    async def _read_presence(self, session: SessionId) -> None:
+        said = await self._ports.presence.read(session)
+        others = None if said is None else {name: there for name, there in said.items() if name != self._ports.worker}
+        self.post_now(Surveyed(session, others))
+
+    def _announce(self, effect: Announce) -> None:
+        here = frozenset(participant.user.id for participant in effect.participants if participant.connections)
+        before, self._here = self._here, here
+        self._moved(effect.session, Moves(before ^ here, bool(before) != bool(here)))
+        self._publish(Said(effect.session, effect.version, effect.participants))
+        self._say_presence(effect.session, effect.participants)
+
+    def _say_presence(self, session: SessionId, participants: tuple[Participant, ...]) -> None:
+        """One after the other: what was said last must be what stays."""
+        self._unsaid[session] = participants
+        if self._telling is None or self._telling.done():
+            self._telling = self._start("presence", self._tell_presence())
+
+    async def _tell_presence(self) -> None:
+        while self._unsaid:
+            session, participants = self._unsaid.popitem()
+            await self._ports.presence.put(session, self._ports.worker, participants)
+            try:
+                await self._tell_moves()
+            except StoreUnavailable:
+                log.warning("who comes and goes in %s is told late: the store is away", self.diagram)
 
     def _moved(self, session: SessionId, moves: Moves) -> None:
         known = self._unheard.get(session, Moves())

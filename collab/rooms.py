@@ -15,16 +15,16 @@ from collab.core.diagram import Diagram
 from collab.core.events import Closing, Gone, RightsMoved, UserLeft
 from collab.core.meeting import Session
 from collab.core.room import Room
-from collab.core.state import RoomSettings
+from collab.core.state import RoomSettings, RoomState
 from collab.loading import Opened, load
-from collab.ports import Member, StoreUnavailable
+from collab.ports import Member, StoreUnavailable, Subscription
 from collab.room_task import RoomPorts, RoomTask
 from protocol.cells import canonical_cells
 from protocol.intents import Edit, Redo, Replace, Undo
 from protocol.notices import Accepted, Participant, Rejected
 from protocol.operations import Kind
 from protocol.refusals import CellError, Reason, Refusal
-from protocol.values import Caller, Cell, DiagramId, Epoch, Limits, RoleAt, User, UserId
+from protocol.values import Caller, Cell, DiagramId, Epoch, Limits, Role, RoleAt, User, UserId
 
 LINGER_S = 10.0
 """An empty room stays this long: a reload of a page, or the next REST call, finds it open."""
@@ -42,10 +42,23 @@ class Viewed(msgspec.Struct, frozen=True):
 class _Opening:
     """One room, or the way to it; `holders` keep it."""
 
-    def __init__(self, task: asyncio.Task[RoomTask | StoreUnavailable | None], now_s: float) -> None:
-        self.task = task
+    def __init__(self, now_s: float) -> None:
+        self.task: asyncio.Task[RoomTask | StoreUnavailable | None]
+        self.subscription: Subscription | None = None
+        self.early: list[bytes | None] = []
+        """What was heard before there was a room."""
         self.holders = 0
         self.idle_since_s = now_s
+
+    def hear(self, sealed: bytes | None) -> None:
+        if not self.task.done():
+            self.early.append(sealed)
+        elif self.room is not None:
+            self.room.hear(sealed)
+
+    def hand_over(self, room: RoomTask) -> None:
+        while self.early:
+            room.hear(self.early.pop(0))
 
     @property
     def room(self) -> RoomTask | None:
@@ -82,8 +95,10 @@ class Rooms:
     def _opening(self, diagram: DiagramId) -> _Opening:
         opening = self._open.get(diagram)
         if opening is None or self._useless(opening):
-            task = self._ports.tasks.start(f"open {diagram}", self._load(diagram))
-            opening = self._open[diagram] = _Opening(task, self._ports.clock.now().monotonic_s)
+            if opening is not None:
+                self._unsubscribe(diagram, opening)
+            opening = self._open[diagram] = _Opening(self._ports.clock.now().monotonic_s)
+            opening.task = self._ports.tasks.start(f"open {diagram}", self._load(diagram, opening))
         return opening
 
     @staticmethod
@@ -91,9 +106,13 @@ class Rooms:
         """Ended, failed, or the diagram was not there: the next one looks again."""
         return opening.task.done() and (opening.room is None or opening.room.closed)
 
-    async def _load(self, diagram: DiagramId) -> RoomTask | StoreUnavailable | None:
-        """A store that is away is a value here, for all who wait: what a task raises is a bug."""
+    async def _load(self, diagram: DiagramId, opening: _Opening) -> RoomTask | StoreUnavailable | None:
+        """A store that is away is a value here, for all who wait: what a task raises is a bug.
+
+        Heard before it is read (I9): what is written in between is either read or heard.
+        """
         try:
+            opening.subscription = await self._ports.bus.subscribe(diagram, opening.hear)
             opened = await load(self._ports.store, diagram, self._settings.limits.resume_operations)
             if isinstance(opened, Gone):
                 return None
@@ -103,15 +122,39 @@ class Rooms:
         # The collector of cycles need not look through a large diagram, which has none, again and again: that stops
         # the process for a tenth of a second each time. What is in a cycle by chance is seen again by `sweep`.
         gc.freeze()
-        room = RoomTask(diagram, Room(opened.threat_model, opened.loaded, session, self._settings), self._ports)
+        alone = self._ports.bus.alone
+        made = Room(opened.threat_model, opened.loaded, session, self._settings, alone=alone)
+        room = RoomTask(diagram, made, self._ports)
+        opening.hand_over(room)
         self._ports.tasks.start(f"room {diagram}", room.run())
         return room
 
-    def successor(self, session: Session) -> User | None:
-        """Who is to be host instead of one who was lost; None: nobody, and the session ends (SES9)."""
+    def _unsubscribe(self, diagram: DiagramId, opening: _Opening) -> None:
+        subscription, opening.subscription = opening.subscription, None
+        if subscription is not None:
+            self._ports.tasks.start(f"unsubscribe {diagram}", _closed(subscription))
+
+    async def successor(self, session: Session) -> User | None:
+        """Who is to be host instead of one who was lost; None: nobody, and the session ends (SES9). Raises
+        StoreUnavailable while it is not known who is there."""
+        if self._settings.host_leave_ends:
+            return None
+        state = self._of(session)
+        if state is not None:
+            return state.roster.longest_writer()
+        said = await self._ports.presence.read(session.id)
+        if said is None:
+            raise StoreUnavailable("presence is away")
+        there = union(participant for participants in said.values() for participant in participants)
+        return next((member.user for member in there if member.role == Role.WRITER.permissions), None)
+
+    def _of(self, session: Session) -> RoomState | None:
+        """Of a room here that has part in the session."""
         opening = self._open.get(session.diagram_id)
-        room = opening.room if opening is not None and not self._settings.host_leave_ends else None
-        return room.successor() if room is not None and not room.closed else None
+        room = opening.room if opening is not None else None
+        state = room.room.state if room is not None and not room.closed else None
+        mine = state.session if state is not None else None
+        return state if state is not None and mine is not None and mine.id == session.id and len(state.roster) else None
 
     async def sweep(self) -> None:
         """Closes what nobody has held or used for a while."""
@@ -128,6 +171,7 @@ class Rooms:
             if room is not None:
                 await room.close()
                 gc.unfreeze()
+            self._unsubscribe(diagram, opening)
 
     async def close(self) -> None:
         """All rooms, each after its outcomes are told."""
@@ -139,6 +183,9 @@ class Rooms:
             room.post_now(Closing())
         for room in rooms:
             await room.close()
+        for opening in openings:
+            if opening.subscription is not None:
+                await opening.subscription.close()
 
     # the door for programs --------------------------------------------------------------------------------------------
 
@@ -173,23 +220,32 @@ class Rooms:
         return Rejected("", gone, 0, Kind.REST, self._ports.clock.now().wall_ms)
 
     async def session_changed(self, diagram: DiagramId) -> None:
-        """Session, roles or deny list changed, or the diagram went: an open room looks again."""
+        """Session, roles or deny list changed, or the diagram went: open rooms look again, on all workers."""
         self._post(diagram, RightsMoved())
 
     async def leave(self, diagram: DiagramId, user: UserId) -> None:
-        """That user's sockets go (SES6)."""
+        """That user's sockets go, on all workers (SES6)."""
         self._post(diagram, UserLeft(user))
 
     def _post(self, diagram: DiagramId, event: RightsMoved | UserLeft) -> None:
+        if not self._ports.bus.alone:
+            self._ports.bus.publish(diagram, self._ports.seal.sealed(diagram, event))
         opening = self._open.get(diagram)
         room = opening.room if opening is not None else None
         if room is not None:
             room.post_now(event)
 
     async def members(self, session: Session) -> Sequence[Member]:
-        """Who is connected, as presence knows it."""
+        """Who is connected, on all workers: as a room here knows it that has part in the session, else as presence."""
+        state = self._of(session)
+        if state is not None:
+            return union(state.roster.everybody())
         said = await self._ports.presence.read(session.id) or {}
         return union(participant for participants in said.values() for participant in participants)
+
+
+async def _closed(subscription: Subscription) -> None:
+    await subscription.close()
 
 
 def _founded(cells: Sequence[Any], free_ids: bool, limits: Limits) -> tuple[tuple[Cell, ...], int]:
@@ -205,6 +261,9 @@ def union(participants: Iterable[Participant]) -> tuple[Member, ...]:
     """Each user once: there since the first socket, active as on the liveliest worker, the role as known there."""
     found: dict[UserId, Member] = {}
     for participant in participants:
+        if not participant.connections:
+            # whose leave is not decided yet
+            continue
         member = _member(participant)
         other = found.get(member.user.id)
         if other is None:
@@ -221,7 +280,7 @@ def _member(participant: Participant) -> Member:
     return Member(
         user=participant.user,
         role=participant.role.permissions,
-        joined_at_ms=min((c.joined_at_ms for c in participant.connections), default=participant.last_activity_ms),
+        joined_at_ms=min(c.joined_at_ms for c in participant.connections),
         last_activity_ms=participant.last_activity_ms,
         sockets=len(participant.connections),
     )

@@ -7,16 +7,17 @@ from collections.abc import Iterable
 
 import msgspec
 
-from collab.core.deadlines import AWARENESS, SESSION_RETRY
+from collab.core.deadlines import AWARENESS, HOST, SESSION_RETRY
 from collab.core.effects import ChangeSession, ReadSession, Send, Tell
 from collab.core.events import ChairOutcome, Departure, SessionRead, SessionUnchanged
 from collab.core.meeting import Session
-from collab.core.moderation import HostLost, HostReturned, PresenterLost, Request, decide
+from collab.core.moderation import HostLost, HostMissed, HostReturned, PresenterLost, Request, decide
+from collab.core.remote import FRESH_S
 from collab.core.roster import Present
 from collab.core.state import RoomState
 from protocol.notices import Done, Participant, PresenterChanged
 from protocol.refusals import Ending
-from protocol.values import SessionId, SocketId, User
+from protocol.values import SessionId, SocketId, User, UserId
 
 WAITING = 32
 """So many requests of one socket may wait for their decision (I28), and those that were on their way meanwhile."""
@@ -76,6 +77,8 @@ class Chair:
     def user_left(self, present: Present, how: Departure) -> bool:
         """The last socket of a user went. Whether the leave is told together with a change that follows from it."""
         session, settings, user = self._state.session, self._state.settings, present.user
+        if self._state.roster.elsewhere(user.id) is not None:
+            return False
         if session is not None and user.id == session.host.id:
             grace_s = settings.server_grace_s if how is Departure.SERVER else settings.host_grace_s
             lost = HostLost(user.id, clean=how is Departure.CLEAN, grace_ms=round(grace_s * 1000))
@@ -87,16 +90,35 @@ class Chair:
         self._state.roster.unheard[user.id] = Participant(user, present.role.role, (), present.active_ms)
         return True
 
-    def user_came(self, user: User) -> bool:
-        """The first socket of `user` is here. Whether that is news to the others: a host who was away is still listed,
-        and a leave may not be told yet."""
+    def user_came(self, user: User) -> None:
+        """The first socket of `user` is here."""
         session = self._state.session
-        away = False
         if session is not None and user.id == session.host.id:
-            away = session.host_grace_until_ms is not None
             self.ask(Request(HostReturned()))
-        unheard = self._state.roster.unheard.pop(user.id, None)
-        return not away and unheard is None
+        self._state.roster.unheard.pop(user.id, None)
+
+    def user_vanished(self, user: UserId) -> None:
+        """Was at another worker, which says so no more, and has left no decision behind: it went without one."""
+        session, settings = self._state.session, self._state.settings
+        if session is None or self._state.roster.of(user):
+            return
+        if user == session.host.id:
+            self.ask(Request(HostMissed(user, round(settings.server_grace_s * 1000))))
+        elif session.presenter is not None and session.presenter.id == user:
+            self.ask(Request(PresenterLost(user)))
+
+    def await_host(self, session: Session) -> None:
+        """Listed as away until somebody has said where they are."""
+        self._state.roster.awaited = session.host.id
+        self._state.after_s(HOST, FRESH_S)
+
+    def give_up_host(self) -> None:
+        """Nobody has."""
+        roster, user = self._state.roster, self._state.roster.awaited
+        roster.awaited = None
+        if user is not None and roster.here(user) is None:
+            self.user_vanished(user)
+            self._state.tell_roster()
 
     def adopt(self, session: Session) -> None:
         """What the handshake of a joining socket read: newer facts than ours count."""
@@ -114,8 +136,7 @@ class Chair:
         state = self._state
         if state.session is not None:
             self._past.add(state.session.id)
-        state.session = None
-        state.roster.unheard.clear()
+        state.forget_everybody()
         self._requests.clear()
         self._read_wanted = False
 
@@ -194,8 +215,8 @@ class Chair:
         if decision.change is not None:
             self._call = Deciding(request)
             state.ask(ChangeSession(session, decision.change))
-        elif left := self._now_heard(request.left):
-            state.tell_roster(left=left)
+        elif self._now_heard(request.left):
+            state.tell_roster()
 
     # facts ------------------------------------------------------------------------------------------------------------
 
@@ -212,6 +233,9 @@ class Chair:
         self._state.session = session
         if session.ended is None:
             self._tell(before, session, request)
+            if request is None and session.host_grace_until_ms is not None and self._state.roster.of(session.host.id):
+                # taken for lost by a worker that could not know better
+                self.ask(Request(HostReturned()))
 
     def _tell(self, before: Session, session: Session, request: Request | None) -> None:
         state = self._state
@@ -221,20 +245,21 @@ class Chair:
         successor = session.host.id != before.host.id
         # A host who is here is seen to be: whether that was written down is no news.
         grace_moved = session.host_grace_until_ms != before.host_grace_until_ms
-        host_moved = successor or (grace_moved and not state.roster.of(session.host.id))
+        host_moved = successor or (grace_moved and state.roster.here(session.host.id) is None)
         if host_moved and request is None and session.host_grace_until_ms is None:
-            # back on another worker
+            # back on another worker, which may not have said so yet
             state.roster.unheard.pop(session.host.id, None)
-        left = self._leaving(before, session, request)
+            self.await_host(session)
+        heard = self._leaving(before, session, request)
         ejected = sorted(session.denied - before.denied)
         gone = tuple(present for user in ejected for present in state.roster.of(user))
         for present in gone:
             # SES18: whatever its sockets still send is nobody's
             state.remove(present.socket)
             state.ask(state.dismissal(present.socket, Ending.REMOVED))
-        left += tuple(dict.fromkeys(present.user for present in gone))
-        if left or ejected or host_moved:
-            state.tell_roster(left=left, ejected=bool(ejected), presenter_changed=presented, roles_changed=successor)
+        state.roster.remote.forget(ejected)
+        if heard or ejected or host_moved:
+            state.tell_roster(ejected=bool(ejected), presenter_changed=presented, roles_changed=successor)
         elif presented:
             by = "host" if request is not None and request.socket is not None else "system"
             state.ask(Tell(PresenterChanged(state.roster.view(session), by)))
@@ -248,22 +273,21 @@ class Chair:
         if session.presenter is not None:
             self.ask(Request(PresenterLost(session.presenter.id)))
 
-    def _leaving(self, before: Session, session: Session, request: Request | None) -> tuple[User, ...]:
-        """Whose leave is to be told now: of a host who is away and may return, not yet."""
+    def _leaving(self, before: Session, session: Session, request: Request | None) -> bool:
+        """Whether a leave is to be told now: of a host who is away and may return, not yet."""
         away = session.host.id if session.host_grace_until_ms is not None else None
         left = dict.fromkeys((*(request.left if request is not None else ()), before.host))
         return self._now_heard(user for user in left if user.id not in (away, session.host.id))
 
-    def _now_heard(self, users: Iterable[User]) -> tuple[User, ...]:
+    def _now_heard(self, users: Iterable[User]) -> bool:
         roster = self._state.roster
-        left = tuple(user for user in users if user.id in roster.unheard and not roster.of(user.id))
+        left = [user for user in users if user.id in roster.unheard and not roster.of(user.id)]
         for user in left:
             del roster.unheard[user.id]
-        return left
+        return bool(left)
 
     def _new_term(self) -> None:
         """PR7."""
         state = self._state
-        free = frozenset(present.socket for present in state.roster if present.free_awareness)
-        if state.awareness.new_term(free):
+        if state.awareness.new_term(state.roster.showing()):
             state.deadlines.set_if_unset(AWARENESS, state.now.monotonic_s)

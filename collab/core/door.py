@@ -67,9 +67,11 @@ class Door:
         if event.caller.id in state.session.denied:
             # ejected while the read was under way that lets it in
             return Ending.ACCESS_REVOKED
-        if len(state.roster.of(event.caller.id)) >= limits.max_sockets_per_user:
+        # Counted over all workers; here alone while it is not known who is elsewhere.
+        user, remote, now_s = event.caller.id, state.roster.remote, state.now.monotonic_s
+        if len(state.roster.of(user)) + remote.sockets(now_s, user) >= limits.max_sockets_per_user:
             return Ending.TOO_MANY_CONNECTIONS
-        if len(state.roster) >= limits.max_sockets_per_session:
+        if len(state.roster) + remote.sockets(now_s) >= limits.max_sockets_per_session:
             return Ending.SESSION_FULL
         return None
 
@@ -77,7 +79,8 @@ class Door:
         state, session = self._state, self._state.session
         assert session is not None  # noqa: S101 - _refused looked
         present = Present(event.socket, event.caller, role, event.dialect, state.now.wall_ms)
-        first = state.roster.add(present)
+        if state.roster.add(present):
+            self._chair.user_came(event.caller.user)
         welcome = self._welcome(event, role, session)
         look = self._first_look(event, present)
         if isinstance(look[0], Resumed):
@@ -86,8 +89,7 @@ class Door:
             state.ask(Admit(event.socket, (welcome, *look)))
         roster = RosterChanged(state.roster.view(session), state.now.wall_ms)
         state.ask(*(Send(event.socket, notice) for notice in (roster, *self._known_awareness())))
-        news = first and self._chair.user_came(event.caller.user)
-        state.tell_roster(joined=(event.caller.user,) if news else (), skip=frozenset((event.socket,)))
+        state.tell_roster(skip=frozenset((event.socket,)))
         state.deadlines.set_if_unset(HEARTBEAT, state.now.monotonic_s + state.settings.heartbeat_s)
 
     def _welcome(self, event: Joined, role: RoleAt, session: Session) -> Welcomed:
@@ -124,11 +126,8 @@ class Door:
         present = self._state.roster.get(socket)
         if present is None:
             return
-        state = self._state
-        if not state.remove(socket):
-            state.tell_roster()
-        elif not self._chair.user_left(present, how):
-            state.tell_roster(left=(present.user,))
+        if not (self._state.remove(socket) and self._chair.user_left(present, how)):
+            self._state.tell_roster()
 
     def dismiss(self, socket: SocketId, ending: Ending) -> None:
         """By the server: the socket is out at once, whenever its connection ends."""
@@ -149,7 +148,7 @@ class Door:
             state.remove(present.socket)
             self._writer.drop(present.socket)
         if state.session is not None:
-            state.ask(Announce(state.session.id, ()))
+            state.ask(Announce(state.session.id, (), state.session.version))
         self._chair.end()
         for join in self._writer.joins():
             self._chair.adopt(join.session)

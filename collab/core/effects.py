@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from collab.core.diagram import Diagram
-from collab.core.events import Ticket
+from collab.core.events import Spoken, Ticket
 from collab.core.meeting import Session, SessionChange
 from protocol.notices import Accepted, Notice, Participant, Rejected
 from protocol.operations import LoggedOperation, Outcome
@@ -51,7 +51,7 @@ class Dismiss(msgspec.Struct, frozen=True):
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """All or nothing, only if epoch, vector and acl_version of `base` still stand.
+    """All or nothing, only if `base` is still the head.
 
     `operations` carry the vectors base+1 … in order; `outcomes` hold one entry for every id of the batch.
     """
@@ -96,17 +96,32 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class Publish(msgspec.Struct, frozen=True):
-    """One piece of news for the other workers."""
+    """One piece of news for the other workers. `used_up`: as in `events.Heard`."""
 
     epoch: str
     operations: tuple[LoggedOperation, ...]
+    used_up: tuple[UserId, ...] = ()
 
 
 class Announce(msgspec.Struct, frozen=True):
-    """Presence of this worker's sockets."""
+    """Who is connected here, for presence and the other workers; and, without connections, whose leave is not decided.
+    `version`: of the session's facts."""
 
     session: SessionId
     participants: tuple[Participant, ...]
+    version: int = 0
+
+
+class Speak(msgspec.Struct, frozen=True):
+    """For the rooms of the diagram at other workers."""
+
+    what: Spoken
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """Call the roll of the other workers, and ask presence of them; answered once, by `Surveyed`."""
+
+    session: SessionId
 
 
 class WakeAt(msgspec.Struct, frozen=True):
@@ -142,6 +157,8 @@ Effect = (
     | Snapshot
     | Publish
     | Announce
+    | Speak
+    | Survey
     | WakeAt
     | Answer
     | Closed

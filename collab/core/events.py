@@ -12,9 +12,10 @@ from collab.core.diagram import Diagram
 from collab.core.history import Step
 from collab.core.meeting import Session
 from protocol.intents import Edit, Intent, Redo, Replace, Resume, Undo
+from protocol.notices import AwareUpdate, Participant
 from protocol.operations import LoggedOperation, Outcome
 from protocol.refusals import Ending
-from protocol.values import Caller, Head, OperationId, RoleAt, SocketId, UserId
+from protocol.values import Caller, Head, OperationId, RoleAt, SessionId, SocketId, User, UserId
 
 Ticket = NewType("Ticket", int)
 """Names one request of the door for programs; its answer is `effects.Answer`."""
@@ -143,16 +144,87 @@ class SessionUnchanged(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """News of another worker: a gapless run of operations of one epoch. `gap`: news may have been lost."""
+    """News of another worker: a gapless run of operations of one epoch. `gap`: news may have been lost. `used_up`: who
+    has used up an undo entry without an operation (UN6)."""
 
     epoch: str
     operations: tuple[LoggedOperation, ...]
     gap: bool = False
+    used_up: tuple[UserId, ...] = ()
 
 
 class HeadSeen(msgspec.Struct, frozen=True):
+    """What the store says now and then. `session_version`: of the session that lives, 0 where none does; None: nothing
+    was said of it."""
+
     head: Head
     session_version: int | None = None
+    session: SessionId | None = None
+
+
+class Said(msgspec.Struct, frozen=True, tag="said"):
+    """Who is connected at another worker, and whose leave is not decided there yet, as it said with the session's facts
+    at `version`. `serial` rises with everything that one worker says."""
+
+    session: SessionId
+    version: int
+    participants: tuple[Participant, ...]
+    worker: str = ""
+    serial: int = 0
+
+
+class Surveyed(msgspec.Struct, frozen=True):
+    """What presence knows of the other workers; None: nothing, which is not nobody."""
+
+    session: SessionId
+    participants: Mapping[str, tuple[Participant, ...]] | None
+
+
+class Pointed(msgspec.Struct, frozen=True, tag="pointed"):
+    """All that some connections at another worker show of themselves, as of this presenter term."""
+
+    session: SessionId
+    presenter_term: int
+    updates: tuple[AwareUpdate, ...]
+    serial: int = 0
+
+
+class Wanted(msgspec.Struct, frozen=True, tag="wanted"):
+    """Somebody at another worker asks the host to present (PR11)."""
+
+    session: SessionId
+    user: User
+
+
+class Declined(msgspec.Struct, frozen=True, tag="declined"):
+    """`user` may not present: the host said so at another worker, or nobody could be asked (PR11)."""
+
+    session: SessionId
+    user: User
+    by_host: bool
+
+
+class RollCalled(msgspec.Struct, frozen=True, tag="roll_called"):
+    """Another worker wants to know who is here."""
+
+    session: SessionId
+
+
+class SessionMoved(msgspec.Struct, frozen=True, tag="session_moved"):
+    """Another worker has changed the session."""
+
+    session: SessionId
+    version: int
+
+
+class BusSensed(msgspec.Struct, frozen=True):
+    """Whether news of other workers comes through."""
+
+    healthy: bool
+
+
+class Stalled(msgspec.Struct, frozen=True):
+    """This process stood still for a while: whatever the room knows may be old."""
 
 
 class Lagged(msgspec.Struct, frozen=True):
@@ -168,7 +240,7 @@ class Barred(msgspec.Struct, frozen=True):
     ending: Ending
 
 
-class UserLeft(msgspec.Struct, frozen=True):
+class UserLeft(msgspec.Struct, frozen=True, tag="user_left"):
     """DELETE collaborate by somebody who may not end the session: that user's sockets go (SES6)."""
 
     user: UserId
@@ -180,8 +252,8 @@ class PresenterUnseen(msgspec.Struct, frozen=True):
     presenter: UserId
 
 
-class RightsMoved(msgspec.Struct, frozen=True):
-    """Roles, deny list or session of the diagram changed in this process: look before anything else is judged."""
+class RightsMoved(msgspec.Struct, frozen=True, tag="rights_moved"):
+    """Roles, deny list or session of the diagram changed, by REST: look before anything else is judged."""
 
 
 class TokenRenewed(msgspec.Struct, frozen=True):
@@ -221,6 +293,15 @@ Event = (
     | SessionUnchanged
     | Heard
     | HeadSeen
+    | Said
+    | Surveyed
+    | Pointed
+    | Wanted
+    | Declined
+    | RollCalled
+    | SessionMoved
+    | BusSensed
+    | Stalled
     | Lagged
     | Barred
     | UserLeft
@@ -233,3 +314,5 @@ Event = (
 StoreOutcome = Committed | Missed | Gone | Known | Unresolved | Unavailable
 WriterOutcome = StoreOutcome | CaughtUp | Loaded | HistoryRead | RightsRead
 ChairOutcome = SessionRead | SessionChanged | SessionStale | SessionUnchanged
+Spoken = Said | Pointed | Wanted | Declined | RollCalled | SessionMoved | RightsMoved | UserLeft
+"""What rooms of one diagram tell each other beside operations: each is the event that it is for the others."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from collab.core.effects import Effect, Send
+from collab.core.effects import Effect, Send, Speak
+from collab.core.events import Declined, Wanted
 from collab.core.meeting import Deny, End, HostBack, HostGone, Session, SessionChange, SetHost, SetPresenter
 from collab.core.roster import Roster
 from protocol.intents import AskPresenter, DenyPresenter, Eject, GrantPresenter, ReleasePresenter, UserName
@@ -24,8 +25,15 @@ class HostLost(msgspec.Struct, frozen=True):
     grace_ms: int
 
 
+class HostMissed(msgspec.Struct, frozen=True):
+    """No worker has a socket of the host any more, and none has said why (SES12)."""
+
+    host: UserId
+    grace_ms: int
+
+
 class HostReturned(msgspec.Struct, frozen=True):
-    pass
+    """The host is here, at this worker."""
 
 
 class PresenterLost(msgspec.Struct, frozen=True):
@@ -35,7 +43,7 @@ class PresenterLost(msgspec.Struct, frozen=True):
 
 
 ByUser = AskPresenter | GrantPresenter | DenyPresenter | ReleasePresenter | Eject
-ByLoss = HostLost | HostReturned | PresenterLost
+ByLoss = HostLost | HostMissed | HostReturned | PresenterLost
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -63,7 +71,7 @@ NOTHING = Decision()
 
 def decide(request: Request, session: Session, roster: Roster, host_leave_ends: bool, now_ms: int) -> Decision:
     match request.what:
-        case HostLost() | HostReturned() | PresenterLost():
+        case HostLost() | HostMissed() | HostReturned() | PresenterLost():
             return _by_loss(request.what, session, roster, host_leave_ends)
         case _:
             if request.socket is None or request.by is None or roster.get(request.socket) is None:
@@ -73,17 +81,19 @@ def decide(request: Request, session: Session, roster: Roster, host_leave_ends: 
 
 def next_presenter(session: Session, roster: Roster, without: User | None = None) -> User | None:
     """PR5: the host if connected, else the writer connected longest, else nobody."""
-    if roster.of(session.host.id) and (without is None or session.host.id != without.id):
+    if roster.here(session.host.id) and (without is None or session.host.id != without.id):
         return session.host
     return roster.longest_writer(without)
 
 
 def _by_loss(what: ByLoss, session: Session, roster: Roster, host_leave_ends: bool) -> Decision:
-    host_here = bool(roster.of(session.host.id))
+    host, away = session.host.id, session.host_grace_until_ms is not None
     match what:
-        case HostLost(host=host) if not host_here and host == session.host.id:
+        case HostLost(host=lost) if lost == host and not roster.here(host):
             return Decision(_host_lost(what, roster, host_leave_ends))
-        case HostReturned() if host_here and session.host_grace_until_ms is not None:
+        case HostMissed(host=lost) if lost == host and not roster.here(host) and not away:
+            return Decision(HostGone(what.grace_ms))
+        case HostReturned() if roster.of(host) and away:
             return Decision(HostBack())
         case PresenterLost(presenter=presenter) if _presenter_gone(presenter, session, roster):
             return Decision(SetPresenter(next_presenter(session, roster)))
@@ -94,11 +104,12 @@ def _by_loss(what: ByLoss, session: Session, roster: Roster, host_leave_ends: bo
 def _presenter_gone(lost: UserId, session: Session, roster: Roster) -> bool:
     """PR5: not a host who is away, and may return."""
     presenter = session.presenter
-    return presenter is not None and presenter.id == lost != session.host.id and not roster.of(lost)
+    return presenter is not None and presenter.id == lost != session.host.id and not roster.here(lost)
 
 
 def _host_lost(what: HostLost, roster: Roster, host_leave_ends: bool) -> SessionChange:
-    if not what.clean:
+    if not what.clean or not roster.remote.sighted:
+        # another tab of the host may be at a worker that cannot be heard
         return HostGone(what.grace_ms)
     if host_leave_ends:
         return End(Ending.HOST_LEFT)
@@ -148,12 +159,10 @@ class _ByUser:
             return self._done(ref)
         if self._is_host:
             return Decision(SetPresenter(self._by))
-        roster = self._roster.view(session)
-        hosts = self._roster.of(session.host.id)
-        if not hosts:
-            denied = PresenterDenied(user=self._by, roster=roster, host=None)
-            return self._told(tuple(p.socket for p in self._roster.of(self._by.id)), denied, ref)
-        return self._told(tuple(p.socket for p in hosts), PresenterAsked(user=self._by, roster=roster), ref)
+        roster, host = self._roster.view(session), session.host.id
+        if not self._roster.here(host):
+            return self._told(self._by, PresenterDenied(user=self._by, roster=roster, host=None), ref)
+        return self._told(session.host, PresenterAsked(user=self._by, roster=roster), ref)
 
     def _present(self, user: User | None, ref: str | None) -> Decision:
         now = self._session.presenter
@@ -164,7 +173,7 @@ class _ByUser:
         if user is None:
             return self._absent(ref)
         denied = PresenterDenied(user=user, roster=self._roster.view(self._session), host=self._session.host)
-        return self._told(tuple(p.socket for p in self._roster.of(user.id)), denied, ref)
+        return self._told(user, denied, ref)
 
     def _eject(self, user: User | None, ref: str | None) -> Decision:
         if user is None:
@@ -176,10 +185,13 @@ class _ByUser:
             presenter = next_presenter(self._session, self._roster, without=user)
         return Decision(Deny(user, presenter))
 
-    def _told(
-        self, sockets: tuple[SocketId, ...], notice: PresenterAsked | PresenterDenied, ref: str | None
-    ) -> Decision:
-        return Decision(effects=(*(Send(socket, notice) for socket in sockets), *self._done(ref).effects))
+    def _told(self, whom: User, notice: PresenterAsked | PresenterDenied, ref: str | None) -> Decision:
+        """All sockets of somebody, wherever they are."""
+        sockets = self._roster.of(whom.id)
+        there: tuple[Effect, ...] = ()
+        if self._roster.elsewhere(whom.id):
+            there = (Speak(_spoken(notice, self._session)),)
+        return Decision(effects=(*(Send(p.socket, notice) for p in sockets), *there, *self._done(ref).effects))
 
     def _done(self, ref: str | None) -> Decision:
         return Decision(effects=(Send(self._socket, Done(ref)),))
@@ -189,3 +201,11 @@ class _ByUser:
 
     def _trouble(self, trouble: Trouble, message: str, ref: str | None) -> Decision:
         return Decision(effects=(Send(self._socket, Troubled(trouble, message, self._now_ms, ref=ref)),))
+
+
+def _spoken(notice: PresenterAsked | PresenterDenied, session: Session) -> Wanted | Declined:
+    match notice:
+        case PresenterAsked(user=user):
+            return Wanted(session.id, user)
+        case PresenterDenied(user=user, host=host):
+            return Declined(session.id, user, by_host=host is not None)

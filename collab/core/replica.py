@@ -75,6 +75,9 @@ class Replica:
         """They are read again before they are needed."""
         self._stacks.pop(self.undoer(user), None)
 
+    def forget_all_stacks(self) -> None:
+        self._stacks.clear()
+
     # outcomes ---------------------------------------------------------------------------------------------------------
 
     def outcome(self, key: Key) -> Outcome | None:

@@ -8,16 +8,19 @@ from __future__ import annotations
 from typing import assert_never
 
 from collab.core.chair import Chair
-from collab.core.deadlines import AWARENESS, DOUBT, GAP, HEARTBEAT, RETRY, SESSION_RETRY, SNAPSHOT, STATE
+from collab.core.deadlines import AWARENESS, DOUBT, GAP, HEARTBEAT, HOST, RETRY, SESSION_RETRY, SNAPSHOT, STATE
 from collab.core.door import Door
-from collab.core.effects import Announce, Answer, Closed, Effect, Replay, Send, Tell, WakeAt
+from collab.core.effects import Announce, Answer, Closed, Effect, Send, Tell, WakeAt
+from collab.core.elsewhere import Elsewhere
 from collab.core.events import (
     Asked,
     Barred,
+    BusSensed,
     CaughtUp,
     ChairOutcome,
     Closing,
     Committed,
+    Declined,
     Departure,
     Event,
     Gone,
@@ -30,28 +33,35 @@ from collab.core.events import (
     Left,
     Loaded,
     Missed,
+    Pointed,
     PresenterUnseen,
     RightsMoved,
     RightsRead,
+    RollCalled,
+    Said,
     SessionChanged,
+    SessionMoved,
     SessionRead,
     SessionStale,
     SessionUnchanged,
+    Stalled,
     Submitted,
+    Surveyed,
     TokenRenewed,
     Unavailable,
     Unresolved,
     UserLeft,
+    Wanted,
     Woke,
     WriterOutcome,
 )
 from collab.core.meeting import Session
 from collab.core.moderation import PresenterLost, Request
 from collab.core.receipts import Receipts
-from collab.core.resume import look_back
 from collab.core.rights import allowed
 from collab.core.roster import Present
 from collab.core.state import RoomSettings, RoomState
+from collab.core.views import Views
 from collab.core.writer import Writer
 from collab.core.writing import kind_of
 from protocol.intents import (
@@ -75,14 +85,8 @@ from protocol.intents import (
 )
 from protocol.notices import (
     AwarenessShown,
-    HeartbeatShown,
-    Notice,
-    Resumed,
-    ResyncAdvised,
     StateReason,
-    StateShown,
     TokenRefreshed,
-    VectorShown,
 )
 from protocol.refusals import Ending, Reason, Refusal
 from protocol.values import Instant, Role, SocketId, ThreatModelId
@@ -90,13 +94,22 @@ from protocol.values import Instant, Role, SocketId, ThreatModelId
 
 class Room:
     def __init__(
-        self, threat_model: ThreatModelId, loaded: Loaded, session: Session | None, settings: RoomSettings
+        self,
+        threat_model: ThreatModelId,
+        loaded: Loaded,
+        session: Session | None,
+        settings: RoomSettings,
+        *,
+        alone: bool = True,
     ) -> None:
-        self._state = RoomState(threat_model, loaded, session, settings)
+        """`alone`: there are no other workers, and nothing need be told or asked of them."""
+        self._state = RoomState(threat_model, loaded, session, settings, alone=alone)
         self._writer = Writer(self._state)
         self._receipts = Receipts(self._state)
         self._chair = Chair(self._state)
         self._door = Door(self._state, self._writer, self._chair)
+        self._elsewhere = Elsewhere(self._state, self._chair)
+        self._views = Views(self._state)
         self._shown_at_s = float("-inf")
         self._ending = False
         self._gone = False
@@ -104,6 +117,9 @@ class Room:
         self._closed = False
         self._parting: dict[SocketId, Departure] = {}
         """Gone, with operations that have no outcome yet."""
+        self._stale = False
+        self._looking: list[Asked] = []
+        """What was asked while all that is known here may be old."""
         self._wake_s: float | None = None
 
     # read by the task -------------------------------------------------------------------------------------------------
@@ -145,11 +161,19 @@ class Room:
             case Submitted():
                 self._submitted(event)
             case Heard(epoch=epoch, operations=operations, gap=gap):
-                self._writer.heard(epoch, operations, gap)
+                self._writer.heard(epoch, operations, event.used_up)
+                if gap:
+                    self._miss_news()
             case HeadSeen():
                 self._head_seen(event)
+            case Said() | Surveyed() | Pointed() | Wanted() | Declined() | RollCalled() | SessionMoved() | BusSensed():
+                self._hear(event)
+            case Stalled():
+                self._stale = True
+                self._writer.stale_rights()
+                self._writer.fall_behind()
             case Lagged(socket=socket):
-                self._show(socket, StateReason.OVERFLOW)
+                self._views.show(socket, StateReason.OVERFLOW)
             case Barred(socket=socket, ending=ending):
                 self._door.dismiss(socket, ending)
             case UserLeft(user=user):
@@ -197,9 +221,47 @@ class Room:
             case _:
                 assert_never(event)
 
+    def _hear(
+        self, event: Said | Surveyed | Pointed | Wanted | Declined | RollCalled | SessionMoved | BusSensed
+    ) -> None:
+        match event:
+            case Said():
+                self._elsewhere.said(event)
+            case Surveyed():
+                self._elsewhere.surveyed(event)
+            case Pointed():
+                if self._elsewhere.pointed(event):
+                    self._show_awareness_soon()
+            case Wanted():
+                self._elsewhere.wanted(event)
+            case Declined():
+                self._elsewhere.declined(event)
+            case RollCalled():
+                self._elsewhere.roll_called(event)
+            case SessionMoved():
+                self._elsewhere.session_moved(event)
+            case BusSensed(healthy=healthy):
+                self._elsewhere.sensed(healthy)
+            case _:
+                assert_never(event)
+
+    def _miss_news(self) -> None:
+        """Whatever other workers have said meanwhile."""
+        self._writer.fall_behind()
+        self._writer.doubt_stacks()
+        if self._state.session is not None:
+            self._chair.want_read()
+        self._elsewhere.survey()
+
     def _chair_outcome(self, event: ChairOutcome) -> None:
         if not self._chair.awaits(event):
             return
+        self._take_facts(event)
+        if not isinstance(event, SessionUnchanged):
+            for early in self._elsewhere.take_early():
+                self._hear(early)
+
+    def _take_facts(self, event: ChairOutcome) -> None:
         match event:
             case SessionRead(session=session):
                 self._chair.session_read(session)
@@ -232,7 +294,9 @@ class Room:
         """After every event: end what is over, begin the next calls, admit who may come in, ask for the next waking."""
         self._part_those_answered()
         self._end_if_over()
+        self._elsewhere.advance(bool(self._writer.joins()))
         self._advance()
+        self._look_again()
         for asked in self._door.admit_ready():
             self._asked(asked)
         self._advance()
@@ -307,7 +371,10 @@ class Room:
             case Aware():
                 self._aware(present, intent)
             case AskState() | AskVector() | AskResync() | Resume() | Heartbeat():
-                self._look(present, intent)
+                if self._stale:
+                    self._looking.append(event)
+                else:
+                    self._views.look(present, intent)
             case Replace() | RefreshToken():
                 """Never of a socket; the edge answers a token itself."""
             case _:
@@ -320,66 +387,13 @@ class Room:
             refusal = Refusal(Reason.PERMISSION_DENIED, "you may not change this diagram")
         self._state.ask(Send(present.socket, self._receipts.rejected(intent.operation_id, refusal, ref=intent.ref)))
 
-    def _look(self, present: Present, intent: AskState | AskVector | AskResync | Resume | Heartbeat) -> None:
-        state, diagram = self._state, self._state.replica.diagram
-        match intent:
-            case AskState(vector=vector) if vector == diagram.vector:
-                state.ask(Send(present.socket, VectorShown(diagram.vector)))
-            case AskState(ref=ref):
-                self._ration(present, ref, StateShown(diagram, StateReason.REQUESTED, ref=ref))
-            case AskVector():
-                state.ask(Send(present.socket, VectorShown(diagram.vector)))
-            case AskResync():
-                state.ask(Send(present.socket, ResyncAdvised(present.user, diagram.id, state.threat_model)))
-            case Resume():
-                self._resume(present, intent)
-            case Heartbeat(ref=ref):
-                state.ask(Send(present.socket, self._heartbeat(ref)))
-
-    def _resume(self, present: Present, resume: Resume) -> None:
-        """Events are rationed as full states are, since they cost as much (S76)."""
-        state = self._state
-        look: tuple[Notice, ...]
-        if STATE + present.socket in state.deadlines:
-            look = (StateShown(state.replica.diagram, StateReason.RESUME_IMPOSSIBLE, ref=resume.ref),)
-        else:
-            look = look_back(state.replica, resume, state.start_vector)
-        if isinstance(look[0], Resumed) and len(look) == 1:
-            state.ask(Replay(present.socket, look))
-        else:
-            self._ration(present, resume.ref, *look, resend=not resume.forgotten)
-
-    def _heartbeat(self, ref: str | None = None) -> HeartbeatShown:
-        diagram = self._state.replica.diagram
-        return HeartbeatShown(diagram.epoch, diagram.vector, diagram.state_hash, self._state.now.wall_ms, ref)
-
-    def _ration(self, present: Present, ref: str | None, *look: Notice, resend: bool = True) -> None:
-        """WS9: what cannot go now is shown as a full state of then, one for all requests until then. WS18: it says of
-        the outcomes what any of them has to be told."""
-        state, name, first = self._state, STATE + present.socket, look[0]
-        reason = first.reason if isinstance(first, StateShown) else StateReason.RESUME_IMPOSSIBLE
-        present.awaited = (reason, ref, resend and self._awaits_resend(present))
-        if name in state.deadlines:
-            return
-        wait_s = present.ration.take(state.now.monotonic_s)
-        if wait_s > 0:
-            state.after_s(name, wait_s)
-        else:
-            present.show(state.shown())
-            resumed = isinstance(first, Resumed)
-            state.ask(Replay(present.socket, look) if resumed else Send(present.socket, first))
-
-    def _awaits_resend(self, present: Present) -> bool:
-        """Nothing is awaited that says otherwise."""
-        return STATE + present.socket not in self._state.deadlines or present.awaited[2]
-
-    def _show(self, socket: SocketId, why: StateReason | None = None) -> None:
-        """None: the reason that it waits for."""
-        present = self._state.roster.get(socket)
-        if present is not None:
-            reason, ref, resend = present.awaited if why is None else (why, None, self._awaits_resend(present))
-            present.show(self._state.shown())
-            self._state.ask(Send(socket, StateShown(self._state.replica.diagram, reason, resend, ref=ref)))
+    def _look_again(self) -> None:
+        """What was asked while the room knew nothing for certain, as it knows now."""
+        if self._stale and self._writer.has_read:
+            self._stale = False
+            asked, self._looking = self._looking, []
+            for event in asked:
+                self._asked(event)
 
     # cursors ----------------------------------------------------------------------------------------------------------
 
@@ -391,6 +405,10 @@ class Room:
         if not presenting and not present.free_awareness:
             return
         state.awareness.note(present.socket, present.user, presenting, intent)
+        self._show_awareness_soon()
+
+    def _show_awareness_soon(self) -> None:
+        state = self._state
         beat_s = 1 / state.settings.limits.awareness_hz
         if state.now.monotonic_s - self._shown_at_s >= beat_s:
             self._show_awareness()
@@ -403,10 +421,13 @@ class Room:
         self._shown_at_s = state.now.monotonic_s
         state.deadlines.drop(AWARENESS)
         updates = state.awareness.flush()
-        senders = [update.connection_id for update in updates]
+        shown = (update.connection_id for update in updates)
+        senders = [socket for socket in shown if state.roster.get(socket) is not None]
         if updates:
             state.ask(Tell(AwarenessShown(updates), frozenset(senders)))
-        for sender in senders if len(senders) > 1 else ():
+        if senders and state.roster.remote:
+            self._elsewhere.point(senders)
+        for sender in senders if len(updates) > 1 else ():
             others = tuple(update for update in updates if update.connection_id != sender)
             state.ask(Send(sender, AwarenessShown(others)))
 
@@ -432,8 +453,11 @@ class Room:
 
     def _head_seen(self, event: HeadSeen) -> None:
         session = self._state.session
-        if session is not None and event.session_version not in (None, session.version):
-            self._chair.want_read()
+        if session is not None and event.session_version is not None:
+            # an older one is from before our last change, or there is another session
+            same = event.session_version == session.version and event.session in (None, session.id)
+            if not same:
+                self._chair.want_read()
         self._writer.head_seen(event.head)
 
     def _token_renewed(self, event: TokenRenewed) -> None:
@@ -457,15 +481,17 @@ class Room:
                     self._door.dismiss(socket, Ending.UNAVAILABLE)
             elif name == GAP:
                 self._writer.fall_behind()
+            elif name == HOST:
+                self._chair.give_up_host()
             elif name == SNAPSHOT:
                 self._writer.save()
             elif name == AWARENESS:
                 self._show_awareness()
             elif name == HEARTBEAT and len(state.roster):
                 state.after_s(HEARTBEAT, state.settings.heartbeat_s)
-                state.ask(Tell(self._heartbeat()))
+                state.ask(Tell(self._views.heartbeat()))
             elif name.startswith(STATE):
-                self._show(SocketId(name.removeprefix(STATE)))
+                self._views.show(SocketId(name.removeprefix(STATE)))
             elif name.startswith(DOUBT):
                 self._receipts.doubt_again(SocketId(name.removeprefix(DOUBT)))
             else:
@@ -486,7 +512,7 @@ class Room:
         for present in list(state.roster):
             state.ask(state.dismissal(present.socket, Ending.RESTART))
         if state.session is not None and len(state.roster):
-            state.ask(Announce(state.session.id, ()))
+            state.ask(Announce(state.session.id, (), state.session.version))
         if not self._gone:
             self._writer.save()
         state.ask(WakeAt(None), Closed())

@@ -1,4 +1,4 @@
-"""The sockets of this worker in one room, by socket and by user."""
+"""Who takes part in one room: the sockets of this worker, by socket and by user, and the users at other workers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 
 from collab.core.meeting import Session
 from collab.core.ration import Ration
+from collab.core.remote import Remote, together
 from protocol.intents import UserName
 from protocol.notices import Connection, Participant, RosterView, StateReason
 from protocol.values import Caller, CellId, Role, RoleAt, SocketId, User, UserId
@@ -114,13 +115,16 @@ class Present:
 
 
 class Roster:
-    """In order of arrival."""
+    """In order of arrival. Its length, its iterator and `of` are of the sockets here."""
 
     def __init__(self) -> None:
+        self.remote = Remote()
         self._present: dict[SocketId, Present] = {}
         self._by_user: dict[UserId, dict[SocketId, Present]] = {}
         self.unheard: dict[UserId, Participant] = {}
         """Whose last socket has gone, while the others still take them for present."""
+        self.awaited: UserId | None = None
+        """A host who has returned, nobody has said yet where."""
         self._active_ms = 0
 
     def __len__(self) -> int:
@@ -133,14 +137,14 @@ class Roster:
         return self._present.get(socket)
 
     def add(self, present: Present) -> bool:
-        """Whether it is the user's first socket."""
+        """Whether it is the user's first socket here."""
         self._present[present.socket] = present
         sockets = self._by_user.setdefault(present.caller.id, {})
         sockets[present.socket] = present
         return len(sockets) == 1
 
     def remove(self, socket: SocketId) -> bool:
-        """Whether it was the user's last socket."""
+        """Whether it was the user's last socket here."""
         present = self._present.pop(socket)
         self._active_ms = max(self._active_ms, present.active_ms)
         sockets = self._by_user[present.caller.id]
@@ -158,30 +162,40 @@ class Roster:
     def of(self, user: UserId) -> tuple[Present, ...]:
         return tuple(self._by_user.get(user, {}).values())
 
+    def elsewhere(self, user: UserId) -> User | None:
+        """Connected to another worker."""
+        known = self.remote.get(user)
+        return known.user if known is not None and known.connections else None
+
+    def here(self, user: UserId) -> User | None:
+        """Connected to any worker."""
+        sockets = self.of(user)
+        return sockets[0].user if sockets else self.elsewhere(user)
+
     def fetching(self, now_s: float) -> list[Present]:
         return [present for present in self if now_s < present.fetching_until_s]
 
     def named(self, name: UserName) -> User | None:
         """The one present user of that name; None: absent, or an e-mail address that fits two people."""
         if name.provider_id is not None:
-            sockets = self.of(UserId(f"{name.provider}:{name.provider_id}"))
-            return sockets[0].user if sockets else None
-        fitting = {present.user for present in self if name.email is not None and present.user.email == name.email}
-        return fitting.pop() if len(fitting) == 1 else None
+            return self.here(UserId(f"{name.provider}:{name.provider_id}"))
+        users = {one.user for one in self.everybody() if one.connections}
+        fitting = [user for user in users if name.email is not None and user.email == name.email]
+        return fitting[0] if len(fitting) == 1 else None
 
     def longest_writer(self, without: User | None = None) -> User | None:
         """Of those who may write, who has been connected longest, by whichever sockets."""
-        users = (next(iter(sockets.values())) for sockets in self._by_user.values())
-        writers = (present.user for present in users if present.role.role >= Role.WRITER)
+        writers = (one.user for one in self.everybody() if one.connections and one.role >= Role.WRITER)
         return next((user for user in writers if without is None or user.id != without.id), None)
 
     def view(self, session: Session) -> RosterView:
         """The host stays listed while away (SES10)."""
-        here = session.host.id in self._by_user
-        away = not here and (session.host_grace_until_ms is not None or session.host.id in self.unheard)
-        unheard = (participant for user, participant in self.unheard.items() if user not in self._by_user)
-        participants = [*self.participants(), *unheard]
-        if away and session.host.id not in self.unheard:
+        here = self.here(session.host.id) is not None
+        participants = [*self.everybody(), *self._undecided()]
+        listed = any(one.user.id == session.host.id for one in participants)
+        grace = session.host_grace_until_ms is not None or self.awaited == session.host.id
+        away = not here and (grace or listed)
+        if away and not listed:
             participants.insert(0, Participant(session.host, Role.OWNER, (), session.active_at_ms))
         return RosterView(
             participants=tuple(participants),
@@ -192,7 +206,40 @@ class Roster:
         )
 
     def participants(self) -> tuple[Participant, ...]:
+        """Of the sockets here."""
         return tuple(_participant(tuple(sockets.values())) for sockets in self._by_user.values())
+
+    def said(self) -> tuple[Participant, ...]:
+        """What other workers are to know."""
+        unheard = (one for user, one in self.unheard.items() if user not in self._by_user)
+        return (*self.participants(), *unheard)
+
+    def everybody(self) -> tuple[Participant, ...]:
+        """At all workers, each user once, in order of arrival."""
+        mine = self.participants()
+        if not self.remote:
+            return mine
+        found = {one.user.id: one for one in mine}
+        for other in self.remote:
+            one = found.get(other.user.id)
+            found[other.user.id] = other if one is None else together(one, other)
+        return tuple(sorted(found.values(), key=_arrival))
+
+    def showing(self) -> frozenset[SocketId]:
+        """Sockets at all workers that may show cursor and selection without presenting."""
+        connections = (connection for one in self.everybody() for connection in one.connections)
+        return frozenset(one.connection_id for one in connections if one.dialect in FREE_AWARENESS)
+
+    def _undecided(self) -> list[Participant]:
+        """Gone from here, and nowhere else."""
+        taken = self._by_user
+        return [one for user, one in self.unheard.items() if user not in taken and self.remote.get(user) is None]
+
+
+def _arrival(participant: Participant) -> tuple[float, UserId]:
+    """The same order on all workers."""
+    first_ms = min((connection.joined_at_ms for connection in participant.connections), default=float("inf"))
+    return first_ms, participant.user.id
 
 
 def _participant(sockets: tuple[Present, ...]) -> Participant:

@@ -15,7 +15,7 @@ from collab.core.replica import Replica
 from collab.core.roster import Roster, Shown
 from protocol.notices import RosterChanged
 from protocol.refusals import Ending
-from protocol.values import DiagramId, Instant, Limits, SocketId, ThreatModelId, User
+from protocol.values import DiagramId, Instant, Limits, SocketId, ThreatModelId, User, UserId
 
 TOLD = 256
 
@@ -41,7 +41,17 @@ class RoomSettings(msgspec.Struct, frozen=True):
 class RoomState:
     """Mutable, and owned by one Room; `effects` is what the event at hand asks for, in order."""
 
-    def __init__(self, threat_model: ThreatModelId, loaded: Loaded, session: Session | None, settings: RoomSettings):
+    def __init__(
+        self,
+        threat_model: ThreatModelId,
+        loaded: Loaded,
+        session: Session | None,
+        settings: RoomSettings,
+        *,
+        alone: bool = True,
+    ) -> None:
+        self.alone = alone
+        """No other worker has a room of the diagram."""
         self.threat_model = threat_model
         self.settings = settings
         self.replica = Replica(loaded, settings.limits, shared_undo=settings.shared_undo)
@@ -51,7 +61,11 @@ class RoomState:
         read (I21)."""
         self.session_unread = False
         """No read has begun since the doubt arose."""
+        self.surveying = False
+        """Nobody is let in before it is known who is at other workers (WS11)."""
         self.roster = Roster()
+        self._listed: dict[UserId, User] = {}
+        """Whom the sockets here take for present."""
         self.awareness = Awareness()
         self.deadlines = Deadlines()
         self.now = Instant(0.0, 0)
@@ -99,7 +113,7 @@ class RoomState:
         self.deadlines.set(name, self.now.monotonic_s + seconds)
 
     def remove(self, socket: SocketId) -> bool:
-        """Out of the roster, with all that was kept for it. Whether it was its user's last socket."""
+        """Out of the roster, with all that was kept for it. Whether it was its user's last socket here."""
         self.awareness.forget(socket)
         self.deadlines.drop_of(socket)
         return self.roster.remove(socket)
@@ -107,18 +121,22 @@ class RoomState:
     def tell_roster(
         self,
         *,
-        joined: tuple[User, ...] = (),
-        left: tuple[User, ...] = (),
         ejected: bool = False,
         presenter_changed: bool = False,
         roles_changed: bool = False,
         skip: frozenset[SocketId] = frozenset(),
+        announce: bool = True,
     ) -> None:
-        """To all, and to presence."""
+        """To all here, with who came and went since they were told last (WS11); and, of the sockets here, to presence
+        and the other workers."""
         if self.session is None:
             return
+        roster = self.roster.view(self.session)
+        before, self._listed = self._listed, {one.user.id: one.user for one in roster.participants}
+        joined = tuple(user for id, user in self._listed.items() if id not in before)
+        left = tuple(user for id, user in before.items() if id not in self._listed)
         changed = RosterChanged(
-            roster=self.roster.view(self.session),
+            roster=roster,
             at_ms=self.now.wall_ms,
             joined=joined,
             left=left,
@@ -127,7 +145,19 @@ class RoomState:
             roles_changed=roles_changed,
         )
         by = joined[0].id if joined else left[0].id if left else None
-        self.ask(Tell(changed, skip, by), Announce(self.session.id, self.roster.participants()))
+        self.ask(Tell(changed, skip, by))
+        if announce:
+            self.ask(Announce(self.session.id, self.roster.said(), self.session.version))
+
+    def forget_everybody(self) -> None:
+        """With the session."""
+        self.session = None
+        self._listed.clear()
+        self.roster.unheard.clear()
+        self.roster.awaited = None
+        self.roster.remote.clear()
+        # of the sockets here nothing is left; what others showed elsewhere was shown in this session
+        self.awareness.keep(())
 
     def dismissal(self, socket: SocketId, ending: Ending) -> Dismiss:
         return Dismiss(socket, ending, self.session.host if self.session is not None else None)

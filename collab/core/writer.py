@@ -27,6 +27,8 @@ from collab.core.writing import (
     Committing,
     Idle,
     Judge,
+    Judgement,
+    NoOp,
     Operational,
     ReadingHistory,
     ReadingRights,
@@ -34,6 +36,7 @@ from collab.core.writing import (
     Source,
     Waiting,
     Writing,
+    kind_of,
     take_batch,
     weight,
 )
@@ -57,11 +60,15 @@ class Writer:
         self._held = Held()
         self._joins: list[Joined] = []
         self._behind = False
+        self._head_seen: Head | None = None
         self._reload: StateReason | None = None
         self._rights_stale = False
         self._trouble_since_s: float | None = None
         self._unsaved = 0
         self._rights: dict[UserId, tuple[Caller, RoleAt]] = {}
+        self._used_up: set[UserId] = set()
+        """Whose undo stacks are to be read again (UN6); and whether all are."""
+        self._stacks_doubted = False
         self._ready_joins: list[Joined] = []
 
     # what comes in ----------------------------------------------------------------------------------------------------
@@ -122,7 +129,7 @@ class Writer:
     def take_ready(self) -> list[Joined]:
         """Those whose read has come back, as soon as rights and session are known for certain."""
         state = self._state
-        unsure = self._rights_stale or isinstance(self._writing, ReadingRights)
+        unsure = self._rights_stale or isinstance(self._writing, ReadingRights) or state.surveying
         if unsure or state.session_doubted or state.over is not None:
             return []
         ready, self._ready_joins = self._ready_joins, []
@@ -138,9 +145,8 @@ class Writer:
         in_flight = self._writing.joins if isinstance(self._writing, CatchingUp) else ()
         return (*in_flight, *self._joins, *self._ready_joins)
 
-    def heard(self, epoch: str, operations: tuple[LoggedOperation, ...], gap: bool) -> None:
-        if gap:
-            self._behind = True
+    def heard(self, epoch: str, operations: tuple[LoggedOperation, ...], used_up: tuple[UserId, ...]) -> None:
+        self._used_up.update(used_up)
         if epoch != self._state.replica.diagram.epoch:
             if operations:
                 self.reload(StateReason.EPOCH_CHANGED)
@@ -153,6 +159,10 @@ class Writer:
 
     def fall_behind(self) -> None:
         self._behind = True
+
+    def doubt_stacks(self) -> None:
+        """News may have been lost; those of operations are found in the log (UN6)."""
+        self._stacks_doubted = True
 
     def reload(self, why: StateReason) -> None:
         self._reload = why
@@ -182,6 +192,12 @@ class Writer:
         return settled or RETRY in self._state.deadlines
 
     @property
+    def has_read(self) -> bool:
+        """No read is due or under way, as far as the store can be asked."""
+        reading = self._behind or self._reload is not None or isinstance(self._writing, CatchingUp | Reloading)
+        return not reading or RETRY in self._state.deadlines
+
+    @property
     def in_flight(self) -> bool:
         return not isinstance(self._writing, Idle)
 
@@ -202,8 +218,10 @@ class Writer:
             self._state.replica.remember(outcome)
         for verdict in judged.verdicts:
             self._receipts.release(verdict)
+        used_up = () if self._state.alone else _used_up(judged.verdicts)
+        if judged.operations or used_up:
+            self._state.ask(Publish(self.diagram.epoch, judged.operations, used_up))
         if judged.operations:
-            self._state.ask(Publish(self.diagram.epoch, judged.operations))
             self._count(len(judged.operations))
 
     def missed(self, event: Missed) -> None:
@@ -218,6 +236,9 @@ class Writer:
         self._held.offer(event.operations, self.diagram.vector)
         self._follow()
         self._behind = self._behind or self.diagram.vector < event.head.vector
+        if self._diverged(event.head):
+            # what was judged was judged on damaged memory
+            self.reload(StateReason.HASH_MISMATCH)
         self._attempt = attempt + 1
 
     def known(self, event: Known) -> None:
@@ -280,6 +301,10 @@ class Writer:
         return self.diagram.vector == head.vector and self.diagram.state_hash != head.state_hash
 
     def head_seen(self, head: Head) -> None:
+        """As the store says now and then. Compared when no call is under way: it may show what our own commit did."""
+        self._head_seen = head
+
+    def _compare(self, head: Head) -> None:
         if head.epoch != self.diagram.epoch:
             self.reload(StateReason.EPOCH_CHANGED)
         elif head.vector > self.diagram.vector or head.acl_version != self._state.replica.acl_version:
@@ -310,6 +335,9 @@ class Writer:
     def rights_read(self, event: RightsRead) -> None:
         self._writing = Idle()
         self._well()
+        if event.acl_version != self._state.replica.acl_version:
+            # the session, read at the same time, may have ended in between (I21)
+            self._state.doubt_session()
         self._state.replica.acl_version = event.acl_version
         for user, role in event.roles.items():
             if user in self._rights:
@@ -444,8 +472,12 @@ class Writer:
         """News waits for the outcome of the call in flight, also news of the very vector it is trying to write."""
         if self.in_flight:
             return
+        self._reread_stacks()
         while self._reload is None and (operation := self._held.take(self.diagram.vector + 1)) is not None:
             self._take_foreign(operation)
+        if self._head_seen is not None:
+            head, self._head_seen = self._head_seen, None
+            self._compare(head)
         self._held.forget(self.diagram.vector)
         if self._held.overfull():
             self._behind = True
@@ -453,6 +485,15 @@ class Writer:
             self._state.deadlines.set_if_unset(GAP, self._state.now.monotonic_s + self._state.settings.gap_patience_s)
         else:
             self._state.deadlines.drop(GAP)
+
+    def _reread_stacks(self) -> None:
+        replica = self._state.replica
+        if self._stacks_doubted:
+            replica.forget_all_stacks()
+        for user in self._used_up:
+            replica.forget_stacks(user)
+        self._used_up.clear()
+        self._stacks_doubted = False
 
     def _take_foreign(self, operation: LoggedOperation) -> None:
         after = advance(self.diagram, operation)
@@ -495,3 +536,9 @@ class Writer:
             self._unsaved = 0
             self._state.replica.forget()
             self._state.ask(Snapshot(self.diagram))
+
+
+def _used_up(verdicts: tuple[Judgement, ...]) -> tuple[UserId, ...]:
+    """Whose undo or redo took an entry from their stack and left nothing in the log."""
+    futile = (verdict.waiting for verdict in verdicts if isinstance(verdict, NoOp))
+    return tuple(dict.fromkeys(waiting.caller.id for waiting in futile if kind_of(waiting.intent) in INVERSIONS))

@@ -1,12 +1,16 @@
-"""Editors of the three dialects, written from the protocol's text alone: they apply frames and never read the log."""
+"""Editors of the three dialects, written from the protocol's text alone: they apply frames and never read the log.
+
+Their judge does: each frame is held against the log as it stood when the frame was written.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from collab.core.events import Asked, Departure, Joined, Left
+import msgspec
+
+from collab.core.events import Asked, Barred, Departure, Joined, Left
 from collab.fanout import Connected
 from collab.outbox import Outbox
 from collab.sockets import Frame
@@ -14,39 +18,73 @@ from protocol.codec import Encoding, decode
 from protocol.dialects import CLASSIC, CODRAW_V1, TMI, Dialect
 from protocol.intents import Redo, Undo
 from protocol.operations import CellChange, Verb
-from protocol.refusals import ProtocolError
+from protocol.refusals import Ending, ProtocolError
 from protocol.values import Caller, CellId, OperationId, SocketId, User
-from tests.naive import NaiveDiagram
-from tests.simulator.world import DIAGRAM, SETTINGS, Worker, World, run
+from tests.simulator.truth import Copy
+from tests.simulator.worker import Worker
+from tests.simulator.world import SETTINGS, World, nobody
+
+LATE_S = 5.5
+"""A right that was lost closes sockets within 5 s, and half a second is the answer's way."""
+CONTENT = frozenset(
+    (
+        *("state", "event", "resumed", "operation_accepted", "awareness"),
+        *("diagram_state", "diagram_operation_event"),
+        *("diagram_state_sync", "diagram_operation", "presenter_cursor"),
+    )
+)
+"""What shows something of the diagram."""
+STEADY_S = 6.0
+"""Whoever has been on one socket for so long is known everywhere."""
+SAMPLED = 6
+"""One of so many verdicts is held against the naive engine."""
+
+Message = dict[str, Any]
+
+
+class Written:
+    """A frame, and how the store stood when the server wrote it."""
+
+    __slots__ = ("at_s", "epoch", "frame", "vector")
+
+    def __init__(self, frame: Frame, epoch: str, vector: int, at_s: float) -> None:
+        self.frame, self.epoch, self.vector, self.at_s = frame, epoch, vector, at_s
 
 
 class Wire:
     """The client's end of one socket: frames wait here until the client looks."""
 
-    def __init__(self) -> None:
-        self.frames: list[Frame] = []
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.frames: list[Written] = []
         self.closed: int | None = None
         self.drained = lambda: None
 
     def write(self, frames: Sequence[Frame]) -> None:
-        self.frames.extend(frames)
+        world = self._world
+        world.ledger.hold(self.closed is None, "I21", "a frame after the close", frames)
+        head, at_s = world.store.head, world.time_s
+        self.frames.extend([Written(frame, head.epoch, head.vector, at_s) for frame in frames])
 
     def buffered(self) -> int:
         return 0
 
     def close(self, code: int, reason: str) -> None:
-        self.closed = code
-
-
-Message = dict[str, Any]
+        if self.closed is None:
+            self.closed = code
 
 
 class Editor:
-    """What the dialects have in common: a socket at some worker, requests without an answer, and what came of each."""
+    """What the dialects have in common: a socket at some worker, requests without an answer, and what came of each.
+
+    `lost_s`: since when its user may not even read.
+    """
 
     dialect: Dialect
+    encoding = Encoding.JSON
 
-    def __init__(self, name: str, world: World) -> None:
+    def __init__(self, index: int, name: str, world: World) -> None:
+        self.index = index
         self.name = name
         self.world = world
         self.user = User("test", name, f"{name}@tmi.local", name.title())
@@ -54,31 +92,55 @@ class Editor:
         self.worker: Worker | None = None
         self.life = 0
         self.socket = SocketId("")
-        self.wire = Wire()
+        self.wire = Wire(world)
         self.sockets = 0
         self.admitted = False
+        self.admitted_at_s = 0.0
+        self.lost_s: float | None = None
+        self.presenter: tuple[int, str | None] = (-1, None)
+        """Newest term, and who presents, as far as it was told."""
+        self.roster: frozenset[str] = frozenset()
         self.asked: dict[str, Message] = {}
+        self.sent_at: dict[str, tuple[int, int]] = {}
+        """Epoch, counted, and vector of the head when an operation was sent first."""
         self.yes: dict[str, int] = {}
         self.no: dict[str, str] = {}
         self.noop: set[str] = set()
+        self.changes: dict[str, list[CellChange]] = {}
 
     @property
     def connected(self) -> bool:
         return self.worker is not None and self.worker.life == self.life and self.wire.closed is None
 
+    def here_since(self, since_s: float, until_s: float) -> bool:
+        """On one socket, admitted, at a worker that was never frozen meanwhile."""
+        worker, steady = self.worker, self.admitted and self.admitted_at_s <= since_s
+        return bool(
+            worker is not None
+            and steady
+            and self.connected
+            and not worker.frozen
+            and worker.thawed_at_s < since_s
+            and self.lost_s is None
+        )
+
     # the socket -------------------------------------------------------------------------------------------------------
 
     def join(self, worker: Worker) -> None:
+        role = self.world.role(self.caller)
+        if nobody(role) or self.world.away or worker.frozen:
+            # refused before there is a socket
+            self.worker = None
+            return
+        session = self.world.live() or self.world.open_session(self.user)
         self.sockets += 1
-        self.worker, self.life, self.wire = worker, worker.life, Wire()
+        self.worker, self.life, self.wire = worker, worker.life, Wire(self.world)
         self.socket = SocketId(f"{self.name}#{self.sockets}")
         self.admitted = False
+        self.roster = frozenset()
         self.begin()
         outbox = Outbox(self.wire)
-        worker.fanout.attach(Connected(self.socket, self.user.id, self.dialect, Encoding.JSON, outbox))
-        session = run(self.world.store.sessions.live(DIAGRAM))
-        assert session is not None
-        role = self.world.role(self.caller)
+        worker.fanout.attach(Connected(self.socket, self.user.id, self.dialect, self.encoding, outbox))
         worker.post(Joined(self.socket, self.caller, role, self.dialect.name, session, self.resume()))
 
     def begin(self) -> None:
@@ -87,64 +149,133 @@ class Editor:
     def resume(self) -> Any:
         return None
 
-    def leave(self, how: Departure = Departure.LOST) -> None:
+    def leave(self, how: Departure = Departure.LOST, *, noticed_s: float = 0.0) -> None:
+        """`noticed_s`: so much later the server hears of it; until then the old socket is a ghost."""
         worker, self.worker = self.worker, None
-        if worker is not None and worker.life == self.life:
-            worker.fanout.detach(self.socket)
-            worker.post(Left(self.socket, how))
+        if worker is None or worker.life != self.life:
+            return
+        socket, life = self.socket, self.life
+
+        def gone() -> None:
+            if worker.life == life:
+                worker.fanout.detach(socket)
+                worker.post(Left(socket, how))
+                self.check_superseded(worker)
+
+        if noticed_s:
+            self.world.later.append((self.world.time_s + noticed_s, gone))
+        else:
+            gone()
+
+    def check_superseded(self, gone_from: Worker) -> None:
+        """I23: the end of an older socket changes nothing for this one."""
+        if self.worker is gone_from and self.connected and self.admitted and gone_from.room is not None:
+            here = gone_from.room.state.roster.get(self.socket) is not None or gone_from.frozen
+            self.world.ledger.hold(here, "I23", self.name, self.socket)
+
+    def expire(self) -> None:
+        """I26: its login ended; the guard of its worker says so to the room."""
+        if self.connected and self.worker is not None:
+            self.world.count["expired"] += 1
+            self.worker.post(Barred(self.socket, Ending.TOKEN_EXPIRED))
+            if not self.worker.frozen and self.worker.room is not None:
+                self.world.ledger.hold(not self.connected, "I26", self.name)
 
     def send(self, message: Message) -> None:
         if not self.connected or not self.admitted:
             return
         assert self.worker is not None
-        frame = decode(json.dumps(message), Encoding.JSON)
+        if (id := message.get("operation_id")) is not None:
+            self.sent_at.setdefault(id, (len(self.world.truths), self.world.store.head.vector))
+        packed = self.encoding is Encoding.MSGPACK
+        raw = msgspec.msgpack.encode(message) if packed else msgspec.json.encode(message).decode()
         try:
-            intent = self.dialect.read(frame, limits=SETTINGS.limits)
+            intent = self.dialect.read(decode(raw, self.encoding), limits=SETTINGS.limits)
         except ProtocolError as error:
             raise AssertionError((message, error)) from error
         if isinstance(intent, Undo | Redo) and intent.operation_id is None:
             self.sockets += 1
-            intent = type(intent)(OperationId(operation_id(self.name, 10_000 + self.sockets)))
+            intent = type(intent)(OperationId(self.operation_id(10_000 + self.sockets)))
         self.worker.post(Asked(self.socket, intent))
 
     def look(self) -> None:
         """Reads the frames that have come."""
-        frames, self.wire.frames = self.wire.frames, []
-        for frame in frames:
-            self.receive(json.loads(frame.payload))
-        if frames and not self.admitted:
+        wire = self.wire
+        frames, wire.frames = wire.frames, []
+        for written in frames:
+            payload = written.frame.payload
+            message = msgspec.json.decode(payload) if written.frame.text else msgspec.msgpack.decode(payload)
+            if self.lost_s is not None and message.get("message_type") in CONTENT:
+                self.check_content(message, written.at_s)
+            self.receive(message, written)
+        if frames and not self.admitted and wire.closed is None:
             self.admitted = True
+            self.admitted_at_s = self.world.time_s
             for message in list(self.asked.values()):
                 self.ask_again(message)
-        if self.wire.closed is not None:
+        if wire.closed is not None:
             self.leave()
+
+    def check_content(self, message: Message, at_s: float) -> None:
+        """I24, I25: nothing of the diagram long after the right to read it went."""
+        if self.lost_s is not None and self.world.away_at_s < self.lost_s - LATE_S:
+            self.world.ledger.hold(at_s <= self.lost_s + LATE_S, "I25", self.name, self.lost_s, at_s, message)
 
     def ask_again(self, message: Message) -> None:
         """On a new socket, after its state."""
         self.send(message)
 
-    def receive(self, message: Message) -> None:
+    def receive(self, message: Message, written: Written) -> None:
         raise NotImplementedError
+
+    def edit(self, number: int, cells: list[Message], strict: bool) -> None:
+        raise NotImplementedError
+
+    def invert(self, number: int, word: str) -> None:
+        raise NotImplementedError
+
+    def point(self) -> None:
+        """Shows its cursor, at its own index."""
+
+    def present(self, action: str, user: User | None) -> None:
+        """Asks for, grants, or gives up presenting."""
 
     # what became of requests ------------------------------------------------------------------------------------------
 
+    def operation_id(self, number: int) -> str:
+        return f"{self.index:08x}-0000-4000-8000-{number:012x}"
+
     def accepted(self, id: str, vector: int) -> Message | None:
-        assert id not in self.no, (self.name, id, "both yes and no")
-        assert self.yes.setdefault(id, vector) == vector, (self.name, id, "two vectors")
+        hold = self.world.ledger.hold
+        hold(id not in self.no, "I6", self.name, id, "both yes and no")
+        hold(self.yes.setdefault(id, vector) == vector, "I4", self.name, id, "two vectors")
         return self.asked.pop(id, None)
 
     def refused(self, id: str, reason: str) -> None:
         if reason in ("unavailable", "permission_denied"):
             self.asked.pop(id, None)
             return
-        assert id not in self.yes, (self.name, id, reason, "both yes and no")
-        assert id not in self.noop, (self.name, id, reason)
+        hold = self.world.ledger.hold
+        hold(id not in self.yes and id not in self.noop, "I6", self.name, id, reason, "both yes and no")
         self.no[id] = reason
         self.asked.pop(id, None)
 
+    def check_event(self, vector: int, written: Written, id: str | None = None) -> None:
+        """I7: nobody is told what could still vanish; what is told is the log's."""
+        world = self.world
+        world.ledger.hold(vector <= written.vector, "I7", self.name, vector, written.vector)
+        truth = world.truth
+        if id is not None and truth.epoch == written.epoch and truth.base < vector:
+            row = truth.row(vector)
+            world.ledger.hold(row.operation_id == id, "I7", self.name, vector, id, row.operation_id)
 
-def operation_id(name: str, number: int) -> str:
-    return f"{ord(name[0]):08x}-0000-4000-8000-{number:012x}"
+    def check_presenter(self, term: int, who: str | None) -> None:
+        """I20: terms do not fall, and one term has one presenter."""
+        known, then = self.presenter
+        hold = self.world.ledger.hold
+        hold(term >= known, "I20", self.name, "an older term", term, known)
+        hold(term > known or who == then, "I20", self.name, "two presenters in one term", term, who, then)
+        self.presenter = (term, who)
 
 
 class V1(Editor):
@@ -152,15 +283,27 @@ class V1(Editor):
 
     dialect = CODRAW_V1
 
-    def __init__(self, name: str, world: World) -> None:
-        super().__init__(name, world)
+    def __init__(self, index: int, name: str, world: World) -> None:
+        super().__init__(index, name, world)
+        self.encoding = Encoding.MSGPACK if index % 3 == 1 else Encoding.JSON
         self.epoch = ""
         self.vector = -1
-        self.copy = NaiveDiagram([])
+        self.copy = Copy([])
         self.welcomed = False
+        self.deaf = False
+        """A frame was lost on its way: it is to find that out."""
+        self.looking_back = False
+        self.order: list[str] = []
+        """Ids as sent on this socket."""
+        self.last = -1
+        self.other_payload: set[str] = set()
+        self.session = ""
+        self.ended = 0
 
     def begin(self) -> None:
-        self.welcomed = False
+        self.welcomed = self.deaf = self.looking_back = False
+        self.order, self.last = [], -1
+        self.ended = 0
 
     def resume(self) -> Any:
         if self.vector < 0:
@@ -169,74 +312,231 @@ class V1(Editor):
 
     def where(self) -> Message:
         state_hash = f"{self.copy.hash():032x}"
-        return {
-            "message_type": "resume",
-            "epoch": self.epoch,
-            "update_vector": self.vector,
-            "state_hash": state_hash,
-        }
+        place = {"epoch": self.epoch, "update_vector": self.vector, "state_hash": state_hash}
+        return {"message_type": "resume", **place}
 
     def edit(self, number: int, cells: list[Message], strict: bool) -> None:
-        id = operation_id(self.name, number)
+        id = self.operation_id(number)
         operation = {"type": "patch", "cells": cells}
         self.asked[id] = {"message_type": "operation", "operation_id": id, "operation": operation}
         if strict:
             self.asked[id] |= {"strict": True, "base_vector": max(self.vector, 0)}
-        self.send(self.asked[id])
+        elif number % SAMPLED == 0 or len(cells) > 1:
+            self.changes[id] = changes(cells)
+        self.submit(self.asked[id])
+
+    def submit(self, message: Message) -> None:
+        if self.connected and self.admitted:
+            self.order.append(message["operation_id"])
+        self.send(message)
+
+    def ask_again(self, message: Message) -> None:
+        self.submit(message)
 
     def invert(self, number: int, word: str) -> None:
-        id = operation_id(self.name, number)
+        id = self.operation_id(number)
         self.asked[id] = {"message_type": word, "operation_id": id}
-        self.send(self.asked[id])
+        self.submit(self.asked[id])
 
-    def receive(self, message: Message) -> None:
-        kind = message["message_type"]
-        assert self.welcomed or kind in ("welcome", "goodbye"), (self.name, message, "WS14")
+    def misuse(self, id: str) -> None:
+        """I5: an id that was accepted comes again with another payload."""
+        self.other_payload.add(id)
+        cells = [{"id": "7d3e6f5a-0000-4000-8000-0000000000ff", "operation": "remove"}]
+        operation = {"type": "patch", "cells": cells}
+        self.send({"message_type": "operation", "operation_id": id, "operation": operation})
+
+    def point(self) -> None:
+        self.send({"message_type": "awareness", "cursor": {"x": self.index, "y": self.presenter[0]}})
+
+    def present(self, action: str, user: User | None) -> None:
+        whom = {} if user is None else {"user": {"provider": user.provider, "provider_id": user.provider_id}}
+        self.send({"message_type": "presenter", "action": action, **whom})
+
+    def eject(self, user: User) -> None:
+        whom = {"provider": user.provider, "provider_id": user.provider_id}
+        self.send({"message_type": "remove_participant", "user": whom})
+
+    # what comes -------------------------------------------------------------------------------------------------------
+
+    def receive(self, message: Message, written: Written) -> None:
+        kind, hold = message["message_type"], self.world.ledger.hold
+        hold(self.welcomed or kind in ("welcome", "goodbye"), "I8", self.name, "WS14", message)
+        hold(not self.ended, "I21", self.name, "after its end", message)
         match kind:
             case "welcome":
                 self.welcomed = True
+                self.welcome(message)
             case "state":
-                self.state(message)
+                self.state(message, written)
             case "resumed":
-                assert message["from"] == self.vector, (self.name, self.vector, message)
+                hold(message["epoch"] == self.epoch, "I16", self.name, message)
+                hold(message["from"] == self.vector, "I17", self.name, self.vector, message)
+                hold(message["to"] - message["from"] == message["count"], "I17", self.name, message)
+                self.deaf = self.looking_back = False
             case "event":
-                assert message["update_vector"] == self.vector + 1, (self.name, self.vector, message)
-                self.take(message["operation"]["cells"])
+                self.event(message, written)
             case "operation_accepted":
-                self.receipt(message)
+                self.receipt(message, written)
             case "operation_rejected":
-                self.refused(message["operation_id"], message["reason"])
+                self.rejection(message)
             case "heartbeat":
-                assert message["update_vector"] == self.vector, (self.name, self.vector, message)
-            case "participants" | "presenter" | "goodbye" | "awareness":
+                self.heartbeat(message)
+            case "participants":
+                present = self.name_of(message["presenter"])
+                self.check_presenter(message["presenter_term"], present)
+                self.roster = frozenset(p["user"]["provider_id"] for p in message["participants"])
+                self.check_left([user["id"] for user in message["left"]], written.at_s)
+            case "presenter":
+                self.check_presenter(message["term"], self.name_of(message["presenter"]))
+            case "goodbye":
+                self.ended += 1
+                self.world.count[f"goodbye {message['reason']}"] += 1
+            case "awareness" | "error":
                 pass
             case _:
                 raise AssertionError(message)
 
-    def state(self, message: Message) -> None:
-        assert message["epoch"] != self.epoch or message["update_vector"] >= self.vector, (self.name, "VEC5", message)
-        self.epoch, self.vector = message["epoch"], message["update_vector"]
-        self.copy = NaiveDiagram(message["cells"])
-        assert f"{self.copy.hash():032x}" == message["state_hash"], (self.name, "VEC14")
+    def check_left(self, left: list[str], at_s: float) -> None:
+        """I22: nobody vanishes who has been here all the time. (What a worker once said may be played again.)"""
+        if self.world.unsteady_at_s > at_s - STEADY_S:
+            return
+        session = self.world.live()
+        host = session.host.id if session is not None else None
+        for other in self.world.editors:
+            # that the host is back may be known before it is said where
+            if other.user.id in left and other.user.id != host:
+                self.world.ledger.hold(
+                    not other.here_since(at_s - STEADY_S, at_s), "I22", self.name, "left", other.name
+                )
 
-    def receipt(self, message: Message) -> None:
-        id, vector = message["operation_id"], message["update_vector"]
+    @staticmethod
+    def name_of(person: Message | None) -> str | None:
+        return None if person is None else person["provider_id"]
+
+    def welcome(self, message: Message) -> None:
+        session = message["session"]
+        if session["session_id"] != self.session:
+            self.session, self.presenter = session["session_id"], (-1, None)
+        self.check_presenter(session["presenter_term"], self.name_of(session["presenter"]))
+
+    def state(self, message: Message, written: Written) -> None:
+        hold, vector = self.world.ledger.hold, message["update_vector"]
+        hold(message["epoch"] != self.epoch or vector >= self.vector, "I10", self.name, "VEC5", message)
+        self.epoch, self.vector, self.deaf = message["epoch"], vector, False
+        self.looking_back = False
+        self.copy = Copy(message["cells"])
+        hold(f"{self.copy.hash():032x}" == message["state_hash"], "I9", self.name, "VEC14")
+        self.check_event(vector, written)
+        truth = self.world.truth
+        flipped = self.world.count["damage"] and any(cell.get("label") == "flipped" for cell in self.copy.cells)
+        if truth.epoch == self.epoch and truth.knows(vector) and not flipped:
+            # what damaged memory showed is made good once the damage is found
+            hold(self.copy.cells == truth.cells(vector), "I9", self.name, vector, self.copy.cells, truth.cells(vector))
+
+    def event(self, message: Message, written: Written) -> None:
+        hold, vector = self.world.ledger.hold, message["update_vector"]
+        hold(message["epoch"] == self.epoch, "I16", self.name, message)
+        if self.deaf and vector != self.vector + 1:
+            self.look_back()
+            return
+        hold(vector == self.vector + 1, "I8", self.name, self.vector, message)
+        self.check_event(vector, written, message["operation_id"])
+        hold(not (message["operation_id"] in self.yes and self.mine(message)), "I4", self.name, "told twice", message)
+        self.take(message["operation"]["cells"])
+
+    def mine(self, message: Message) -> bool:
+        return bool(message["by"]["id"] == self.user.id)
+
+    def look_back(self) -> None:
+        """What it shows is not what the server has."""
+        if not self.looking_back:
+            self.looking_back = True
+            self.send(self.where())
+
+    def heartbeat(self, message: Message) -> None:
+        same = (message["epoch"], message["update_vector"]) == (self.epoch, self.vector)
+        same = same and message["state_hash"] == f"{self.copy.hash():032x}"
+        if not same and (self.deaf or self.world.count["damage"]):
+            self.world.count["heartbeat heals"] += 1
+            self.look_back()
+        else:
+            self.world.ledger.hold(same, "I2", self.name, "heartbeat", self.vector, message)
+
+    def receipt(self, message: Message, written: Written) -> None:
+        hold, id, vector = self.world.ledger.hold, message["operation_id"], message["update_vector"]
+        hold(message["epoch"] == self.epoch, "I16", self.name, message)
         if not message["changed"]:
-            assert id not in self.yes and id not in self.no, (self.name, id, "noop and another")
+            hold(id not in self.yes and id not in self.no, "I6", self.name, id, "no-op and another")
             self.noop.add(id)
             self.asked.pop(id, None)
             return
         asked = self.accepted(id, vector)
+        self.check_yes(id, vector, written)
         if message["duplicate"]:
-            assert vector <= self.vector, (self.name, self.vector, message)
+            self.world.count["duplicate"] += 1
+            hold(vector <= self.vector or self.deaf, "I4", self.name, self.vector, message)
             return
-        assert vector == self.vector + 1, (self.name, self.vector, message)
-        assert asked is not None or "cells" in message, (self.name, message)
+        if self.deaf and vector != self.vector + 1:
+            self.look_back()
+            return
+        hold(vector == self.vector + 1, "I8", self.name, self.vector, message)
+        hold(asked is not None or "cells" in message, "I4", self.name, message)
+        self.check_order(id)
+        self.check_verdict(id, vector)
         self.take(message["cells"] if "cells" in message else asked["operation"]["cells"])  # type: ignore[index]
+
+    def check_yes(self, id: str, vector: int, written: Written) -> None:
+        """I1: a receipt speaks of what is in the log."""
+        self.world.ledger.hold(vector <= written.vector, "I1", self.name, id, vector, written.vector)
+        for truth in self.world.truths:
+            if truth.epoch == written.epoch and truth is self.world.truth and truth.base < vector <= truth.vector:
+                row = truth.row(vector)
+                same = (row.operation_id, row.user.id) == (id, self.user.id)
+                self.world.ledger.hold(same, "I1", self.name, id, vector, row)
+
+    def check_order(self, id: str) -> None:
+        """I8: accepted in the order in which they were sent."""
+        if id in self.order:
+            place = self.order.index(id)
+            self.world.ledger.hold(place > self.last, "I8", self.name, id, "out of order", self.order)
+            self.last = place
+
+    def check_verdict(self, id: str, vector: int) -> None:
+        """I11: what was accepted took effect wholly, as the naive engine says."""
+        truth, asked = self.world.truth, self.changes.pop(id, None)
+        if asked is not None and truth.epoch == self.epoch and truth.base < vector:
+            outcome, hash = truth.apply(vector - 1, asked, SETTINGS.limits)
+            true = outcome == "accepted" and hash == truth.hash(vector)
+            self.world.ledger.hold(true, "I11", self.name, id, vector, outcome)
+
+    def rejection(self, message: Message) -> None:
+        id, reason = message["operation_id"], message["reason"]
+        if reason == "operation_id_conflict":
+            self.world.ledger.hold(id in self.other_payload, "I5", self.name, message)
+            return
+        if reason == "conflict_detected":
+            self.check_no(id, message["update_vector"])
+        self.refused(id, reason)
+
+    def check_no(self, id: str, vector: int) -> None:
+        """I6: it is right for some head between send and answer."""
+        asked, newest = self.changes.pop(id, None), self.world.truth
+        if asked is None or newest.epoch != self.epoch or vector > newest.vector:
+            return
+        epoch, since = self.sent_at.get(id, (1, 0))
+        # by the head that it was judged at, which is most often the newest
+        heads = (
+            (truth, v) for truth in reversed(self.world.truths[epoch - 1 :]) for v in range(truth.vector, since - 1, -1)
+        )
+        heads = ((truth, v) for truth, v in heads if truth.base <= v and (truth is not newest or v <= vector))
+        outcomes = (truth.apply(v, asked, SETTINGS.limits)[0] for truth, v in heads)
+        right = any(outcome not in ("accepted", "no_op") for outcome in outcomes)
+        self.world.ledger.hold(right, "I6", self.name, id, "an untrue no", vector)
+        self.world.ledger.held["I12"] += 1
 
     def take(self, cells: list[Message]) -> None:
         for entry in cells:
-            assign(self.copy, entry)
+            self.copy.put(entry["operation"], entry["id"], entry.get("data"))
         self.vector += 1
 
 
@@ -245,16 +545,17 @@ class Tmi(Editor):
 
     dialect = TMI
 
-    def __init__(self, name: str, world: World) -> None:
-        super().__init__(name, world)
+    def __init__(self, index: int, name: str, world: World) -> None:
+        super().__init__(index, name, world)
         self.vector = -1
         self.seen = -1
         """What it takes over from others: an edit of its own leaves it stale."""
-        self.copy = NaiveDiagram([])
+        self.copy = Copy([])
         self.doubtful = False
+        self.current: str | None = None
 
     def edit(self, number: int, cells: list[Message], strict: bool) -> None:
-        id = operation_id(self.name, number)
+        id = self.operation_id(number)
         message = {
             "message_type": "diagram_operation_request",
             "operation_id": id,
@@ -280,30 +581,47 @@ class Tmi(Editor):
 
     def begin(self) -> None:
         self.vector = -1
+        self.current = None
 
-    def receive(self, message: Message) -> None:
+    def point(self) -> None:
+        self.send({"message_type": "presenter_cursor", "cursor_position": {"x": self.index, "y": 0}})
+
+    def receive(self, message: Message, written: Written) -> None:
         match message["message_type"]:
             case "diagram_state":
-                assert message["update_vector"] >= self.vector, (self.name, message)
+                assert message["update_vector"] >= self.vector or len(self.world.truths) > 1, (self.name, message)
+                self.check_event(message["update_vector"], written)
                 self.vector = self.seen = message["update_vector"]
-                self.copy = NaiveDiagram(message["cells"])
+                self.copy = Copy(message["cells"])
                 self.doubtful = False
             case "diagram_operation_event":
-                self.event(message)
+                self.event(message, written)
             case "operation_rejected":
+                again = message.get("details") == "operation_id_conflict"
+                self.world.ledger.hold(not again, "I4", self.name, "a retry is taken for another", message)
                 self.refused(message["operation_id"], message["reason"])
                 self.doubtful = True
-            case "participants_update" | "error" | "history_operation" | "authorization_denied":
+            case "participants_update":
+                current = message["current_presenter"]
+                self.current = None if current is None else current["provider_id"]
+                self.roster = frozenset(p["user"]["provider_id"] for p in message["participants"])
+            case "presenter_cursor":
+                shown = self.world.names[int(message["cursor_position"]["x"])]
+                self.world.ledger.hold(shown == self.current, "I20", self.name, "a cursor of", shown, self.current)
+            case "error" | "history_operation" | "authorization_denied" | "presenter_selection":
+                pass
+            case "presenter_request_event" | "presenter_denied_event":
                 pass
             case _:
                 raise AssertionError(message)
 
-    def event(self, message: Message) -> None:
-        id, vector = message["operation_id"], message["update_vector"]
-        assert self.vector >= 0, (self.name, message, "WS14")
+    def event(self, message: Message, written: Written) -> None:
+        hold, id, vector = self.world.ledger.hold, message["operation_id"], message["update_vector"]
+        hold(self.vector >= 0, "I8", self.name, message, "WS14")
         mine = message["initiating_user"]["email"] == self.user.email
         # Its own edits count for their vector only; a state under way may have taken the place of others' events.
-        assert mine or vector <= self.vector + 1, (self.name, self.vector, message)
+        hold(mine or vector <= self.vector + 1, "I8", self.name, self.vector, message)
+        self.check_event(vector, written)
         self.vector = max(self.vector, vector)
         if mine and id in self.asked:
             # a no-op repeats the vector and is no step; who shows it cannot tell the two apart
@@ -315,55 +633,61 @@ class Tmi(Editor):
 
 
 class Classic(Editor):
-    """A client of the published page that reads: it applies what the others do, and fetches on a correction."""
+    """A client of the published page: it applies what others do, and comes anew where its own may look otherwise."""
 
     dialect = CLASSIC
 
-    def __init__(self, name: str, world: World) -> None:
-        super().__init__(name, world)
-        self.copy = NaiveDiagram([])
+    def __init__(self, index: int, name: str, world: World) -> None:
+        super().__init__(index, name, world)
+        self.copy = Copy([])
         self.synced = False
+        self.doubtful = False
+        self.current: str | None = None
 
     def begin(self) -> None:
         self.synced = False
+        self.current = None
 
     def edit(self, number: int, cells: list[Message], strict: bool) -> None:
-        """Only looks."""
+        """No answer tells it what became of that."""
+        id = self.operation_id(number)
+        self.doubtful = True
+        operation = {"type": "patch", "cells": cells}
+        self.send({"message_type": "diagram_operation", "operation_id": id, "operation": operation})
 
     def invert(self, number: int, word: str) -> None:
-        """Only looks."""
+        self.doubtful = True
+        self.send({"message_type": f"{word}_request"})
 
-    def receive(self, message: Message) -> None:
+    def point(self) -> None:
+        self.send({"message_type": "presenter_cursor", "cursor_position": {"x": self.index, "y": 0}})
+
+    def receive(self, message: Message, written: Written) -> None:
         match message.get("message_type"):
             case "diagram_state_sync":
                 self.synced = True
-                self.copy = NaiveDiagram(message["cells"])
+                self.copy = Copy(message["cells"])
+                self.doubtful = False
+                self.check_event(message["update_vector"], written)
             case "diagram_operation":
-                assert self.synced, (self.name, message, "WS14")
-                for entry in message["operation"]["cells"]:
-                    assign(self.copy, entry)
-            case "current_presenter" | "error" | None:
+                self.world.ledger.hold(self.synced, "I8", self.name, message, "WS14")
+                if not self.doubtful:
+                    for entry in message["operation"]["cells"]:
+                        self.copy.put(entry["operation"], entry["id"], entry.get("data"))
+            case "state_correction" | "authorization_denied" | "history_operation":
+                self.doubtful = True
+            case "current_presenter":
+                self.current = message["current_presenter"] or None
+            case "presenter_cursor":
+                shown = f"{self.world.names[int(message['cursor_position']['x'])]}@tmi.local"
+                self.world.ledger.hold(shown == self.current, "I20", self.name, "a cursor of", shown, self.current)
+            case "error" | "presenter_selection" | "presenter_request" | "presenter_denied" | None:
                 pass
             case _:
                 raise AssertionError(message)
 
 
-def assign(copy: NaiveDiagram, entry: Message) -> None:
-    """OP13: assign keys, null deletes."""
-    verb, id = entry["operation"], entry["id"]
-    if verb == "add":
-        assert all(cell["id"] != id for cell in copy.cells), (entry, "there already")
-        copy.cells.append({"id": id, **entry["data"]})
-    elif verb == "remove":
-        copy.cells = [cell for cell in copy.cells if cell["id"] != id]
-    else:
-        (cell,) = [cell for cell in copy.cells if cell["id"] == id]
-        cell.update(entry["data"])
-        for key in [key for key, value in cell.items() if value is None]:
-            del cell[key]
-
-
-def put(copy: NaiveDiagram, entry: Message) -> None:
+def put(copy: Copy, entry: Message) -> None:
     """A whole cell in place of what is there, as an editor that knows no partial changes does."""
     others = [cell for cell in copy.cells if cell["id"] != entry["id"]]
     if entry["operation"] == "remove":
@@ -372,7 +696,7 @@ def put(copy: NaiveDiagram, entry: Message) -> None:
     whole = {**entry["data"], "id": entry["id"]}
     whole.pop("data", None) if whole.get("data") == {} else None
     if len(others) == len(copy.cells):
-        copy.cells.append(whole)
+        copy.cells = [*copy.cells, whole]
     else:
         copy.cells = [whole if cell["id"] == entry["id"] else cell for cell in copy.cells]
 

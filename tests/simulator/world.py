@@ -1,63 +1,69 @@
 """Real rooms on several workers over one real memory store, with time, order, loss and death drawn from one seed.
 
 Nothing here waits: calls to the store are begun and finished in an order that the seed draws, news is lost, repeated
-and swapped, workers die between any two steps. What a client is told goes through the real fan-out and dialects.
+and swapped, workers die between any two effects. What a client is told goes through the real fan-out and dialects.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+from collab.core.diagram import Diagram
 from collab.core.effects import (
-    Admit,
     CatchUp,
     ChangeSession,
     Commit,
-    Dismiss,
     Effect,
-    Publish,
     ReadHistory,
     ReadRights,
     ReadSession,
     Reload,
-    Replay,
-    Send,
     Snapshot,
-    Tell,
-    WakeAt,
+    Survey,
 )
 from collab.core.events import (
     Event,
     HeadSeen,
-    Heard,
     HistoryRead,
+    RightsMoved,
     RightsRead,
     SessionChanged,
+    SessionMoved,
     SessionRead,
     SessionStale,
+    SessionUnchanged,
+    Surveyed,
     Unavailable,
     Unresolved,
-    Woke,
 )
-from collab.core.meeting import Session
+from collab.core.meeting import Deny, Session, SessionChange
 from collab.core.room import Room
 from collab.core.state import RoomSettings
-from collab.fanout import Fanout
 from collab.loading import Opened, opened
-from collab.ports import NewSession, SnapshotData, Stale, StoredDiagram
-from protocol.notices import Ended
-from protocol.values import Caller, DiagramId, Head, Instant, Limits, RoleAt, SessionId, ThreatModelId, User
+from collab.ports import Alive, Exists, NewSession, Stale, StoredDiagram, Watched
+from collab.room_task import snapshot_data
+from protocol.notices import Participant
+from protocol.values import Caller, Epoch, Limits, RoleAt, SessionId, ThreatModelId, User
+from storage.diagrams_memory import MemoryDiagrams
+from tests.simulator.bus import DIAGRAM, Bus
+from tests.simulator.faults import Faults
+from tests.simulator.ledger import Ledger
 from tests.simulator.memory import MemoryWorld
+from tests.simulator.truth import Truth
+from tests.simulator.worker import Open, Worker
 
 T = TypeVar("T")
 
-DIAGRAM = DiagramId("5e110000-0000-4000-8000-000000000001")
 MODEL = ThreatModelId("9a070000-0000-4000-8000-000000000001")
-SESSION = SessionId("0d4c0000-0000-4000-8000-000000000001")
 SETTINGS = RoomSettings(limits=Limits(resume_operations=30), snapshot_operations=20)
+CALL_S = 0.5
+"""No call of the store stays unanswered for longer, but of a worker that is frozen."""
+
+WRITER_CALLS = (Commit, CatchUp, Reload, ReadHistory, ReadRights)
+CHAIR_CALLS = (ReadSession, ChangeSession)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -69,85 +75,22 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("a memory adapter waited")
 
 
-class Faults:
-    """Chances per step or per piece; all of them off in a calm world."""
-
-    def __init__(self, *, on: bool = True) -> None:
-        self.kill = 0.005 if on else 0.0
-        self.lose_news = 0.2 if on else 0.0
-        self.repeat_news = 0.1 if on else 0.0
-        self.unresolved = 0.04 if on else 0.0
-        self.unavailable = 0.03 if on else 0.0
-        self.cut = 0.015 if on else 0.0
-        self.repeat_operation = 0.05 if on else 0.0
-        self.demote = 0.003 if on else 0.0
-
-
 class Call:
     """A store call: begun (and then done, whatever becomes of its answer), later answered."""
 
-    def __init__(self, worker: Worker, effect: Effect) -> None:
+    __slots__ = ("answer", "effect", "life", "since_s", "worker")
+
+    def __init__(self, worker: Worker, effect: Any, since_s: float) -> None:
         self.worker = worker
         self.life = worker.life
         self.effect = effect
-        self.answer: Event | None = None
+        self.since_s = since_s
+        self.answer: Callable[[], None] | None = None
 
-
-class Worker:
-    """One process with one open room of the diagram."""
-
-    def __init__(self, name: str, world: World) -> None:
-        self.name = name
-        self.world = world
-        self.life = 0
-        self.start()
-
-    def start(self) -> None:
-        self.life += 1
-        self.soon: list[Callable[[], None]] = []
-        self.events: list[Event] = []
-        self.fanout = Fanout(self.events.append, soon=self.soon.append)
-        found = self.world.load()
-        session = run(self.world.store.sessions.live(DIAGRAM))
-        self.room = self.world.make_room(MODEL, found.loaded, session, self.world.settings)
-        self.wake_s: float | None = None
-
-    def post(self, event: Event) -> None:
-        self.events.append(event)
-        for _ in range(1_000):
-            if not self.events:
-                break
-            for effect in self.room.handle(self.events.pop(0), self.world.now()):
-                self.perform(effect)
-        flushes, self.soon[:] = list(self.soon), []
-        for flush in flushes:
-            flush()
-
-    def perform(self, effect: Effect) -> None:
-        world = self.world
-        match effect:
-            case Send():
-                self.fanout.send(effect.socket, effect.notice)
-            case Tell():
-                self.fanout.tell(effect.notice, effect.skip, effect.by)
-            case Admit():
-                self.fanout.admit(effect.socket, effect.notices)
-            case Replay():
-                self.fanout.replay(effect.socket, effect.notices)
-            case Dismiss():
-                self.fanout.dismiss(effect.socket, Ended(effect.ending, 0, effect.host))
-            case Publish():
-                world.publish(self, effect)
-            case WakeAt(at=at):
-                self.wake_s = None if at is None else at.monotonic_s
-            case Snapshot(diagram=d):
-                snapshot = SnapshotData(d.epoch, d.vector, tuple(d.cells_in_order()), d.touched(), d.state_hash)
-                run(world.store.diagrams.snapshot(DIAGRAM, snapshot))
-                world.count["snapshot"] += 1
-            case Commit() | CatchUp() | Reload() | ReadHistory() | ReadRights() | ReadSession() | ChangeSession():
-                world.calls.append(Call(self, effect))
-            case _:
-                pass
+    @property
+    def wanted(self) -> bool:
+        """By somebody who lives."""
+        return self.worker.life == self.life
 
 
 class World:
@@ -156,95 +99,191 @@ class World:
         seed: int,
         faults: Faults,
         make_room: Callable[..., Room] = Room,
-        workers: tuple[str, ...] = ("A", "B"),
+        workers: int = 2,
         settings: RoomSettings = SETTINGS,
+        *,
+        worker: type[Worker] = Worker,
+        bus: type[Bus] = Bus,
+        diagrams: type[MemoryDiagrams] = MemoryDiagrams,
     ) -> None:
         self.settings = settings
         self.chance = random.Random(seed)
         self.faults = faults
+        self.faults_were = faults.on
+        self.names: tuple[str, ...] = ()
+        self.editors: Sequence[Any] = ()
         self.make_room = make_room
         self.count: Counter[str] = Counter()
+        self.ledger = Ledger()
         self.time_s = 0.0
-        self.store = MemoryWorld(self.now_ms, DIAGRAM, MODEL)
+        self.store = MemoryWorld(self.now_ms, DIAGRAM, MODEL, diagrams)
+        self.truths = [Truth(self.store.head.epoch, 0, (), self.ledger)]
         self.calls: list[Call] = []
-        self.news: list[tuple[Worker, Heard]] = []
-        self.workers = {name: Worker(name, self) for name in workers}
+        self.zombies: list[Commit] = []
+        """Commits under way on connections that broke: they may happen yet."""
+        self.later: list[tuple[float, Callable[[], None]]] = []
+        self.away_until_s = -1.0
+        self.away_at_s = -1_000.0
+        """When the store was away last, or a worker frozen: promises about time do not hold over that."""
+        self.unsteady_at_s = -1_000.0
+        """When old news was played again last, or time went by in leaps."""
+        self.sessions = 0
+        self.endings: list[tuple[int, int]] = []
+        """Vectors at the end of a session and at the beginning of the next."""
+        self.on_denied: Callable[[User], None] = _ignore
+        self.on_ended: Callable[[], None] = _nothing
+        self.bus = bus(self)
+        self.workers = {name: worker(name, self) for name in "ABCD"[:workers]}
 
-    def open_session(self, host: User) -> Session:
-        session = run(self.store.sessions.create(NewSession(SESSION, DIAGRAM, host)))
-        assert isinstance(session, Session)
-        return session
-
-    def now(self) -> Instant:
-        return Instant(self.time_s, self.now_ms())
+    # the clock --------------------------------------------------------------------------------------------------------
 
     def now_ms(self) -> int:
         return 1_700_000_000_000 + int(self.time_s * 1000)
 
-    # the bus ----------------------------------------------------------------------------------------------------------
+    def pass_time(self, seconds: float, tick_s: float = 0.25) -> None:
+        until_s = self.time_s + seconds
+        if tick_s > 1:
+            self.unsteady_at_s = until_s
+        while self.time_s < until_s:
+            self.time_s = min(until_s, self.time_s + tick_s)
+            for worker in list(self.workers.values()):
+                if not worker.frozen:
+                    worker.tick()
+                elif self.time_s - self.away_at_s > 1:
+                    self.away_at_s = self.time_s
+            self._time_out()
+            self.bus.hurry()
+        due = [thing for at_s, thing in self.later if at_s <= self.time_s]
+        self.later = [(at_s, thing) for at_s, thing in self.later if at_s > self.time_s]
+        for thing in due:
+            thing()
 
-    def publish(self, author: Worker, effect: Publish) -> None:
-        heard = Heard(effect.epoch, effect.operations)
-        for worker in self.workers.values():
-            if worker is not author:
-                if self.chance.random() < self.faults.lose_news:
-                    self.count["lost"] += 1
-                    continue
-                self.news.append((worker, heard))
-                if self.chance.random() < self.faults.repeat_news:
-                    self.count["repeated"] += 1
-                    self.news.append((worker, heard))
+    def _time_out(self) -> None:
+        if self.away:
+            self.away_at_s = self.time_s
+        for call in [call for call in self.calls if call.since_s < self.time_s - CALL_S]:
+            if call in self.calls and not call.worker.frozen:
+                self._step(call)
+                self._step(call)
 
-    def deliver_news(self) -> None:
-        """Some of what is under way, in any order."""
-        self.chance.shuffle(self.news)
-        while self.news and self.chance.random() < 0.7:
-            worker, heard = self.news.pop()
-            worker.post(heard)
+    # workers ----------------------------------------------------------------------------------------------------------
+
+    def kill(self, worker: Worker) -> None:
+        """kill -9: its sockets, its inbox and its calls' answers are gone; a call that was begun was carried out, one
+        under way may be carried out yet."""
+        self.count["kill"] += 1
+        for call in [call for call in self.calls if call.worker is worker]:
+            if call.answer is not None or not isinstance(call.effect, Commit):
+                self.calls.remove(call)
+            elif self.chance.random() < 0.5:
+                self.calls.remove(call)
+                self.zombies.append(call.effect)
+        worker.start()
+
+    def freeze(self, worker: Worker, seconds: float) -> None:
+        """SIGSTOP: what it has begun goes on without it."""
+        self.count["freeze"] += 1
+        worker.frozen, life = True, worker.life
+        self.later.append((self.time_s + seconds, lambda: worker.thaw() if worker.life == life else None))
+
+    def damage(self, worker: Worker) -> bool:
+        """A flipped cell in the memory of one room."""
+        if worker.room is None or not len(worker.room.state.replica.diagram):
+            return False
+        replica = worker.room.state.replica
+        self.count["damage"] += 1
+        replica.diagram = damaged(replica.diagram)
+        return True
 
     # the store --------------------------------------------------------------------------------------------------------
 
-    def progress(self, index: int | None = None) -> bool:
+    @property
+    def away(self) -> bool:
+        return self.time_s < self.away_until_s
+
+    def call(self, worker: Worker, effect: Effect | Open) -> None:
+        self.calls.append(Call(worker, effect, self.time_s))
+
+    def progress(self) -> bool:
         """One step of one call: it is begun, or its answer comes back."""
+        if self.zombies and self.chance.random() < 0.2:
+            self.rise()
         if not self.calls:
             return False
-        call = self.calls[self.chance.randrange(len(self.calls)) if index is None else index]
-        if call.answer is None:
-            call.answer = self._begin(call)
-        else:
-            self.calls.remove(call)
-            if call.worker.life == call.life:
-                call.worker.post(call.answer)
+        self._step(self.calls[self.chance.randrange(len(self.calls))])
         return True
 
-    def _begin(self, call: Call) -> Event:
-        draw = self.chance.random()
-        if draw < self.faults.unavailable and not isinstance(call.effect, ReadSession | ChangeSession):
-            self.count["unavailable"] += 1
-            return Unavailable()
-        if isinstance(call.effect, Commit) and draw > 1 - self.faults.unresolved:
-            self.count["unresolved"] += 1
-            if self.chance.random() < 0.5:
-                run(self.store.diagrams.commit(DIAGRAM, call.effect))
-            return Unresolved()
-        answer = self._carried_out(call)
-        self.count[type(answer).__name__] += 1
-        return answer
+    def rise(self) -> None:
+        """A commit whose connection broke is carried out after all."""
+        commit = self.zombies.pop(self.chance.randrange(len(self.zombies)))
+        before = self.store.head.vector
+        run(self.store.diagrams.commit(DIAGRAM, commit))
+        if self.store.head.vector != before:
+            self.count["zombie commit"] += 1
 
-    def _carried_out(self, call: Call) -> Event:
+    def _step(self, call: Call) -> None:
+        if call not in self.calls:
+            return
+        if call.answer is None:
+            call.answer = self._begin(call)
+        elif not call.worker.frozen or not call.wanted:
+            self.calls.remove(call)
+            if call.wanted:
+                call.answer()
+
+    def _begin(self, call: Call) -> Callable[[], None]:
+        worker, effect = call.worker, call.effect
+        if isinstance(effect, Snapshot):
+            if not self.away:
+                run(self.store.diagrams.snapshot(DIAGRAM, snapshot_data(effect.diagram)))
+                self.count["snapshot"] += 1
+            return _nothing
+        if isinstance(effect, Survey):
+            surveyed = self.surveyed(worker, effect.session)
+            return lambda: worker.post(surveyed)
+        draw = self.chance.random()
+        if isinstance(effect, Commit) and draw > 1 - self.faults["unresolved"]:
+            self.count["unknown outcome"] += 1
+            self._lose(effect)
+            return lambda: worker.post(Unresolved())
+        if self.away or draw < self.faults["unavailable"]:
+            self.count["unavailable"] += 1
+            if isinstance(effect, Open):
+                return worker.refused
+            answer: Event = SessionUnchanged() if isinstance(effect, CHAIR_CALLS) else Unavailable()
+        elif isinstance(effect, Open):
+            room = self._room()
+            return lambda: worker.opened(room)
+        else:
+            answer = self.carried_out(worker, effect)
+        self.count[type(answer).__name__] += 1
+        return lambda: worker.post(answer)
+
+    def _lose(self, commit: Commit) -> None:
+        """Its connection broke: it happened, or never will, or will happen later."""
+        draw = self.chance.random()
+        if draw < 0.4 and not self.away:
+            run(self.store.diagrams.commit(DIAGRAM, commit))
+        elif draw < 0.7:
+            self.zombies.append(commit)
+
+    def carried_out(self, worker: Worker, effect: Any) -> Event:
         diagrams, sessions = self.store.diagrams, self.store.sessions
-        match call.effect:
+        match effect:
             case Commit() as commit:
                 return run(diagrams.commit(DIAGRAM, commit))
             case CatchUp(since=since):
-                return run(diagrams.since(DIAGRAM, since))
+                caught_up = run(diagrams.since(DIAGRAM, since))
+                self.count["gap fill"] += bool(getattr(caught_up, "operations", ()))
+                return caught_up
             case Reload():
                 return self.load().loaded
             case ReadHistory(user=user):
-                epoch = call.worker.room.state.replica.diagram.epoch
+                assert worker.room is not None
+                epoch = worker.room.state.replica.diagram.epoch
                 return HistoryRead(user, run(diagrams.history(DIAGRAM, epoch, user, 600)))
             case ReadRights(callers=callers):
-                return RightsRead(self.head().acl_version, {caller.id: self.role(caller) for caller in callers})
+                return RightsRead(self.store.head.acl_version, {caller.id: self.role(caller) for caller in callers})
             case ReadSession(known=None):
                 return SessionRead(run(sessions.live(DIAGRAM)))
             case ReadSession(known=known):
@@ -252,57 +291,168 @@ class World:
                 return SessionRead(run(sessions.read(known)))
             case ChangeSession(session=session, change=change):
                 changed = run(sessions.change(session.id, session.version, change))
-                return SessionStale(changed.session) if isinstance(changed, Stale) else SessionChanged(changed)
+                if isinstance(changed, Stale):
+                    return SessionStale(changed.session)
+                self._note(change, changed)
+                worker.speak(SessionMoved(changed.id, changed.version))
+                return SessionChanged(changed)
             case _:
-                raise AssertionError(call.effect)
+                raise AssertionError(effect)
+
+    def _room(self) -> Room:
+        found = self.load()
+        session = run(self.store.sessions.live(DIAGRAM))
+        return self.make_room(MODEL, found.loaded, session, self.settings, alone=len(self.workers) == 1)
 
     def load(self) -> Opened:
-        stored = run(self.store.diagrams.load(DIAGRAM))
-        assert isinstance(stored, StoredDiagram)
-        found = opened(stored)
-        assert isinstance(found, Opened), found
-        return found
+        """From the newest snapshot, or from the one before where that was written from damaged memory."""
+        for read in (self.store.diagrams.load, self.store.diagrams.older):
+            stored = run(read(DIAGRAM))
+            assert isinstance(stored, StoredDiagram)
+            found = opened(stored)
+            if isinstance(found, Opened):
+                return found
+            self.count["older snapshot"] += 1
+        raise AssertionError("I13: damaged", found)
 
-    def head(self) -> Head:
-        return run(self.store.diagrams.heads((DIAGRAM,)))[DIAGRAM]
+    def poll(self, worker: Worker) -> None:
+        """Of heads: read now, told later."""
+        if self.away or worker.room is None:
+            return
+        watched = run(self.store.diagrams.watched((DIAGRAM,))).get(DIAGRAM)
+        if watched is None or watched == standing(worker.room):
+            return
+        seen, life = HeadSeen(watched.head, watched.session_version, watched.session), worker.life
+        delay_s = self.chance.choice((0.0, 0.0, 0.1, 0.4)) if self.faults.on else 0.0
 
-    # rights -----------------------------------------------------------------------------------------------------------
+        def tell() -> None:
+            if worker.life == life:
+                worker.post(seen)
+
+        if delay_s:
+            self.later.append((self.time_s + delay_s, tell))
+        else:
+            tell()
+
+    def surveyed(self, worker: Worker, session: SessionId) -> Surveyed:
+        said = run(self.bus.presence.read(session)) if self.bus.knows else None
+        mine = f"{worker.name}{worker.life}"
+        others = None if said is None else {name: there for name, there in said.items() if name != mine}
+        return Surveyed(session, others)
+
+    def say_presence(self, worker: Worker, session: SessionId, participants: Sequence[Participant]) -> None:
+        if self.bus.healthy:
+            run(self.bus.presence.put(session, f"{worker.name}{worker.life}", participants))
+
+    def stamp(self, alive: Alive) -> None:
+        if not self.away:
+            run(self.store.sessions.touch((alive,)))
+
+    # facts ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def truth(self) -> Truth:
+        """Of the epoch that is, up to now."""
+        truth = self.truths[-1]
+        truth.grow(self.store.log)
+        return truth
 
     def role(self, caller: Caller) -> RoleAt:
         role = run(self.store.authorizer.role(caller, DIAGRAM))
         assert isinstance(role, RoleAt)
         return role
 
-    # time and death ---------------------------------------------------------------------------------------------------
+    def live(self) -> Session | None:
+        return run(self.store.sessions.live(DIAGRAM))
 
-    def pass_time(self, seconds: float) -> None:
-        self.time_s += seconds
+    def open_session(self, host: User) -> Session:
+        self.sessions += 1
+        new = NewSession(SessionId(f"0d4c0000-0000-4000-8000-{self.sessions:012x}"), DIAGRAM, host)
+        created = run(self.store.sessions.create(new))
+        assert not isinstance(created, Exists), "I19"
+        assert isinstance(created, Session)
+        if self.endings and self.endings[-1][1] < 0:
+            self.endings[-1] = (self.endings[-1][0], self.store.head.vector)
+        return created
+
+    def change_session(self, change: SessionChange, at: Worker | None = None) -> Session | None:
+        """By REST or the keeper, at one worker: its room looks at once, the others learn of it."""
+        session = self.live()
+        if session is None or self.away:
+            return None
+        changed = run(self.store.sessions.change(session.id, session.version, change))
+        assert isinstance(changed, Session)
+        self._note(change, changed)
+        self.tell_moved(at or self.chance.choice(list(self.workers.values())))
+        return changed
+
+    def tell_moved(self, at: Worker) -> None:
+        """Rights or session moved by REST."""
+        at.speak(RightsMoved())
+        at.post(RightsMoved())
+
+    def _note(self, change: SessionChange, changed: Session) -> None:
+        if changed.ended is not None:
+            self.endings.append((self.store.head.vector, -1))
+            self.on_ended()
+        if isinstance(change, Deny):
+            self.on_denied(change.user)
+
+    def new_epoch(self) -> None:
+        """A backup was played back, or a restore was asked for."""
+        truth = self.truth
+        cells = truth.cells(self.chance.randint(truth.base, truth.vector))
+        epoch = Epoch(f"{self.chance.getrandbits(64):016x}")
+        after = Truth(epoch, truth.vector, cells, self.ledger)
+        self.store.restore(epoch, cells, after.hashes[0])
+        self.truths.append(after)
+        self.count["new epoch"] += 1
+
+    # the end of all faults --------------------------------------------------------------------------------------------
+
+    def heal(self) -> None:
+        self.faults = Faults(on=False)
+        self.away_until_s = -1.0
+        self.zombies.clear()
         for worker in self.workers.values():
-            if worker.wake_s is not None and worker.wake_s <= self.time_s:
-                worker.wake_s = None
-                worker.post(Woke())
-
-    def kill(self, worker: Worker) -> None:
-        """kill -9: its sockets, its inbox and its calls' answers are gone; a call that was begun was carried out."""
-        self.count["kill"] += 1
-        worker.start()
-
-    def poll_heads(self) -> None:
-        for worker in self.workers.values():
-            worker.post(HeadSeen(self.head()))
+            worker.doomed = None
+            if worker.frozen:
+                worker.thaw()
+        self.bus.lose_all()
+        self.bus.recover()
+        later, self.later = self.later, []
+        for _, thing in later:
+            thing()
 
     def settle(self) -> None:
-        """No more faults: every call is answered, every deadline comes, every head is seen, until nothing moves."""
-        self.faults = Faults(on=False)
-        for _ in range(6):
-            self._finish_calls()
-            self.news.clear()
-            self.pass_time(1.5)
-            self.poll_heads()
-        self._finish_calls()
-
-    def _finish_calls(self) -> None:
+        """Every call is answered, until nothing moves."""
         for _ in range(5_000):
-            if not self.progress(0):
+            if not self.calls:
                 return
+            self._step(self.calls[0])
         raise AssertionError("I29: the rooms never come to rest")
+
+
+def damaged(diagram: Diagram) -> Diagram:
+    """One cell is another one, and the hash with it."""
+    first, *others = diagram.cells_in_order()
+    cells = ({**first, "label": "flipped"}, *others)
+    return Diagram.restore(diagram.id, diagram.epoch, diagram.vector, cells, diagram.touched())
+
+
+def standing(room: Room) -> Watched:
+    """What the watch compares with."""
+    head, session = room.state.replica.head, room.state.session
+    return Watched(head) if session is None else Watched(head, session.id, session.version)
+
+
+def nobody(role: RoleAt) -> bool:
+    return role.denied or role.role == 0
+
+
+def _nothing() -> None:
+    pass
+
+
+def _ignore(user: User) -> None:
+    pass

@@ -14,6 +14,7 @@ from collab.access.origins import Origins
 from collab.access.tokens import Tokens
 from collab.core.meeting import Deny, Session
 from collab.core.state import RoomSettings
+from collab.news import Seal
 from collab.room_task import RoomPorts
 from collab.rooms import Rooms
 from collab.tasks import Tasks
@@ -24,6 +25,7 @@ from rest.oauth.providers import Provider, for_development
 from rest.routes import application
 from rest.views import TMI, WIKI
 from storage.accounts import SqlAccounts
+from storage.bus_memory import MemoryBus
 from storage.diagrams import SqlDiagrams
 from storage.migrations.migrate import migrate
 from storage.models import SqlModels
@@ -79,6 +81,8 @@ class Edge:
             tasks=self.tasks,
             worker=worker,
             server=ServerFacts(),
+            bus=MemoryBus(),
+            seal=Seal(b"k" * 32, worker),
         )
         self.rooms = Rooms(ports, RoomSettings(limits=LIMITS))
         self.deps = RestDependencies(

@@ -14,7 +14,8 @@ from collab.access.tokens import Tokens
 from collab.core.state import RoomSettings
 from collab.endpoint import Endpoint
 from collab.handshake import Handshake, Rules
-from collab.ports import Grant, NewSession, Session
+from collab.news import Seal
+from collab.ports import Bus, Grant, NewSession, Presence, Session
 from collab.room_task import RoomPorts
 from collab.rooms import Rooms
 from collab.tasks import Tasks
@@ -22,6 +23,7 @@ from protocol.notices import ServerFacts
 from protocol.values import Caller, DiagramId, Epoch, Limits, Role, SessionId, ThreatModelId, User
 from rest.ports import Entry, NewDiagram, ThreatModel
 from storage.accounts import SqlAccounts
+from storage.bus_memory import MemoryBus
 from storage.diagrams import SqlDiagrams
 from storage.migrations.migrate import migrate
 from storage.models import SqlModels
@@ -39,8 +41,19 @@ DEVELOPMENT = Rules(Origins.of((), development=True))
 class Premises:
     """`threat_model` and `diagram` belong to ana; bo writes, cy reads, eve may nothing."""
 
-    def __init__(self, database: SqliteDatabase, rules: Rules, limits: Limits) -> None:
-        self.clock = clock = HandClock()
+    def __init__(
+        self,
+        database: SqliteDatabase,
+        rules: Rules,
+        limits: Limits,
+        *,
+        worker: str = "w1",
+        clock: HandClock | None = None,
+        bus: Bus | None = None,
+        presence: Presence | None = None,
+        settings: RoomSettings | None = None,
+    ) -> None:
+        self.clock = clock = clock or HandClock()
         self.database = database
         self.accounts = SqlAccounts(database, self.now_ms)
         self.sessions = SqlSessions(database, self.now_ms)
@@ -53,13 +66,15 @@ class Premises:
             store=SqlDiagrams(database, self.now_ms),
             sessions=self.sessions,
             authorizer=self.authorizer,
-            presence=MemoryPresence(self.now_ms),
+            presence=presence or MemoryPresence(self.now_ms),
             clock=clock,
             tasks=self.tasks,
-            worker="w1",
+            worker=worker,
             server=ServerFacts(),
+            bus=bus or MemoryBus(),
+            seal=Seal(KEY, worker),
         )
-        self.rooms = Rooms(self.ports, RoomSettings(limits=limits))
+        self.rooms = Rooms(self.ports, settings or RoomSettings(limits=limits))
         self.guard = Guard(self.accounts, clock)
         self.handshake = Handshake(rules, self.tokens.verify, self.sessions, self.authorizer, self.accounts, clock)
         self.endpoint = Endpoint(self.handshake, self.rooms, self.guard, self.tasks, clock, limits)

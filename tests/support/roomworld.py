@@ -423,13 +423,17 @@ class World:
 
     def _check_chair(self, session: Session) -> None:
         roster, presenter, host = self.room.state.roster, session.presenter, session.host
-        came = any(ear.name == host.provider_id and ear.session == session.id for ear in self.ears.values())
-        if not roster.of(host.id):
+        came = self.came(host.provider_id, session.id)
+        if not roster.here(host.id):
             assert session.host_grace_until_ms is not None or not came, "SES10: a host is lost, and nobody noticed"
         else:
             assert session.host_grace_until_ms is None, "SES10: a host is back, and nobody noticed"
         if presenter is not None and presenter != host:
-            assert roster.of(presenter.id), "PR5: a presenter is lost, and nobody noticed"
+            assert roster.here(presenter.id), "PR5: a presenter is lost, and nobody noticed"
+
+    def came(self, name: str, session: SessionId) -> bool:
+        """Whether that person ever took part in it."""
+        return any(ear.name == name and ear.session == session for ear in self.ears.values())
 
     def _there(self, socket: SocketId, ear: Ear) -> bool:
         return ear.admitted and self._open(socket, ear)

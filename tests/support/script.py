@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -25,15 +26,28 @@ from collab.core.effects import (
     ReadRights,
     ReadSession,
     Send,
+    Survey,
     Tell,
     WakeAt,
 )
-from collab.core.events import CaughtUp, Event, HistoryRead, Joined, Loaded, RightsRead, SessionRead, Ticket, Woke
+from collab.core.events import (
+    CaughtUp,
+    Event,
+    HistoryRead,
+    Joined,
+    Loaded,
+    RightsRead,
+    SessionRead,
+    Surveyed,
+    Ticket,
+    Woke,
+)
 from collab.core.meeting import Session
 from collab.core.room import Room
 from collab.core.state import RoomSettings
 from protocol.cells import payload_sha256
 from protocol.intents import Edit, Resume
+from protocol.notices import Connection, Participant
 from protocol.operations import CellChange, Kind, LoggedOperation, Verb
 from protocol.refusals import Ending
 from protocol.values import (
@@ -149,6 +163,13 @@ class Guest(msgspec.Struct, frozen=True):
 def joined(guest: str | Guest, *, of: Session = SESSION, acl_version: int = 1, resume: Resume | None = None) -> Joined:
     guest = Guest(guest) if isinstance(guest, str) else guest
     return Joined(guest.id, caller(guest.name), RoleAt(guest.role, acl_version), guest.dialect, of, resume)
+
+
+def participant(guest: str | Guest, *sockets: str, at_ms: int = 0) -> Participant:
+    """Somebody at another worker, by these sockets; by none: gone from there, and not told yet."""
+    guest = Guest(guest) if isinstance(guest, str) else guest
+    connections = tuple(Connection(SocketId(socket), guest.dialect, at_ms) for socket in sockets)
+    return Participant(user(guest.name), guest.role, connections, at_ms)
 
 
 # patterns -------------------------------------------------------------------------------------------------------------
@@ -315,10 +336,12 @@ class Script:
             unasserted.remove(self)
         raise AssertionError(message)
 
-    def admit(self, guest: Guest, of: Session) -> None:
+    def admit(self, guest: Guest, of: Session, others: Mapping[str, tuple[Participant, ...]]) -> None:
         """Lets a guest in, without a look at how."""
         self._roles[guest.name] = guest.role
         self._handle(joined(guest, of=of))
+        if any(isinstance(effect, Survey) for effect in self._unclaimed):
+            self._handle(Surveyed(of.id, others))
         while any(effect is self._read for effect in self._unclaimed):
             self._unclaimed.clear()
             self._handle(self._nothing_new())
@@ -332,10 +355,12 @@ def script(
     diagram: Diagram = FOUNDED,
     settings: RoomSettings = SETTINGS,
     recent: tuple[LoggedOperation, ...] = (),
+    others: Mapping[str, tuple[Participant, ...]] | None = None,
 ) -> Script:
-    """A room with these guests in it; acl_version 1, no undo histories. `of`: the session, if one lives."""
-    room = Room(THREAT_MODEL, Loaded(diagram, 1, recent), of, settings)
+    """A room with these guests in it; acl_version 1, no undo histories. `of`: the session, if one lives. `others`: who
+    is at other workers, where there are any."""
+    room = Room(THREAT_MODEL, Loaded(diagram, 1, recent), of, settings, alone=others is None)
     begun = Script(room, {})
     for guest in guests:
-        begun.admit(Guest(guest) if isinstance(guest, str) else guest, of or SESSION)
+        begun.admit(Guest(guest) if isinstance(guest, str) else guest, of or SESSION, others or {})
     return begun

@@ -65,6 +65,11 @@ class Server:
 
     def start(self) -> Self:
         """Returns when it answers."""
+        self._process = self.launched()
+        self._await_health(self._process)
+        return self
+
+    def launched(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", LAUNCH, "serve", "--dev", "--port", str(self.port)]
         environment = {
             "PATH": "/usr/bin:/bin",
@@ -74,9 +79,7 @@ class Server:
             **{f"CODRAW_{name.upper()}": value for name, value in self._settings.items()},
         }
         with (self.folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
-        self._await_health(self._process)
-        return self
+            return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
 
     def kill(self) -> None:
         """-9: it has no time for anything."""

@@ -202,7 +202,8 @@ def test_AU15_a_right_that_moves_while_somebody_comes_is_read_before_the_door_op
 
 def test_AU15_I25_whoever_comes_while_rights_are_read_is_read_as_well() -> None:
     begun = script("ana") >> RightsMoved() << ReadRights << ReadSession >> joined("cy")
-    begun >> read(2, ana=RoleAt(Role.WRITER, 2)) << ReadRights >> SessionRead(SESSION)
+    begun >> read(2, ana=RoleAt(Role.WRITER, 2)) << ReadRights >> SessionRead(SESSION) << ReadSession
+    begun >> SessionRead(SESSION)
     begun >> read(2, ana=RoleAt(Role.WRITER, 2), cy=RoleAt(Role.NONE, 2)) << ReadHistory >> NO_HISTORY << CatchUp
     assert begun >> CaughtUp(head(FOUNDED, acl_version=2)) << dismissed("cy", Ending.ACCESS_REVOKED)
 
@@ -347,7 +348,7 @@ def test_SES15_everybody_gets_one_end_frame_that_names_the_host() -> None:
     begun = ending(script("ana", "bo")) >> ENDED << CatchUp >> CAUGHT_UP
     begun << some(object, socket="ana", ending=Ending.OWNER_ENDED, host=user("ana"))
     begun << some(object, socket="bo", ending=Ending.OWNER_ENDED, host=user("ana"))
-    begun << Announce(SESSION.id, ())
+    begun << some(Announce, session=SESSION.id, participants=())
     assert begun >> Left(ANA, Departure.SERVER) >> Left(BO, Departure.SERVER)
 
 

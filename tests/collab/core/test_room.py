@@ -305,14 +305,15 @@ def test_AU15_whoever_may_not_read_any_more_goes() -> None:
 def test_AU15_whoever_may_not_write_any_more_stays_as_reader_and_all_see_it() -> None:
     begun = moved("ana", "bo") >> rights(bo=RoleAt(Role.READER, 2), **SAME)
     begun << told(RosterChanged, roles_changed=True, left=()) << CatchUp >> CaughtUp(head(FOUNDED, 2))
-    begun >> SessionRead(SESSION) >> Asked(BO, A1)
+    begun >> SessionRead(SESSION) << ReadSession >> SessionRead(SESSION) >> Asked(BO, A1)
     assert begun << sent("bo", Rejected, refusal=some(Refusal, reason=Reason.PERMISSION_DENIED))
 
 
 def test_AU15_whoever_may_write_now_writes() -> None:
     begun = moved("ana", Guest("bo", role=Role.READER)) >> rights(bo=RoleAt(Role.WRITER, 2), **SAME)
     begun << told(RosterChanged, roles_changed=True) << CatchUp >> CaughtUp(head(FOUNDED, 2))
-    assert begun >> SessionRead(SESSION) >> Asked(BO, A1) << some(Commit, base=head(FOUNDED, 2))
+    begun >> SessionRead(SESSION) << ReadSession >> SessionRead(SESSION)
+    assert begun >> Asked(BO, A1) << some(Commit, base=head(FOUNDED, 2))
 
 
 def test_rights_that_are_what_they_were_are_told_to_nobody() -> None:
@@ -379,7 +380,7 @@ def test_a_room_with_nobody_in_it_closes_at_once() -> None:
 
 def test_SES12_everybody_is_told_of_the_restart() -> None:
     begun = script("ana", "bo") >> Closing() << dismissed("ana", Ending.RESTART) << dismissed("bo", Ending.RESTART)
-    assert begun << Announce(SESSION.id, ()) << WakeAt(None) << Closed
+    assert begun << some(Announce, session=SESSION.id, participants=()) << WakeAt(None) << Closed
 
 
 def test_everything_read_so_far_gets_its_outcome_before_the_room_closes() -> None:

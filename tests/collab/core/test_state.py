@@ -11,7 +11,7 @@ from collab.core.meeting import Session
 from collab.core.roster import Present
 from collab.core.state import RoomSettings, RoomState
 from protocol.intents import Aware
-from protocol.notices import RosterChanged
+from protocol.notices import Participant, RosterChanged
 from protocol.refusals import Ending
 from protocol.values import Role, RoleAt, SocketId
 from tests.support.script import FOUNDED, SESSION, THREAT_MODEL, caller, matches, session, some, told, user
@@ -20,7 +20,19 @@ from tests.support.script import FOUNDED, SESSION, THREAT_MODEL, caller, matches
 def state(of: Session | None = SESSION, *names: str) -> RoomState:
     made = RoomState(THREAT_MODEL, Loaded(FOUNDED, 1), of, RoomSettings())
     for name in names:
-        made.roster.add(Present(SocketId(name), caller(name), RoleAt(Role.WRITER, 1), "tmi", 0))
+        made.roster.add(present(name))
+    return made
+
+
+def present(name: str) -> Present:
+    return Present(SocketId(name), caller(name), RoleAt(Role.WRITER, 1), "tmi", 0)
+
+
+def told_of(*names: str) -> RoomState:
+    """Everybody has been told of these."""
+    made = state(SESSION, *names)
+    made.tell_roster()
+    made.effects.clear()
     return made
 
 
@@ -35,15 +47,43 @@ def test_a_change_of_the_roster_is_told_to_all_and_to_presence() -> None:
 
 
 def test_WS11_a_join_is_seen_from_the_side_of_who_joined() -> None:
-    room = state(SESSION, "ana", "bo")
-    room.tell_roster(joined=(user("bo"),), skip=frozenset((SocketId("bo"),)))
-    assert asked(room, some(Tell, by=user("bo").id, skip=frozenset(("bo",))), Announce)
+    room = told_of("ana")
+    room.roster.add(present("bo"))
+    room.tell_roster(skip=frozenset((SocketId("bo"),)))
+    assert asked(room, told(RosterChanged, "bo", joined=(user("bo"),), left=()), Announce)
+    assert asked(room, some(Tell, by=user("bo").id), Announce)
 
 
 def test_WS11_a_leave_is_seen_from_the_side_of_who_left() -> None:
-    room = state(SESSION, "ana")
-    room.tell_roster(left=(user("bo"),))
+    room = told_of("ana", "bo")
+    room.remove(SocketId("bo"))
+    room.tell_roster()
+    assert asked(room, told(RosterChanged, joined=(), left=(user("bo"),)), Announce)
     assert asked(room, some(Tell, by=user("bo").id), Announce)
+
+
+def test_WS11_what_was_told_is_told_once() -> None:
+    room = told_of("ana", "bo")
+    room.tell_roster(roles_changed=True)
+    assert asked(room, told(RosterChanged, joined=(), left=()), Announce)
+
+
+def test_WS11_at_other_workers_who_is_away_and_may_return_is_announced_without_connections() -> None:
+    room = told_of("ana", "bo")
+    room.roster.unheard[user("cy").id] = Participant(user("cy"), Role.WRITER, (), 0)
+    room.tell_roster()
+    (announced,) = (effect for effect in room.effects if isinstance(effect, Announce))
+    assert [(one.user, len(one.connections)) for one in announced.participants] == [
+        (user("ana"), 1),
+        (user("bo"), 1),
+        (user("cy"), 0),
+    ]
+
+
+def test_what_another_worker_said_is_not_announced_as_ours() -> None:
+    room = told_of("ana")
+    room.tell_roster(announce=False)
+    assert asked(room, Tell)
 
 
 def test_without_a_session_there_is_no_roster_to_tell() -> None:

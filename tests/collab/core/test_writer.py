@@ -291,6 +291,12 @@ def test_AU15_after_rights_moved_nothing_is_judged_before_rights_and_session_wer
     begun = script("ana", "bo") >> RightsMoved() << ReadRights << ReadSession >> Asked(BO, B1)
     same = {"ana": RoleAt(Role.WRITER, 2), "bo": RoleAt(Role.WRITER, 2)}
     begun >> rights(2, **same) << CatchUp >> CaughtUp(head(FOUNDED, acl_version=2))
+    assert begun >> SESSION_READ << ReadSession >> SESSION_READ << commit("b1", acl_version=2)
+
+
+def test_I21_a_session_that_was_read_before_rights_of_a_newer_clock_may_be_over() -> None:
+    begun = script("bo") >> RightsMoved() << ReadRights << ReadSession >> Asked(BO, B1) >> SESSION_READ
+    begun >> rights(2, bo=RoleAt(Role.WRITER, 2)) << CatchUp << ReadSession >> CaughtUp(head(FOUNDED, acl_version=2))
     assert begun >> SESSION_READ << commit("b1", acl_version=2)
 
 
@@ -306,7 +312,7 @@ def test_AU15_I25_a_program_that_comes_while_rights_are_read_is_read_as_well() -
     begun = script("ana") >> RightsMoved() << ReadRights << ReadSession >> submitted()
     begun >> rights(2, ana=RoleAt(Role.WRITER, 2)) << ReadRights
     begun >> rights(2, ana=RoleAt(Role.WRITER, 2), di=RoleAt(Role.READER, 2)) << ReadHistory >> NOTHING_NEW << CatchUp
-    begun >> SESSION_READ >> CaughtUp(head(FOUNDED, acl_version=2))
+    begun >> SESSION_READ << ReadSession >> SESSION_READ >> CaughtUp(head(FOUNDED, acl_version=2))
     assert begun << answered(1, Rejected, refusal=some(Refusal, reason=Reason.PERMISSION_DENIED))
 
 
@@ -321,7 +327,7 @@ def test_I21_a_read_of_the_session_that_was_under_way_does_not_count() -> None:
 def test_a_program_whose_role_was_read_by_another_clock_makes_the_room_look() -> None:
     begun = script("ana") >> submitted(acl_version=2) << ReadRights << ReadSession
     begun >> rights(2, di=RoleAt(Role.WRITER, 2), ana=RoleAt(Role.WRITER, 2)) << ReadHistory
-    begun >> SESSION_READ
+    begun >> SESSION_READ << ReadSession >> SESSION_READ
     assert begun >> HistoryRead(user("di").id, ()) << commit("a1", acl_version=2)
 
 

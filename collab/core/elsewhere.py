@@ -1,0 +1,175 @@
+"""What rooms of the same diagram at other workers say, but for operations: who is there, what they point at, what they
+ask for.
+
+It is news, never truth: what counts (host, presenter, who is ejected) is read from the session's facts first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from collab.core.chair import Chair
+from collab.core.effects import Announce, Send, Speak, Survey
+from collab.core.events import Declined, Pointed, RollCalled, Said, SessionMoved, Surveyed, Wanted
+from collab.core.meeting import Session
+from collab.core.state import RoomState
+from protocol.notices import Participant, PresenterAsked, PresenterDenied
+from protocol.values import SessionId, SocketId, UserId
+
+WAITING = 256
+"""So much that was said of newer facts than ours may wait for them."""
+
+
+class Elsewhere:
+    def __init__(self, state: RoomState, chair: Chair) -> None:
+        self._state, self._chair = state, chair
+        self._surveyed: SessionId | None = None
+        self._early: list[Said | Pointed] = []
+        """Said of newer facts than ours."""
+        self._bus_healthy = self._presence_known = True
+
+    # who is there -----------------------------------------------------------------------------------------------------
+
+    def advance(self, joining: bool) -> None:
+        """Before somebody takes part in a session, it is asked who does already."""
+        session = self._state.session
+        if session is None or not (joining or len(self._state.roster)):
+            self._surveyed = None
+            self._state.surveying = False
+            self._early.clear()
+        elif joining and not self._state.alone and self._surveyed != session.id:
+            self._state.surveying = True
+            self.survey()
+
+    def survey(self) -> None:
+        """Also if news may have been lost."""
+        session = self._state.session
+        if session is not None and not self._state.alone:
+            self._surveyed = session.id
+            self._state.ask(Survey(session.id))
+
+    def surveyed(self, event: Surveyed) -> None:
+        state = self._state
+        if state.session is None or event.session != state.session.id:
+            return
+        state.surveying = False
+        self._presence_known = event.participants is not None
+        self._sight()
+        if event.participants is None:
+            return
+        before = self._users()
+        said = {name: _allowed(state.session, participants) for name, participants in event.participants.items()}
+        self._changed(before, news=state.roster.remote.read(said, state.now.monotonic_s))
+
+    def sensed(self, healthy: bool) -> None:
+        self._bus_healthy = healthy
+        self._sight()
+
+    def said(self, event: Said) -> None:
+        session = self._of(event.session)
+        if session is None:
+            return
+        if event.version > session.version:
+            self._wait(event)
+            return
+        before, now_s = self._users(), self._state.now.monotonic_s
+        participants = _allowed(session, event.participants)
+        news = self._state.roster.remote.hear(event.worker, event.serial, participants, now_s)
+        self._changed(before, news=news)
+
+    def roll_called(self, event: RollCalled) -> None:
+        """To whoever has just opened the diagram, or may have missed what was said."""
+        state = self._state
+        if state.session is None or event.session != state.session.id or not len(state.roster):
+            return
+        state.ask(Announce(state.session.id, state.roster.said(), state.session.version))
+        self.point(present.socket for present in state.roster)
+
+    def _users(self) -> frozenset[UserId]:
+        return frozenset(one.user.id for one in self._state.roster.remote)
+
+    def _changed(self, before: frozenset[UserId], *, news: bool) -> None:
+        if not news:
+            return
+        state, roster = self._state, self._state.roster
+        returned = [user for user in roster.unheard if roster.elsewhere(user)]
+        for user in returned:
+            del roster.unheard[user]
+        if roster.awaited is not None and roster.here(roster.awaited):
+            roster.awaited = None
+        state.awareness.keep({*(present.socket for present in roster), *roster.remote.connections()})
+        for user in sorted(before - self._users()):
+            self._chair.user_vanished(user)
+        # that they may return here is not so any more, and was said
+        state.tell_roster(announce=bool(returned))
+
+    def _sight(self) -> None:
+        self._state.roster.remote.sighted = self._bus_healthy and self._presence_known
+
+    # what they point at -----------------------------------------------------------------------------------------------
+
+    def point(self, sockets: Iterable[SocketId]) -> None:
+        """All that these sockets show; whoever missed what they showed before has it again."""
+        state = self._state
+        updates = state.awareness.of(sockets)
+        if state.session is not None and updates:
+            state.ask(Speak(Pointed(state.session.id, state.session.presenter_term, updates)))
+
+    def pointed(self, event: Pointed) -> bool:
+        """Whether there is something to show. PR7: nothing of an older term; of a newer one, once it is known who
+        presents (I20)."""
+        session = self._of(event.session)
+        if session is None or event.presenter_term < session.presenter_term:
+            return False
+        if event.presenter_term > session.presenter_term:
+            self._wait(event)
+            return False
+        presenter = session.presenter.id if session.presenter is not None else None
+        there = self._state.roster.remote.connections()
+        seen = [update for update in event.updates if update.connection_id in there]
+        shown = [self._state.awareness.hear(update, update.user.id == presenter, event.serial) for update in seen]
+        return any(shown)
+
+    # what they ask for ------------------------------------------------------------------------------------------------
+
+    def wanted(self, event: Wanted) -> None:
+        session = self._of(event.session)
+        if session is not None:
+            notice = PresenterAsked(user=event.user, roster=self._state.roster.view(session))
+            self._state.ask(*(Send(p.socket, notice) for p in self._state.roster.of(session.host.id)))
+
+    def declined(self, event: Declined) -> None:
+        session = self._of(event.session)
+        if session is not None:
+            host = session.host if event.by_host else None
+            notice = PresenterDenied(user=event.user, roster=self._state.roster.view(session), host=host)
+            self._state.ask(*(Send(p.socket, notice) for p in self._state.roster.of(event.user.id)))
+
+    # facts ------------------------------------------------------------------------------------------------------------
+
+    def session_moved(self, event: SessionMoved) -> None:
+        session = self._of(event.session)
+        if session is not None and event.version > session.version:
+            self._chair.want_read()
+
+    def take_early(self) -> list[Said | Pointed]:
+        """The facts are as new as they can be."""
+        early, self._early = self._early, []
+        return early
+
+    def _wait(self, event: Said | Pointed) -> None:
+        self._early = [*self._early[-WAITING:], event]
+        self._chair.want_read()
+
+    def _of(self, session: SessionId) -> Session | None:
+        """Ours, if it is that one. Another one may have taken its place."""
+        mine = self._state.session
+        if mine is not None and mine.id != session:
+            self._chair.want_read()
+            return None
+        return mine
+
+
+def _allowed(session: Session, participants: Iterable[Participant]) -> tuple[Participant, ...]:
+    """SES18: what was said before an ejection brings nobody back."""
+    return tuple(one for one in participants if one.user.id not in session.denied)
