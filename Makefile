@@ -8,12 +8,14 @@ PY := $(VENV)/bin/python
 SOURCES := $(patsubst %/__init__.py,%,$(wildcard $(addsuffix /__init__.py,protocol collab rest storage codraw)))
 OLD_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help serve test soak lint format lock wheel clean
+.PHONY: help serve test campaign-quick campaign soak lint format lock wheel clean
 
 help:
 	@echo "make serve    run codraw on http://127.0.0.1:8080/ (development mode)"
 	@echo "make test     lint, types and the whole test suite"
-	@echo "make soak     fifty editors on every real diagram, and a server that is killed in the middle"
+	@echo "make campaign-quick   faults: 10 000 simulated histories, state machines, and real processes that are killed"
+	@echo "make campaign         the same at the size of a release: hours; goes on where it was stopped (CAMPAIGN=folder)"
+	@echo "make soak             every night: fifty editors on every real diagram, and a tenth of make campaign"
 	@echo "make lint     lint and types alone;  make format  lets ruff rewrite"
 	@echo "make wheel    dist/codraw-*.whl"
 	@echo "make lock     pin the newest versions pyproject.toml allows"
@@ -30,8 +32,34 @@ test: $(VENV)/.dev tests/node/node_modules/.package-lock.json
 	if [ $$style -ne 0 ]; then echo "error: lint or types failed, see above the tests" >&2; fi; \
 	exit $$((style || tests))
 
+# Each part says by itself what it injected, and fails where it injected nothing. One that fails keeps no other from
+# running: one run shows everything there is to repair. Bounded by counts, not by time; the seeds are the commit's own.
+campaign-quick: $(VENV)/.dev
+	@failed=; \
+	echo "== simulated histories"; $(PY) -m tests.simulator.run --seeds 0:10000 --workers 2 || failed+=" histories"; \
+	echo "== histories of undo";   $(PY) -m tests.simulator.run --seeds 0:500 --undo-heavy --workers 2 || failed+=" undo"; \
+	echo "== planted bugs";        $(PY) -m tests.simulator.planted || failed+=" planted"; \
+	echo "== state machines";      $(PY) -m pytest -q -n 2 -m campaign tests/machines || failed+=" machines"; \
+	echo "== real processes";      $(PY) -m tests.campaign quick || failed+=" processes"; \
+	if [ -n "$$failed" ]; then echo "error: the campaign found something in:$$failed" >&2; exit 1; fi
+
+# What a folder holds of parts that have passed is not run again.
+CAMPAIGN := campaign
+campaign: $(VENV)/.dev
+	@mkdir -p $(CAMPAIGN); failed=; \
+	$(PY) -m tests.simulator.run --seeds 0:1000000 --workers $$(nproc) --state $(CAMPAIGN)/histories.state --json $(CAMPAIGN)/histories.json || failed+=" histories"; \
+	$(PY) -m tests.simulator.run --seeds 0:100000 --undo-heavy --workers $$(nproc) --state $(CAMPAIGN)/undo.state --json $(CAMPAIGN)/undo.json || failed+=" undo"; \
+	$(PY) -m tests.simulator.planted --upto 2000 || failed+=" planted"; \
+	$(PY) -m tests.campaign planted || failed+=" planted processes"; \
+	$(PY) -m tests.campaign full --journal $(CAMPAIGN)/processes.jsonl --report $(CAMPAIGN)/processes.json || failed+=" processes"; \
+	if [ -n "$$failed" ]; then echo "error: the campaign found something in:$$failed" >&2; exit 1; fi
+
 soak: $(VENV)/.dev
-	@$(PY) -m pytest -m soak tests/wire/test_soak.py $(ARGS)
+	@failed=; \
+	$(PY) -m pytest -m soak tests/wire/test_soak.py $(ARGS) || failed+=" editors"; \
+	$(PY) -m tests.simulator.run --seeds 0:100000 --workers $$(nproc) || failed+=" histories"; \
+	$(PY) -m tests.campaign soak || failed+=" processes"; \
+	if [ -n "$$failed" ]; then echo "error: the soak found something in:$$failed" >&2; exit 1; fi
 
 lint: $(VENV)/.dev
 	@echo "== ruff check";  $(PY) -m ruff check .; check=$$?; \

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from codraw.settings import SQLITE, Settings, unknown_names
+from codraw.settings import REDIS, SQLITE, Settings, unknown_names
 
 SECRET_BYTES = 32
 LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
@@ -15,18 +15,24 @@ PLACEHOLDER = re.compile(r"change[-_ ]?(me|this|it|in)|your[-_ ].*(secret|key)|(
 
 def refusals(settings: Settings) -> list[str]:
     """Why `codraw serve` refuses to start with `settings`; empty when it does not."""
-    return [*_this_version(settings), *_contradictions(settings), *_production(settings)]
+    return [*_places(settings), *_contradictions(settings), *_production(settings)]
 
 
-def _this_version(settings: Settings) -> Iterator[str]:
-    if settings.workers > 1:
-        yield "More than one worker needs PostgreSQL and Redis, which are not in this version."
-    if settings.redis_url is not None:
-        yield "Redis carries news between workers, of which there is one: it is not in this version."
-    if settings.store_url.startswith(("postgresql://", "postgres://")):
-        yield "PostgreSQL as a store is not in this version."
-    elif not settings.store_url.startswith(SQLITE) or settings.store_url == SQLITE:
-        yield "CODRAW_STORE_URL must look like sqlite:///codraw.db; other stores are not in this version."
+def _places(settings: Settings) -> Iterator[str]:
+    """Whether the stores that are named can carry the workers that are asked for."""
+    if settings.workers > 1 and (missing := [*_missing(settings)]):
+        yield f"More than one worker needs PostgreSQL and Redis: {' and '.join(missing)}."
+    if not settings.postgres and (not settings.store_url.startswith(SQLITE) or settings.store_url == SQLITE):
+        yield "CODRAW_STORE_URL must look like sqlite:///codraw.db or postgresql://user@host/database."
+    if settings.redis_url is not None and not settings.redis_url.startswith(REDIS):
+        yield "CODRAW_REDIS_URL must look like redis://host:6379/0, or begin with rediss:// or unix://."
+
+
+def _missing(settings: Settings) -> Iterator[str]:
+    if not settings.postgres:
+        yield "a SQLite file serves one process"
+    if settings.redis_url is None:
+        yield "CODRAW_REDIS_URL is not set"
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:
@@ -68,4 +74,8 @@ def warnings(settings: Settings) -> list[str]:
     ]
     if settings.development and not LOOPBACK.fullmatch(settings.host):
         found.append(f"Whoever reaches {settings.host} may sign in under any name: this is development mode.")
+    if not settings.postgres and settings.redis_url is not None:
+        found.append("CODRAW_REDIS_URL is not used: the one worker on a SQLite file has nobody to tell.")
+    if not settings.postgres and settings.durability != "disk":
+        found.append("CODRAW_DURABILITY is not used: SQLite always writes to the disk before it answers.")
     return found

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import yaml
@@ -18,97 +19,114 @@ from codraw import __version__
 from codraw.access_log import AccessLog
 from codraw.assets import asset
 from codraw.clock import SystemClock
+from codraw.health import Health
 from codraw.settings import Settings
+from codraw.stores import Stores
 from collab.access.guard import Guard
 from collab.access.origins import Origins
 from collab.access.tokens import Tokens
 from collab.core.state import RoomSettings
 from collab.endpoint import Endpoint
 from collab.handshake import Handshake, Rules
+from collab.headwatch import HeadWatch, Looks
 from collab.keeper import Intervals, Keeper
-from collab.ports import StoreUnavailable
+from collab.news import Seal
 from collab.room_task import RoomPorts
 from collab.rooms import Rooms
 from collab.tasks import Tasks
 from protocol.dialects import CLASSIC, DIALECTS, TMI_APP
 from protocol.notices import ServerFacts
 from rest.dependencies import OAuth, RestDependencies
-from rest.front import Front, Readiness
+from rest.front import Front
 from rest.oauth.providers import for_development
 from rest.routes import application
 from rest.views import PROFILES
 from rest.wire_page import page
 from storage.accounts import SqlAccounts
-from storage.database import Database
 from storage.diagrams import SqlDiagrams
-from storage.migrations.migrate import migrate
 from storage.models import SqlModels
-from storage.presence_memory import MemoryPresence
 from storage.rights import SqlAuthorizer
 from storage.session_rules import Ages
 from storage.sessions import SqlSessions
-from storage.sqlite import SqliteDatabase, sqlite_path
 
-DURABILITY = "disk"
 DOCUMENTS = ("openapi.yml", "asyncapi.yml")
+SLICES = 10
+SLICE_SOCKETS = 50
+SLICE_S = 0.5
+"""Sockets are sent away in slices, so that not all of them knock at the other workers at once."""
 _RENDERING = threading.Lock()
 
-
-async def open_store(settings: Settings) -> Database:
-    """Brought to this version's schema. Raises StoreRefused."""
-    database = SqliteDatabase(sqlite_path(settings.store_url))
-    try:
-        await migrate(database)
-    except BaseException:
-        await database.close()
-        raise
-    return database
+R = TypeVar("R")
 
 
 class House:
     """`http` and `socket` are the ASGI applications of the two edges. Needs a running event loop."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, stores: Stores) -> None:
+        database = stores.database
         self._settings = settings
-        self._database = database
+        self._stores = stores
         self._tasks = Tasks()
-        self._draining = False
+        self._drain: asyncio.Task[None] | None = None
         self._clock = SystemClock()
+        self._health = Health(stores, self._clock)
         self._tokens = tokens(settings, self._clock)
-        self._accounts = SqlAccounts(database)
-        self._sessions = SqlSessions(database, ages=ages(settings))
+        now_ms = self._clock.wall_ms
+        self._accounts = SqlAccounts(database, now_ms)
+        self._sessions = SqlSessions(database, now_ms, ages(settings))
         self._authorizer = SqlAuthorizer(database)
-        self._store = SqlDiagrams(database)
+        self._store = SqlDiagrams(database, now_ms)
         rules = room_settings(settings)
         ports = RoomPorts(
             store=self._store,
             sessions=self._sessions,
             authorizer=self._authorizer,
-            presence=MemoryPresence(),
+            presence=stores.presence,
             clock=self._clock,
             tasks=self._tasks,
-            worker=secrets.token_hex(4),
-            server=ServerFacts("codraw", __version__, DURABILITY, round(rules.heartbeat_s)),
+            worker=stores.worker,
+            server=ServerFacts("codraw", __version__, settings.durability_held, round(rules.heartbeat_s)),
+            bus=stores.bus,
+            seal=Seal(secret(settings), stores.worker),
         )
         self._rooms = Rooms(ports, rules)
         self._guard = Guard(self._accounts, self._clock)
         self._keeper = Keeper(self._rooms, ports, Intervals())
+        self._head_watch = HeadWatch(self._rooms, ports, Looks())
         self.http: ASGIApp = AccessLog(application(self._rest()))
         self.socket = self._endpoint()
 
     def start(self) -> None:
         self._tasks.start("guard", self._guard.run())
         self._tasks.start("keeper", self._keeper.run())
+        if self._settings.postgres:
+            self._tasks.start("head watch", self._head_watch.run())
+        self._tasks.start("health", self._health.run())
+        if self._stores.roll is not None:
+            self._tasks.start("roll", self._stores.roll.run())
 
     def drain(self) -> asyncio.Task[None]:
         """Nobody is let in any more; what was read gets its outcome, and whoever is here is sent away to return."""
-        self._draining = self.socket.draining = True
-        return self._tasks.start("drain", self._rooms.close())
+        self._health.draining = self.socket.draining = True
+        if self._drain is None:
+            self._drain = self._tasks.start("drain", self._send_away())
+        return self._drain
 
     async def close(self) -> None:
         await self.drain()
         await self._tasks.close()
-        await self._database.close()
+        await self._stores.close()
+
+    async def _send_away(self) -> None:
+        leaving = []
+        for n, rooms in enumerate(slices(self._rooms.open_rooms(), lambda room: len(room.fanout))):
+            if n:
+                await asyncio.sleep(SLICE_S)
+            # Not waited for: a room may wait for its store, and the others need not wait for it.
+            leaving += [self._tasks.start(f"close {room.diagram}", room.close()) for room in rooms]
+        if leaving:
+            await asyncio.wait(leaving)
+        await self._rooms.close()
 
     def _endpoint(self) -> Endpoint:
         settings = self._settings
@@ -126,13 +144,13 @@ class House:
         settings = self._settings
         return RestDependencies(
             front=self._front(),
-            models=SqlModels(self._database),
+            models=SqlModels(self._stores.database),
             accounts=self._accounts,
             sessions=self._sessions,
             authorizer=self._authorizer,
             rooms=self._rooms,
             tokens=self._tokens,
-            now_ms=lambda: self._clock.now().wall_ms,
+            now_ms=self._clock.wall_ms,
             oauth=OAuth(
                 providers=for_development() if settings.development else (),
                 refresh_s=settings.refresh_token_seconds,
@@ -151,35 +169,46 @@ class House:
             build=build_number(__version__),
             dialects=tuple(DIALECTS),
             limits=msgspec.structs.asdict(settings.limits()),
-            durability=DURABILITY,
+            durability=settings.durability_held,
+            store="postgresql" if settings.postgres else "sqlite",
+            bus="redis" if settings.bus_url else "memory",
+            workers=lambda: self._stores.roll.alive if self._stores.roll is not None else 1,
             status_word="ok" if settings.api_profile == "tmi" else "OK",
             public_url=settings.public_url,
             documents={name: path for name in DOCUMENTS if (path := asset(name))},
             now=lambda: datetime.now(UTC),
-            readiness=self._ready,
+            readiness=self._health.readiness,
             web=asset("web"),
             messages=partial(wire_page, wire) if (wire := asset("asyncapi.yml")) else None,
         )
 
-    async def _ready(self) -> Readiness:
-        """The schema is this version's, or the house would not stand; news needs no bus with one worker."""
-        try:
-            await self._store.heads(())
-        except StoreUnavailable:
-            return Readiness(store="down", bus="ok", schema="ok", draining=self._draining)
-        return Readiness(store="ok", bus="ok", schema="ok", draining=self._draining)
+
+def slices(rooms: Sequence[R], sockets: Callable[[R], int]) -> Iterator[list[R]]:
+    """At most SLICES of about as many sockets each; few sockets are one slice. Those of a room leave together."""
+    size = max(SLICE_SOCKETS, sum(map(sockets, rooms)) / SLICES)
+    slice_: list[R] = []
+    for room in rooms:
+        slice_.append(room)
+        if sum(map(sockets, slice_)) >= size:
+            yield slice_
+            slice_ = []
+    if slice_:
+        yield slice_
+
+
+def secret(settings: Settings) -> bytes:
+    if settings.secret_key is None:
+        raise ValueError("the settings have no secret: with_secret comes first")
+    return settings.secret_key.get_secret_value().encode()
 
 
 def tokens(settings: Settings, clock: SystemClock) -> Tokens:
-    secret = settings.secret_key
-    if secret is None:
-        raise ValueError("the settings have no secret: with_secret comes first")
     issuer = settings.public_url or "codraw"
     return Tokens(
-        key=secret.get_secret_value().encode(),
+        key=secret(settings),
         issuer=issuer,
         audience=issuer,
-        now_ms=lambda: clock.now().wall_ms,
+        now_ms=clock.wall_ms,
         lifetime_s=settings.access_token_seconds,
     )
 
@@ -198,6 +227,7 @@ def room_settings(settings: Settings) -> RoomSettings:
         host_grace_s=settings.host_grace_seconds,
         host_leave_ends=settings.host_leave_ends,
         shared_undo=settings.undo_scope == "session",
+        store_patience_s=settings.store_patience_seconds,
     )
 
 

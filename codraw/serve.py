@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import uvicorn
@@ -16,9 +17,12 @@ from codraw.app import PAGES, App
 from codraw.fastws import SocketProtocol
 from codraw.logs import configure
 from codraw.settings import Settings
+from codraw.supervisor import supervise
+from codraw.watchdog import Watchdog
 
 DRAIN_S = 15.0
 """After so long the process ends anyway: nothing depends on a clean end."""
+BACKLOG = 2_048
 CUT_S = 5
 """So long requests still under way may take after that."""
 
@@ -31,6 +35,20 @@ class Server(uvicorn.Server):
         self.app = app
         self.listening = listening
 
+    def serve_on(self, listener: socket.socket) -> str | None:
+        """Returns when it was told to stop, or with the sentence that says why it cannot serve."""
+        # Once the application has said why it cannot start, that uvicorn could not start it is no news.
+        logging.getLogger("uvicorn.error").addFilter(lambda _: self.app.refusal is None)
+        self.app.refused = self.leave
+        try:
+            self.run([listener])
+        except SystemExit:
+            return self.app.refusal or "The application could not start."
+        return self.app.refusal
+
+    def leave(self) -> None:
+        self.should_exit = True
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening(self.servers[0].sockets[0].getsockname()[1])
@@ -42,37 +60,60 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """First the application sends its sockets away, after their outcomes: uvicorn would close them all at once."""
-        drain = self.app.house.drain() if self.app.house is not None else None
+        drain = self.app.drain()
         give_up_s = time.monotonic() + DRAIN_S
         while not self.force_exit and time.monotonic() < give_up_s:
             # `tasks` are the requests and sockets under way, which end by themselves once they are sent away.
             if (drain is None or drain.done()) and not self.server_state.tasks:
                 break
             await asyncio.sleep(0.02)
+        else:
+            # What did not end by itself is not waited for again.
+            self.force_exit = True
         await super().shutdown(sockets)
+
+
+class OnlyServer(Server):
+    """The one process of `codraw serve` without others."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        # Where somebody may be at a debugger nobody would start another one.
+        if not self.app.settings.development:
+            self.app.tasks.start("watchdog", Watchdog().run())
+        await super().startup(sockets)
 
 
 def run(settings: Settings, say: Callable[[str], None]) -> str | None:
     """Returns when the server was told to stop, or at once with the sentence that says why it cannot start."""
     configure(settings.log_level)
     try:
-        listener = listen(settings.host, settings.port)
+        listener, *others = listen(settings.host, settings.port, settings.workers)
     except OSError as error:
         why = str(error.strerror).partition(" (")[0]
         return f"The server cannot listen on {settings.host}, port {settings.port} ({why})."
+    port = listener.getsockname()[1]
+    if settings.workers > 1:
+        return supervise(settings, (listener, *others), lambda processes: say(banner(settings, port, processes)))
     app = App(settings)
-    # Once the application has said why it cannot start, that uvicorn could not start it is no news.
-    logging.getLogger("uvicorn.error").addFilter(lambda _: app.refusal is None)
-    try:
-        Server(uvicorn_config(app), app, lambda port: say(banner(settings, port))).run([listener])
-    except SystemExit:
-        return app.refusal or "The application could not start."
-    return None
+    return OnlyServer(uvicorn_config(app), app, lambda port: say(banner(settings, port))).serve_on(listener)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Raises OSError, where uvicorn would log it and leave the process."""
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048)
+def listen(host: str, port: int, workers: int = 1) -> list[socket.socket]:
+    """One socket for each worker where the system spreads connections over those of one port, else one for all.
+
+    Raises OSError, where uvicorn would log it and leave the process.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if workers == 1 or sys.platform != "linux":
+        return [socket.create_server((host, port), family=family, backlog=BACKLOG)]
+    if port:
+        # Not shared, it is refused where somebody listens already; the shared ones would get half of his connections.
+        socket.create_server((host, port), family=family).close()
+    found: list[socket.socket] = []
+    for _ in range(workers):
+        at = found[0].getsockname()[1] if found else port
+        found.append(socket.create_server((host, at), family=family, backlog=BACKLOG, reuse_port=True))
+    return found
 
 
 def uvicorn_config(app: App) -> uvicorn.Config:
@@ -93,16 +134,18 @@ def uvicorn_config(app: App) -> uvicorn.Config:
     )
 
 
-def banner(settings: Settings, port: int) -> str:
+def banner(settings: Settings, port: int, processes: Sequence[int] = ()) -> str:
     base = settings.public_url or f"http://{_in_url(settings.host)}:{port}"
     plural = "" if settings.workers == 1 else "s"
     lines = [
-        f"codraw {__version__}  {settings.mode}  store sqlite {settings.sqlite_path} (durability disk)"
-        f"  bus memory  {settings.workers} worker{plural}"
+        f"codraw {__version__}  {settings.mode}  store {settings.store_place} (durability {settings.durability_held})"
+        f"  bus {settings.bus_place}  {settings.workers} worker{plural}"
     ]
     lines += [f"  {name:<9}{base}{path}" for name, path in PAGES.items()]
     if settings.development:
         lines.append("  sign in  any name (test provider)")
+    if processes:
+        lines.append(f"  workers  {' '.join(map(str, processes))} (process ids)")
     return "\n".join(lines)
 
 

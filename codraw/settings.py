@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -21,6 +22,8 @@ FROM_FILES = ("secret_key", "store_url", "redis_url")
 NOT_SETTINGS = ("CODRAW_TEST_", "CODRAW_REQUIRE")
 """What the test suite reads under the same prefix."""
 SQLITE = "sqlite:///"
+POSTGRES = ("postgresql://", "postgres://")
+REDIS = ("redis://", "rediss://", "unix://")
 
 Mode = Literal["development", "production"]
 Count = Annotated[int, Field(ge=1)]
@@ -45,8 +48,17 @@ class Settings(BaseSettings):
     workers: Count = Field(1, description="number of server processes")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
-    store_url: str = Field("sqlite:///codraw.db", description="sqlite:///file, with four slashes absolute")
-    redis_url: str | None = Field(None, description="carries news between workers")
+    store_url: str = Field(
+        "sqlite:///codraw.db", description="sqlite:///file, with four slashes absolute; or postgresql://…"
+    )
+    redis_url: str | None = Field(None, description="redis://…, carries news between workers")
+    redis_prefix: str = Field("codraw:", description="names in a Redis that others use too begin with it")
+    durability: Literal["disk", "relaxed", "replica"] = Field(
+        "disk", description="what a receipt survives: relaxed, disk or, with a synchronous standby, replica"
+    )
+    store_pool_size: Annotated[int, Field(ge=2)] = Field(10, description="connections of a worker to PostgreSQL")
+    store_statement_cache: bool = Field(True, description="off behind a proxy that pools by transaction")
+    store_patience_seconds: Count = Field(10, description="operations wait so long for a store that is away")
 
     secret_key: SecretStr | None = Field(None, description="signs tokens; at least 32 bytes")
     public_url: str | None = Field(None, description="address by which clients reach this server, https://…")
@@ -117,6 +129,30 @@ class Settings(BaseSettings):
         return self.mode == "development"
 
     @property
+    def postgres(self) -> bool:
+        return self.store_url.startswith(POSTGRES)
+
+    @property
+    def store_place(self) -> str:
+        """For people: nothing that is secret."""
+        path = self.sqlite_path
+        return f"postgresql {place(self.store_url)}" if path is None else f"sqlite {path}"
+
+    @property
+    def bus_place(self) -> str:
+        return f"redis {place(self.bus_url)}" if self.bus_url else "memory"
+
+    @property
+    def bus_url(self) -> str | None:
+        """Of the Redis in use: one worker on a SQLite file has nobody to tell."""
+        return self.redis_url if self.postgres else None
+
+    @property
+    def durability_held(self) -> str:
+        """SQLite forces every commit to the disk."""
+        return self.durability if self.postgres else "disk"
+
+    @property
     def sqlite_path(self) -> Path | None:
         return Path(self.store_url.removeprefix(SQLITE)) if self.store_url.startswith(SQLITE) else None
 
@@ -136,6 +172,32 @@ class Settings(BaseSettings):
         )
 
 
+class Handed(Settings):
+    """As one process hands them to another: only what is given counts, nothing is read again."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def handed(settings: Settings) -> dict[str, Any]:
+    """For `taken`, secrets included: through a pipe, never into an argument, a file or a log."""
+    secret = settings.secret_key
+    return settings.model_dump() | {"secret_key": secret.get_secret_value() if secret else None}
+
+
+def taken(given: Mapping[str, Any]) -> Settings:
+    """What the other process has; a setting that only this version knows has its default."""
+    return Handed(**given)
+
+
 class SecretFiles(PydanticBaseSettingsSource):
     """Reads `CODRAW_SECRET_KEY_FILE` and its like; a trailing line end is not part of the secret."""
 
@@ -152,6 +214,12 @@ class SecretFiles(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
         return {name: value for name, value in found.items() if value is not None}
+
+
+def place(url: str) -> str:
+    """Machine, port and path of an address: neither who signs in there nor with what."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] + parts.path
 
 
 def variable(field: str) -> str:

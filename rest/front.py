@@ -20,6 +20,8 @@ State = Literal["ok", "degraded", "down"]
 SERVED = frozenset((".html", ".js", ".css", ".svg", ".png", ".ts"))
 MEDIA = {".js": "text/javascript", ".ts": "text/plain", ".svg": "image/svg+xml"}
 """Where the machine's own table cannot be trusted."""
+ALWAYS_SAID = ("store", "bus", "schema", "draining")
+"""Of readiness; the rest where there is something to say."""
 NOT_SERVED = frozenset(("tests", "node_modules"))
 READING_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -33,11 +35,15 @@ class Readiness:
     bus: State
     schema: State
     draining: bool
+    clock: State = "ok"
+    """Degraded: this machine's and the store's are far apart."""
+    workers: State = "ok"
+    """Down: there is another worker that this one cannot exchange news with."""
 
     @property
     def ready(self) -> bool:
         """A lost bus only delays news; without the store nothing can be promised."""
-        return self.store == "ok" and self.schema == "ok" and not self.draining
+        return self.store == self.schema == "ok" and self.workers != "down" and not self.draining
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,10 @@ class Front:
     dialects: Sequence[str]
     limits: Mapping[str, int]
     durability: str
+    store: str
+    bus: str
+    workers: Callable[[], int]
+    """How many serve this store now."""
     status_word: str
     public_url: str | None
     documents: Mapping[str, Path]
@@ -70,6 +80,9 @@ class Front:
                 "dialects": list(self.dialects),
                 "limits": dict(self.limits),
                 "durability": self.durability,
+                "store": self.store,
+                "bus": self.bus,
+                "workers": self.workers(),
             },
             headers={"Cache-Control": "no-store", "Vary": "Accept"},
         )
@@ -113,14 +126,18 @@ class Front:
         return PlainTextResponse("ok\n")
 
     async def readyz(self, _: Request) -> Response:
-        now = await self.readiness()
-        return JSONResponse(asdict(now), 200 if now.ready else 503, {} if now.ready else {"Retry-After": "1"})
+        return readiness_answer(await self.readiness())
 
     async def document(self, request: Request) -> Response:
         path = self.documents.get(request.scope["path"].removeprefix("/"))
         if path is None:
             raise not_found()
         return FileResponse(path, media_type="application/yaml")
+
+
+def readiness_answer(now: Readiness) -> Response:
+    said = {name: value for name, value in asdict(now).items() if value != "ok" or name in ALWAYS_SAID}
+    return JSONResponse(said, 200 if now.ready else 503, {} if now.ready else {"Retry-After": "1"})
 
 
 def prefers_html(accept: str) -> bool:

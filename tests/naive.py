@@ -18,6 +18,9 @@ from protocol.values import CellId, Limits
 ACCEPTED = "accepted"
 NO_OP = "no_op"
 
+KNOWN = 20_000
+_known: dict[str, bytes] = {}
+
 NODE_SHAPES = ("actor", "process", "store", "security-boundary", "text-box")
 
 Cell = dict[str, Any]
@@ -79,7 +82,7 @@ class NaiveDiagram:
 
 def compose(before: Cells, changes: Sequence[CellChange]) -> Cells:
     """OP2: the entries one after the other."""
-    cells = deepcopy(before)
+    cells = {id: dict(cell) for id, cell in before.items()}
     for change in changes:
         present = change.id in cells
         if change.verb is Verb.ADD:
@@ -272,7 +275,14 @@ def total_bytes(cells: Cells) -> int:
 
 
 def canonical(value: Any) -> bytes:
-    return rfc8785.dumps(value)
+    """The same few cells are asked for again and again, and the library takes its time."""
+    key = repr(value)
+    found = _known.get(key)
+    if found is None:
+        if len(_known) > KNOWN:
+            _known.clear()
+        found = _known[key] = rfc8785.dumps(value)
+    return found
 
 
 def equal(one: Any, other: Any) -> bool:

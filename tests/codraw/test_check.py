@@ -27,18 +27,46 @@ def test_sound_production_is_served() -> None:
     assert refused(**SOUND) == []
 
 
+POSTGRES = "postgresql://ann:hunter2@db/codraw"
+REDIS = "redis://:hunter2@news/0"
+
+
 @pytest.mark.parametrize(
-    "given",
+    ("given", "why"),
     [
-        {"workers": 2},
-        {"redis_url": "redis://localhost"},
-        {"store_url": "postgresql://db/x"},
-        {"store_url": "mysql://db"},
+        ({}, "a SQLite file serves one process and CODRAW_REDIS_URL is not set"),
+        ({"store_url": POSTGRES}, "CODRAW_REDIS_URL is not set"),
+        ({"redis_url": REDIS}, "a SQLite file serves one process"),
     ],
 )
-def test_what_this_version_lacks_is_refused(given: dict[str, Any]) -> None:
+def test_several_workers_need_postgresql_and_redis(given: dict[str, Any], why: str) -> None:
+    assert refused(mode="development", workers=2, **given) == [
+        f"More than one worker needs PostgreSQL and Redis: {why}."
+    ]
+
+
+@pytest.mark.parametrize(
+    "given", [{"store_url": POSTGRES}, {"store_url": POSTGRES, "redis_url": REDIS}, {"redis_url": REDIS}]
+)
+def test_one_worker_runs_on_any_of_them(given: dict[str, Any]) -> None:
+    assert refused(mode="development", **given) == []
+
+
+def test_several_workers_run_on_both() -> None:
+    assert refused(mode="development", workers=4, store_url=POSTGRES, redis_url=REDIS) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"store_url": "mysql://db"}, "CODRAW_STORE_URL"),
+        ({"store_url": "sqlite:///"}, "CODRAW_STORE_URL"),
+        ({"store_url": POSTGRES, "redis_url": "localhost:6379"}, "CODRAW_REDIS_URL"),
+    ],
+)
+def test_an_address_of_another_kind_is_refused(given: dict[str, Any], name: str) -> None:
     (sentence,) = refused(mode="development", **given)
-    assert sentence.endswith("not in this version.")
+    assert sentence.startswith(f"{name} must look like")
 
 
 @pytest.mark.parametrize(
@@ -79,6 +107,15 @@ def test_limits_that_contradict_each_other_are_refused(given: dict[str, Any]) ->
 
 def test_no_sentence_shows_the_secret() -> None:
     assert "hunter2" not in " ".join(refused(secret_key="hunter2"))
+
+
+@pytest.mark.parametrize(
+    ("given", "name"), [({"redis_url": REDIS}, "CODRAW_REDIS_URL"), ({"durability": "relaxed"}, "CODRAW_DURABILITY")]
+)
+def test_what_a_sqlite_file_does_not_use_is_a_warning(given: dict[str, Any], name: str) -> None:
+    (sentence,) = warnings(Settings(**SOUND, **given))
+    assert sentence.startswith(f"{name} is not used")
+    assert warnings(Settings(**SOUND, **{"redis_url": REDIS} | given, store_url=POSTGRES)) == []
 
 
 def test_an_unknown_name_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,13 @@ def test_it_reads_monotonic_seconds_and_unix_milliseconds() -> None:
     assert int(before[1]) <= now.wall_ms <= after[1] and isinstance(now.wall_ms, int)
 
 
+def test_the_stores_clock_counts_where_it_differs() -> None:
+    clock = SystemClock()
+    before = clock.now().wall_ms
+    clock.offset_ms = 86_400_000
+    assert before + 86_400_000 <= clock.now().wall_ms < before + 2 * 86_400_000
+
+
 async def test_a_timer_goes_by_the_monotonic_reading_alone() -> None:
     clock, fired = SystemClock(), asyncio.Event()
     clock.call_at(msgspec.structs.replace(clock.now(), wall_ms=2**52), fired.set)

@@ -15,8 +15,9 @@ import pytest
 from codraw import __version__
 from codraw.assets import asset
 from codraw.clock import SystemClock
-from codraw.house import House, ages, build_number, open_store, room_settings, tokens, wire_page
+from codraw.house import SLICE_SOCKETS, SLICES, House, ages, build_number, room_settings, slices, tokens, wire_page
 from codraw.settings import Settings
+from codraw.stores import Stores, open_store
 from collab.access.tokens import InvalidToken
 from protocol.values import Caller, User
 from storage.database import StoreRefused
@@ -39,7 +40,7 @@ def settings(folder: Path | None = None, **given: Any) -> Settings:
 async def standing(folder: Path, **given: Any) -> AsyncIterator[tuple[House, SqliteDatabase, httpx2.AsyncClient]]:
     database = await open_store(settings(folder, **given))
     assert isinstance(database, SqliteDatabase)
-    house = House(settings(folder, **given), database)
+    house = House(settings(folder, **given), Stores(database))
     house.start()
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(house.http), base_url="http://here") as http:
         yield house, database, http
@@ -109,7 +110,7 @@ async def test_a_store_is_opened_once(tmp_path: Path) -> None:
     await database.close()
 
 
-@pytest.mark.parametrize("url", ["postgresql://db/codraw", "sqlite:///", "codraw.db"])
+@pytest.mark.parametrize("url", ["mysql://db/codraw", "sqlite:///", "codraw.db"])
 def test_no_other_store_is_opened_in_its_place(tmp_path: Path, url: str) -> None:
     with pytest.raises(StoreRefused, match=r"sqlite:///codraw\.db"):
         asyncio.run(open_store(settings(store_url=url)))
@@ -152,6 +153,19 @@ async def test_while_it_drains_it_is_not_ready_and_lets_no_socket_in(tmp_path: P
         assert (answer.status_code, answer.json()["draining"]) == (503, True)
         status, body, headers = await Line(house.socket, "/anything").refusal()
         assert (status, body["error"], headers["retry-after"]) == (503, "unavailable", "1")
+
+
+def test_few_sockets_are_sent_away_at_once() -> None:
+    assert list(slices([1] * (SLICE_SOCKETS - 1) + [0, 0], int)) == [[1] * (SLICE_SOCKETS - 1) + [0, 0]]
+    assert list(slices([], int)) == []
+
+
+def test_many_sockets_are_sent_away_in_slices_and_a_room_is_never_cut() -> None:
+    rooms = [1 + n % 7 for n in range(1_000)] + [0]
+    found = list(slices(rooms, int))
+    assert [room for slice_ in found for room in slice_] == rooms
+    assert len(found) <= SLICES + 1
+    assert max(map(sum, found)) < sum(rooms) / SLICES + 7
 
 
 async def test_a_closed_house_leaves_nothing_running_and_the_store_free(tmp_path: Path) -> None:

@@ -84,8 +84,20 @@ def test_it_names_neither_itself_nor_the_query_to_the_world(server: Server) -> N
 
 @pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
 def test_both_kinds_of_address_can_be_listened_on(host: str, family: socket.AddressFamily) -> None:
-    with listen(host, 0) as listener:
+    (listener,) = listen(host, 0)
+    with listener:
         assert listener.family == family
+
+
+def test_each_of_several_workers_has_a_socket_on_the_one_port() -> None:
+    found = listen("127.0.0.1", 0, 3)
+    port = found[0].getsockname()[1]
+    assert len(found) == (3 if sys.platform == "linux" else 1)
+    assert {listener.getsockname()[1] for listener in found} == {port}
+    with pytest.raises(OSError):
+        listen("127.0.0.1", port, 3)
+    for listener in found:
+        listener.close()
 
 
 def test_an_unknown_address_is_refused_as_a_taken_one_is() -> None:

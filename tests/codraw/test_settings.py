@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from codraw.settings import Settings, SettingsRefused, load, sources, unknown_names
+from codraw.settings import Settings, SettingsRefused, handed, load, sources, taken, unknown_names
 from protocol.values import Limits
 
 pytestmark = pytest.mark.usefixtures("no_settings")
@@ -133,6 +134,39 @@ def test_values_are_read_as_people_write_them(
 
 def test_a_secret_does_not_show_in_the_settings() -> None:
     assert SECRET not in repr(Settings(secret_key=SECRET))
+
+
+def test_settings_that_are_handed_over_are_the_same_and_read_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(secret_key=SECRET, allowed_origins="https://a.org", min_node_size="20x10", mode="development")
+    monkeypatch.setenv("CODRAW_REDIS_URL", "redis://elsewhere/0")
+    monkeypatch.setenv("CODRAW_PORT", "1")
+    again = taken(json.loads(json.dumps(handed(settings))))
+    assert again.model_dump() == settings.model_dump() and again.redis_url is None
+    assert again.secret_key is not None and again.secret_key.get_secret_value() == SECRET
+
+
+def test_a_version_that_knows_more_settings_takes_them_as_they_are_by_default() -> None:
+    given = handed(Settings(port=1)) | {"setting_of_another_version": 1}
+    del given["redis_prefix"]
+    again = taken(given)
+    assert (again.port, again.redis_prefix) == (1, Settings().redis_prefix)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ann:hunter2@db:5433/draw?password=hunter2", "postgresql db:5433/draw"),
+        ("postgres://db/draw", "postgresql db/draw"),
+        ("sqlite:///codraw.db", "sqlite codraw.db"),
+    ],
+)
+def test_a_place_is_named_without_credentials(url: str, shown: str) -> None:
+    assert Settings(store_url=url).store_place == shown
+
+
+def test_the_bus_is_named_without_credentials() -> None:
+    assert Settings(store_url="postgresql://db/x", redis_url="redis://:hunter2@news:1/0").bus_place == "redis news:1/0"
+    assert Settings(redis_url="redis://news").bus_place == "memory"
 
 
 def test_an_unknown_name_is_reported_with_the_nearest_one(monkeypatch: pytest.MonkeyPatch) -> None:

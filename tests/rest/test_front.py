@@ -25,6 +25,9 @@ def test_the_front_says_what_this_server_is() -> None:
         "dialects": ["classic", "tmi"],
         "limits": {"max_frame_bytes": 262144},
         "durability": "disk",
+        "store": "postgresql",
+        "bus": "redis",
+        "workers": 3,
     }
 
 
@@ -56,10 +59,20 @@ def test_readiness_names_its_parts() -> None:
         (replace(READY, store="down"), 503),
         (replace(READY, schema="down"), 503),
         (replace(READY, draining=True), 503),
+        (replace(READY, clock="degraded"), 200),
+        (replace(READY, workers="down"), 503),
     ],
 )
-def test_only_store_schema_and_draining_make_it_unready(readiness: Readiness, status: int) -> None:
+def test_what_only_delays_news_does_not_make_it_unready(readiness: Readiness, status: int) -> None:
     assert client(front(readiness)).get("/readyz").status_code == status
+
+
+def test_what_is_seldom_wrong_is_named_only_then() -> None:
+    answer = client(front(replace(READY, clock="degraded", workers="down"))).get("/readyz")
+    assert answer.json().items() - client(front()).get("/readyz").json().items() == {
+        ("clock", "degraded"),
+        ("workers", "down"),
+    }
 
 
 def test_unready_says_when_to_ask_again() -> None:

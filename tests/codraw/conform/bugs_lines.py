@@ -123,21 +123,22 @@ def nobody_presents_without_a_host() -> None:
 def whoever_came_first_presents() -> None:
     from collab.core.roster import Roster
 
-    changed(Roster.longest_writer, "present.role.role >= Role.WRITER", "present")
+    changed(Roster.longest_writer, "one.role >= Role.WRITER", "one")
 
 
 @mutant("PR11")
 def a_request_without_a_host_is_dropped() -> None:
     from collab.core.moderation import _ByUser
 
-    changed(_ByUser._ask, "if not hosts:", "if not hosts: return self._done(ref)\n    if not hosts:")
+    here = "if not self._roster.here(host):"
+    changed(_ByUser._ask, here, f"{here} return self._done(ref)\n    {here}")
 
 
 @mutant("PR11")
 def only_the_host_s_first_socket_is_asked() -> None:
     from collab.core.moderation import _ByUser
 
-    changed(_ByUser._ask, "for p in hosts)", "for p in hosts[:1])")
+    changed(_ByUser._told, "for p in sockets)", "for p in sockets[:1])")
 
 
 @mutant("PR8", "codraw.v1")
@@ -215,7 +216,7 @@ def what_is_absent_cannot_be_replaced() -> None:
 def sockets_of_a_session_are_not_counted() -> None:
     from collab.core.door import Door
 
-    changed(Door._refused, "len(state.roster) >= limits", "0 > limits")
+    changed(Door._refused, "len(state.roster) + remote.sockets(now_s) >= limits", "0 > limits")
 
 
 @mutant("S96")

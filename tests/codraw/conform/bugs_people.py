@@ -49,12 +49,16 @@ def cursors_are_not_coalesced() -> None:
 @mutant("SES17 WS11", "classic")
 def every_socket_s_leave_is_a_leave() -> None:
     from collab.core.door import Door
+    from collab.core.effects import Tell
+    from protocol.notices import RosterChanged
 
     def left(self: Any, socket: Any, how: Any) -> None:
-        present = self._state.roster.get(socket)
+        state = self._state
+        present = state.roster.get(socket)
         if present is not None:
-            self._state.remove(socket)
-            self._state.tell_roster(left=(present.user,))
+            state.remove(socket)
+            view = state.roster.view(state.session)
+            state.ask(Tell(RosterChanged(view, state.now.wall_ms, left=(present.user,)), by=present.caller.id))
 
     Door.left = left
 

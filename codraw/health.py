@@ -1,0 +1,81 @@
+"""How this worker stands: asked by /readyz, and looked at all the time, so that a change is a line in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from codraw.clock import SystemClock
+from codraw.stores import Stores
+from collab.ports import StoreUnavailable
+from rest.front import Readiness
+
+LOOK_S = 1.0
+CLOCK_S = 30.0
+NOISE_MS = 100
+"""A smaller difference may be the way to the store and back, and time need not step for it."""
+SKEW_MS = 5_000
+
+log = logging.getLogger(__name__)
+
+
+class Health:
+    """`draining` is set by whoever begins that."""
+
+    def __init__(self, stores: Stores, clock: SystemClock) -> None:
+        self.draining = False
+        self._stores = stores
+        self._clock = clock
+        self._store_there = True
+        self._skewed = False
+        self._set_clock(stores.offset_ms)
+
+    async def readiness(self) -> Readiness:
+        roll = self._stores.roll
+        return Readiness(
+            store="ok" if await self._store_answers() else "down",
+            bus="ok" if self._stores.bus.healthy() else "degraded",
+            # Else there would be no house to ask.
+            schema="ok",
+            draining=self.draining,
+            clock="degraded" if self._skewed else "ok",
+            workers="down" if roll is not None and roll.estranged else "ok",
+        )
+
+    async def run(self) -> None:
+        clock_in_s = CLOCK_S
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                await self.look()
+                clock_in_s -= LOOK_S
+                if clock_in_s <= 0 and self._store_there:
+                    clock_in_s = CLOCK_S
+                    self._set_clock(await self._stores.clock_offset_ms())
+            except StoreUnavailable:
+                continue
+            except Exception:
+                # Our bug; what the next rounds are for is more than what this one failed at.
+                log.exception("the look at one's own health failed")
+
+    async def look(self) -> None:
+        there = await self._store_answers()
+        if there != self._store_there:
+            log.warning("the store is there again" if there else "the store is away")
+        self._store_there = there
+
+    async def _store_answers(self) -> bool:
+        try:
+            await self._stores.database.fetch("SELECT 1")
+        except StoreUnavailable:
+            return False
+        return True
+
+    def _set_clock(self, offset_ms: int) -> None:
+        if abs(offset_ms - self._clock.offset_ms) > NOISE_MS:
+            self._clock.offset_ms = offset_ms
+        skewed = abs(offset_ms) > SKEW_MS
+        if skewed != self._skewed:
+            here = "are %d ms apart, and the store's counts" if skewed else "agree again (%d ms)"
+            log.warning(f"the clocks of this machine and of the store {here}", offset_ms)
+        self._skewed = skewed

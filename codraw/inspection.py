@@ -1,0 +1,41 @@
+"""How the stores are found that the settings name: what `codraw check` shows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from codraw.health import SKEW_MS
+from codraw.settings import Settings
+from codraw.stores import Stores, open_stores
+from storage.migrations.migrate import steps
+
+
+class Finding(NamedTuple):
+    """`state`: ok, degraded, or down: it cannot be served so."""
+
+    part: str
+    state: str
+    what: str
+
+
+async def inspected(settings: Settings) -> list[Finding]:
+    """Changes nothing but the schema. Raises StoreRefused, or StoreUnavailable."""
+    stores = await open_stores(settings, "check")
+    try:
+        return [finding async for finding in _found(settings, stores)]
+    finally:
+        await stores.close()
+
+
+async def _found(settings: Settings, stores: Stores) -> AsyncIterator[Finding]:
+    yield Finding("store", "ok", f"{settings.store_place} (durability {settings.durability_held})")
+    yield Finding("schema", "ok", steps()[-1].name.removesuffix(".sql"))
+    yield Finding("bus", "ok" if stores.bus.healthy() else "degraded", settings.bus_place)
+    apart = abs(stores.offset_ms) > SKEW_MS
+    yield Finding("clock", "degraded" if apart else "ok", f"the store's is {stores.offset_ms} ms ahead")
+    if stores.roll is not None:
+        objection = await stores.roll.objection()
+        yield Finding(
+            "workers", "down" if objection else "ok", objection or f"{stores.roll.alive} serve this store now"
+        )

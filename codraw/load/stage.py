@@ -1,0 +1,146 @@
+"""What a run plays on: people who are signed in, a threat model of its own, diagrams and their live sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from codraw.client import CodrawError, Replica, RestError, Server
+from codraw.client.messages import State
+from codraw.load.board import Board
+from codraw.load.measures import Measures
+from codraw.load.scenarios import SEEDED, chance_of, node, uuid
+from collab.tasks import Tasks
+
+T = TypeVar("T")
+AT_ONCE = 16
+"""So many REST calls are under way at a time."""
+
+
+class Unready(Exception):
+    """The server is not there, or does not let us in: one sentence."""
+
+
+class Person:
+    """Signed in; the same token serves at every worker."""
+
+    def __init__(self, urls: Sequence[str], home: Server) -> None:
+        self.home = home
+        self.servers = [home, *(Server(url, token=home.token, refresh_token=home.refresh_token) for url in urls[1:])]
+
+    async def renew(self) -> None:
+        """A new token for all of them."""
+        await self.home.refresh()
+        for server in self.servers:
+            server.token, server.refresh_token = self.home.token, self.home.refresh_token
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A diagram as GET of one worker has it."""
+
+    vector: int
+    state_hash: str
+    order: list[str]
+
+
+class Stage:
+    """`urls`: the workers, or a balancer before them."""
+
+    def __init__(self, urls: Sequence[str], tokens: Sequence[str], seed: int, measures: Measures, tasks: Tasks) -> None:
+        self.urls, self.tokens, self.measures = urls, tokens, measures
+        self.people: list[Person] = []
+        self.boards: list[Board] = []
+        self.shared: list[list[str]] = []
+        self.threat_model = ""
+        self._chance = chance_of(seed, "stage")
+        self._tasks = tasks
+
+    async def build(self, people: int, diagrams: int, *, live: bool = True) -> None:
+        """Raises Unready."""
+        try:
+            await self._sign_in(people)
+            model = await self.host.home.create_threat_model("load", everyone="writer")
+            self.threat_model = str(model["id"])
+            await each(self._tasks, range(diagrams), lambda _: self._diagram(live))
+        except CodrawError as error:
+            raise Unready(_why(error)) from None
+
+    @property
+    def host(self) -> Person:
+        return self.people[0]
+
+    async def _sign_in(self, people: int) -> None:
+        if self.tokens:
+            self.people = [Person(self.urls, Server(self.urls[0], token=token)) for token in self.tokens]
+            return
+
+        async def one(number: int) -> Person:
+            return Person(self.urls, await Server(self.urls[0]).sign_in_as(f"load-{number}"))
+
+        self.people = await each(self._tasks, range(people), one)
+
+    async def _diagram(self, live: bool) -> None:
+        shared = [uuid(self._chance) for _ in range(SEEDED)]
+        cells = [node(id, self._chance) for id in shared]
+        name = f"load {len(self.boards)}"
+        diagram = str((await self.host.home.create_diagram(self.threat_model, name, cells=cells))["id"])
+        session = ""
+        if live:
+            session = str((await self.host.home.create_session(self.threat_model, diagram))["session_id"])
+        self.boards.append(Board(self.threat_model, diagram, session, self.measures))
+        self.shared.append(shared)
+
+    async def shown(self, board: Board, place: int) -> Shown:
+        """Raises CodrawError."""
+        body = await self.host.servers[place].diagram(board.threat_model, board.diagram)
+        copy = Replica()
+        copy.show(State("", int(body["update_vector"]), "", "", True, body["cells"]))
+        return Shown(copy.confirmed.vector, copy.state_hash, list(copy.confirmed.order()))
+
+    async def strike(self, *, keep: bool = False) -> None:
+        """Ends the sessions and takes everything away again, as far as the server still lets us."""
+
+        async def end(board: Board) -> None:
+            try:
+                await self.host.home.leave_session(board.threat_model, board.diagram, end=True)
+            except CodrawError:
+                self.measures.tally["sessions not ended"] += 1
+
+        try:
+            if self.threat_model and not keep:
+                await each(self._tasks, self.boards, end)
+                await self.host.home.delete(self.threat_model)
+        except CodrawError as error:
+            self.measures.tally[f"not taken away: {_why(error)}"] += 1
+        for person in self.people:
+            for server in person.servers:
+                await server.close()
+
+
+def _why(error: CodrawError) -> str:
+    if isinstance(error, RestError) and error.status in (401, 403, 404):
+        return f"The server refused with {error.status}: without --dev it has no test provider, give --token."
+    return f"{error}."
+
+
+async def each(
+    tasks: Tasks, items: Iterable[object], work: Callable[..., Awaitable[T]], at_once: int = AT_ONCE
+) -> list[T]:
+    """`work` on each of them, so many at a time; the first failure is raised once all have ended."""
+    waiting = list(enumerate(items))[::-1]
+    found: dict[int, T] = {}
+
+    async def worker() -> None:
+        while waiting:
+            place, item = waiting.pop()
+            found[place] = await work(item)
+
+    running = [tasks.start("load", worker()) for _ in range(min(at_once, len(waiting)))]
+    if running:
+        await asyncio.wait(running)
+    for one in running:
+        one.result()
+    return [found[place] for place in sorted(found)]

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from codraw.cli import cli
+from codraw.load.command import HERE, WrongUse, again, plan
+from tests.support.servers import Server, free_port
+
+SHORT = ["--editors", "3", "--rate", "20", "--duration", "0.5"]
+
+
+def test_it_writes_what_came_of_it(server: Server, tmp_path: Path) -> None:
+    json, page = tmp_path / "out.json", tmp_path / "out.html"
+    ended = CliRunner().invoke(
+        cli, ["load", server.http, *SHORT, "--pid", str(server.pid), "--json", str(json), "--report", str(page)]
+    )
+    assert ended.exit_code == 0, ended.output
+    assert "good: nothing lost" in ended.output
+    assert msgspec.json.decode(json.read_bytes())["agreement"]["is_settled"] is True
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["there"], "no address"),
+        (["http://there", "--scenario", "dancing"], "dancing"),
+        (["http://there", "--dialect", "morse"], "morse"),
+        ([f"http://127.0.0.1:{free_port()}", *SHORT], "does not answer"),
+    ],
+)
+def test_wrong_use_is_told_in_a_sentence(options: list[str], said: str) -> None:
+    ended = CliRunner().invoke(cli, ["load", *options])
+    assert ended.exit_code == 2
+    assert said in ended.output and "Traceback" not in ended.output
+
+
+def test_without_a_test_provider_it_says_what_to_do(server: Server) -> None:
+    ended = CliRunner().invoke(cli, ["load", server.http, *SHORT, *["--token", "nonsense"] * 3])
+    assert ended.exit_code == 2 and "--token" in ended.output
+
+
+def test_what_is_not_given_is_as_usual() -> None:
+    assert plan(None, rate=None).urls == (HERE,)
+    assert plan(["http://a", "http://b"], rate=3.0).rate == 3.0
+
+
+def test_a_value_of_the_wrong_kind_is_wrong_use() -> None:
+    with pytest.raises(WrongUse, match="rate"):
+        plan(None, rate="fast")
+
+
+def test_S10_what_was_typed_is_told_without_the_tokens() -> None:
+    told = again(["load", "--token", "eyJ.one", "--token=eyJ.two", "--seed", "2"])
+    assert told == "codraw load --token TOKEN --token=TOKEN --seed 2"

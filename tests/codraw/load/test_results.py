@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import os
+
+from codraw.load.measures import Measures
+from codraw.load.results import latencies, machine, phases, remarks, served
+from codraw.load.usage import Watch, use
+
+
+def test_of_what_did_not_happen_nothing_is_reported() -> None:
+    measures = Measures()
+    measures.receipt.add(0.002)
+    measures.step("create").add(0.01)
+    assert latencies(measures).keys() == {"receipt", "create"}
+
+
+def test_phases_stand_apart() -> None:
+    measures = Measures()
+    measures.begin("storm")
+    measures.delivery.add(0.002)
+    assert phases(measures)["storm"]["delivery"]["count"] == 1
+    assert phases(measures)["steady"]["delivery"]["count"] == 0
+
+
+def test_a_generator_without_time_says_so() -> None:
+    measures = Measures()
+    assert remarks(measures, 0.5) == []
+    assert "itself was the bottleneck" in remarks(measures, 0.95)[0]
+    measures.lag.add(0.5)
+    assert "sent late" in remarks(measures, 0.5)[0]
+
+
+def test_the_machine_is_named() -> None:
+    assert "cores" in machine()
+
+
+def test_a_server_that_went_away_has_no_end() -> None:
+    watch = Watch(os.getpid())
+    (still,) = served([watch], [use(os.getpid())])
+    (gone,) = served([watch], [None])
+    assert still.ended is not None and gone.ended is None

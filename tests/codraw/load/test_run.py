@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from codraw.load.scenarios import Scenario
+from codraw.load.wire import Dialect
+from tests.codraw.load.conftest import Loading
+from tests.support.servers import Server
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+async def test_I2_in_every_dialect_all_agree_at_the_end(loading: Loading, dialect: Dialect) -> None:
+    found = await loading(dialects=(dialect,))
+    assert found.is_good, found.examples
+    assert found.agreement is not None and found.agreement.is_settled
+    assert found.agreement.operations_replayed == found.tally["operations"] - found.tally.get("no-ops", 0) > 10
+
+
+async def test_WS1_dialects_may_be_mixed_and_come_by_ticket(loading: Loading) -> None:
+    found = await loading(editors=8, dialects=tuple(Dialect), tickets=True)
+    assert found.is_good, found.examples
+    assert found.tally["deliveries"] > found.tally["operations"]
+
+
+@pytest.mark.parametrize("scenario", [Scenario.DRAGGING, Scenario.TYPING, Scenario.SLOW_READERS])
+async def test_every_scenario_comes_to_its_end(loading: Loading, scenario: Scenario) -> None:
+    found = await loading(scenario=scenario, slow=0.4)
+    assert found.is_good, found.examples
+    assert not found.rejections and found.tally["operations"] > 10
+
+
+async def test_pointers_are_seen(loading: Loading) -> None:
+    found = await loading(scenario=Scenario.CURSORS)
+    assert found.is_good and found.latencies["cursor"]["count"] > 10
+
+
+async def test_I17_after_a_storm_all_resume_and_nobody_needs_a_full_state(loading: Loading) -> None:
+    found = await loading(scenario=Scenario.JOIN_STORM, jitter_s=0.1)
+    assert found.is_good, found.examples
+    assert found.tally["resumed"] == 4 and found.tally["full states in the storm"] == 0
+    assert found.latencies["storm until all are in sync"]["count"] == 1
+
+
+async def test_sessions_live_and_end(loading: Loading) -> None:
+    found = await loading(scenario=Scenario.SESSIONS, sessions=6)
+    assert found.is_good, found.examples
+    assert found.tally["sessions lived and ended"] == 6
+    assert {"create", "join", "leave", "end"} <= found.latencies.keys()
+
+
+async def test_it_takes_away_what_it_made(loading: Loading, server: Server) -> None:
+    from tests.support.servers import sign_in
+
+    await loading()
+    host = await sign_in(server, "load-0")
+    assert await host.get("/threat_models") == []
+
+
+async def test_the_version_of_the_server_is_told(loading: Loading) -> None:
+    assert (await loading()).server != "unknown"

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from codraw.load.measures import Measures
+from codraw.load.scenarios import SEEDED
+from codraw.load.stage import Stage, Unready, each
+from collab.tasks import Tasks
+from tests.support.servers import Server, free_port
+
+
+def stage(*urls: str, **more: Any) -> Stage:
+    return Stage(urls, more.get("tokens", ()), 1, Measures(), Tasks(lambda _name, _error: None))
+
+
+async def test_diagrams_begin_with_cells_and_a_session(server: Server) -> None:
+    built = stage(server.http, server.http)
+    await built.build(2, 3)
+    try:
+        assert len(built.people) == 2 and len(built.boards) == 3
+        for board, shared in zip(built.boards, built.shared, strict=True):
+            shown = await built.shown(board, 1)
+            assert (shown.vector, shown.order) == (0, shared) and len(shared) == SEEDED
+            assert (await built.host.home.session(board.threat_model, board.diagram))["session_id"] == board.session
+    finally:
+        await built.strike()
+
+
+async def test_a_token_is_renewed_for_all_workers(server: Server) -> None:
+    built = stage(server.http, server.http)
+    await built.build(1, 1)
+    before = built.host.home.token
+    await built.host.renew()
+    assert built.host.home.token != before
+    assert {one.token for one in built.host.servers} == {built.host.home.token}
+    await built.strike()
+
+
+async def test_a_server_that_is_not_there_is_told() -> None:
+    with pytest.raises(Unready, match="does not answer"):
+        await stage(f"http://127.0.0.1:{free_port()}").build(1, 1)
+
+
+async def test_a_token_that_is_none_is_told(server: Server) -> None:
+    built = stage(server.http, tokens=("nonsense",))
+    with pytest.raises(Unready, match="401"):
+        await built.build(1, 1)
+    await built.strike()
+
+
+async def test_results_stand_in_the_order_of_what_they_came_of() -> None:
+    async def work(item: int) -> int:
+        await asyncio.sleep(0)
+        return item * item
+
+    assert await each(Tasks(), range(10), work, at_once=3) == [n * n for n in range(10)]
+    assert await each(Tasks(), [], work) == []
+
+
+async def test_a_failure_is_raised_once_all_have_ended() -> None:
+    done = []
+
+    async def work(item: int) -> None:
+        if item == 1:
+            raise ValueError(item)
+        await asyncio.sleep(0)
+        done.append(item)
+
+    with pytest.raises(ValueError, match="1"):
+        await each(Tasks(lambda _name, _error: None), range(4), work, at_once=2)
+    assert done == [0, 2, 3]

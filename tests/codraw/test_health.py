@@ -1,0 +1,63 @@
+"""What /readyz says of store, bus, clock and workers, and which changes are lines in the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from codraw.clock import SystemClock
+from codraw.health import NOISE_MS, SKEW_MS, Health
+from codraw.stores import Stores
+from storage.bus_memory import MemoryBus
+from storage.sqlite import SqliteDatabase
+
+
+class DeafBus(MemoryBus):
+    def healthy(self) -> bool:
+        return False
+
+
+@pytest.fixture
+async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
+    found = Stores(SqliteDatabase(tmp_path / "store.db"))
+    yield found
+    await found.close()
+
+
+async def test_all_is_well(stores: Stores) -> None:
+    now = await Health(stores, SystemClock()).readiness()
+    assert now.ready and (now.store, now.bus, now.clock, now.workers) == ("ok", "ok", "ok", "ok")
+
+
+async def test_SES19_a_bus_that_is_away_makes_it_degraded_and_not_unready(stores: Stores) -> None:
+    stores.bus = DeafBus()
+    now = await Health(stores, SystemClock()).readiness()
+    assert now.ready and now.bus == "degraded"
+
+
+async def test_a_change_of_the_store_is_one_line(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
+    health = Health(stores, SystemClock())
+    await health.look()
+    await stores.database.close()
+    for _ in range(3):
+        await health.look()
+    assert caplog.messages == ["the store is away"]
+    assert (await health.readiness()).store == "down"
+
+
+@pytest.mark.parametrize(
+    ("offset_ms", "kept_ms", "state"),
+    [(NOISE_MS, 0, "ok"), (-900, -900, "ok"), (SKEW_MS + 1, SKEW_MS + 1, "degraded")],
+)
+async def test_the_stores_clock_counts_and_one_that_is_far_off_is_told(
+    stores: Stores, caplog: pytest.LogCaptureFixture, offset_ms: int, kept_ms: int, state: str
+) -> None:
+    stores.offset_ms = offset_ms
+    clock = SystemClock()
+    with caplog.at_level(logging.WARNING):
+        now = await Health(stores, clock).readiness()
+    assert (clock.offset_ms, now.clock, now.ready) == (kept_ms, state, True)
+    assert len(caplog.messages) == (state != "ok")
