@@ -39,7 +39,8 @@ campaign-quick: $(VENV)/.dev
 	echo "== simulated histories"; $(PY) -m tests.simulator.run --seeds 0:10000 --workers 2 || failed+=" histories"; \
 	echo "== histories of undo";   $(PY) -m tests.simulator.run --seeds 0:500 --undo-heavy --workers 2 || failed+=" undo"; \
 	echo "== planted bugs";        $(PY) -m tests.simulator.planted || failed+=" planted"; \
-	echo "== state machines";      $(PY) -m pytest -q -n 2 -m campaign tests/machines || failed+=" machines"; \
+	echo "== JavaScript";          $(PY) -m tests.simulator.javascript --operations 10000 || failed+=" javascript"; \
+	echo "== state machines";      CODRAW_TEST_MACHINES=100x30 $(PY) -m pytest -q -n 2 --timeout 1800 tests/machines || failed+=" machines"; \
 	echo "== real processes";      $(PY) -m tests.campaign quick || failed+=" processes"; \
 	if [ -n "$$failed" ]; then echo "error: the campaign found something in:$$failed" >&2; exit 1; fi
 
@@ -50,6 +51,8 @@ campaign: $(VENV)/.dev
 	$(PY) -m tests.simulator.run --seeds 0:1000000 --workers $$(nproc) --state $(CAMPAIGN)/histories.state --json $(CAMPAIGN)/histories.json || failed+=" histories"; \
 	$(PY) -m tests.simulator.run --seeds 0:100000 --undo-heavy --workers $$(nproc) --state $(CAMPAIGN)/undo.state --json $(CAMPAIGN)/undo.json || failed+=" undo"; \
 	$(PY) -m tests.simulator.planted --upto 2000 || failed+=" planted"; \
+	$(PY) -m tests.simulator.javascript --operations 1000000 || failed+=" javascript"; \
+	CODRAW_TEST_MACHINES=2000x50 $(PY) -m pytest -q -n auto --timeout 86400 tests/machines || failed+=" machines"; \
 	$(PY) -m tests.campaign planted || failed+=" planted processes"; \
 	$(PY) -m tests.campaign full --journal $(CAMPAIGN)/processes.jsonl --report $(CAMPAIGN)/processes.json || failed+=" processes"; \
 	if [ -n "$$failed" ]; then echo "error: the campaign found something in:$$failed" >&2; exit 1; fi
@@ -58,6 +61,7 @@ soak: $(VENV)/.dev
 	@failed=; \
 	$(PY) -m pytest -m soak tests/wire/test_soak.py $(ARGS) || failed+=" editors"; \
 	$(PY) -m tests.simulator.run --seeds 0:100000 --workers $$(nproc) || failed+=" histories"; \
+	CODRAW_TEST_MACHINES=200x50 $(PY) -m pytest -q -n auto --timeout 14400 tests/machines || failed+=" machines"; \
 	$(PY) -m tests.campaign soak || failed+=" processes"; \
 	if [ -n "$$failed" ]; then echo "error: the soak found something in:$$failed" >&2; exit 1; fi
 

@@ -12,8 +12,6 @@ from rest.front import Readiness
 
 LOOK_S = 1.0
 CLOCK_S = 30.0
-NOISE_MS = 100
-"""A smaller difference may be the way to the store and back, and time need not step for it."""
 SKEW_MS = 5_000
 
 log = logging.getLogger(__name__)
@@ -72,8 +70,7 @@ class Health:
         return True
 
     def _set_clock(self, offset_ms: int) -> None:
-        if abs(offset_ms - self._clock.offset_ms) > NOISE_MS:
-            self._clock.offset_ms = offset_ms
+        self._clock.follow(offset_ms)
         skewed = abs(offset_ms) > SKEW_MS
         if skewed != self._skewed:
             here = "are %d ms apart, and the store's counts" if skewed else "agree again (%d ms)"

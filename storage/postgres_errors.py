@@ -70,4 +70,3 @@ def reason(error: Exception) -> str:
 
 def _is_trouble(error: asyncpg.PostgresError) -> bool:
     return isinstance(error, _REFUSED_NOW) or (error.sqlstate or "08").startswith(_TROUBLE)
-

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
+from collab.ports import StoreUnavailable
 from protocol.values import DiagramId, Head
 from storage.commits import WHOLE
 from storage.database import Database, Transaction, Value
@@ -52,20 +53,20 @@ class Turns(Generic[T]):
         does. A room commits one batch at a time."""
         request = _Request[T](base, values)
         if diagram not in self._requests:
-            self._requests[diagram] = asyncio.Queue()
-            task = asyncio.get_running_loop().create_task(self._turn(diagram))
+            queue = self._requests[diagram] = asyncio.Queue()
+            task = asyncio.get_running_loop().create_task(self._turn(diagram, queue))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self._requests[diagram].put_nowait(request)
         return await asyncio.shield(request.answer)
 
-    async def _turn(self, diagram: DiagramId) -> None:
+    async def _turn(self, diagram: DiagramId, queue: asyncio.Queue[_Request[T]]) -> None:
         asked: list[_Request[T]] = []
 
         async def work(tx: Transaction) -> None:
             """Done again, it goes on with the request that has no answer yet."""
             await tx.fetch(HELD, diagram)
-            while asked or await self._next(diagram, asked):
+            while asked or await self._next(diagram, queue, asked):
                 request = asked[0]
                 if await tx.fetch(WHOLE, *request.values):
                     return
@@ -80,21 +81,28 @@ class Turns(Generic[T]):
         except Exception as raised:
             error = raised
         finally:
-            for request in (*asked, *self._over(diagram)):
+            self._over(diagram, queue)
+            for request in asked:
                 if error is None:
                     request.answer.set_result(None)
                 else:
                     request.answer.set_exception(error)
+            while not queue.empty():
+                # nothing was done for them, whatever became of the others
+                queue.get_nowait().answer.set_exception(StoreUnavailable("the turn was over"))
 
-    async def _next(self, diagram: DiagramId, asked: list[_Request[T]]) -> bool:
+    async def _next(self, diagram: DiagramId, queue: asyncio.Queue[_Request[T]], asked: list[_Request[T]]) -> bool:
         try:
             async with asyncio.timeout(HOLD_S):
-                asked.append(await self._requests[diagram].get())
+                asked.append(await queue.get())
         except TimeoutError:
-            self._over(diagram)
+            self._over(diagram, queue)
+            if not queue.empty():  # it came in the same moment
+                asked.append(queue.get_nowait())
         return bool(asked)
 
-    def _over(self, diagram: DiagramId) -> list[_Request[T]]:
-        """Whoever comes now begins another turn; returns who had come already."""
-        queue = self._requests.pop(diagram, None)
-        return [] if queue is None else [queue.get_nowait() for _ in range(queue.qsize())]
+    def _over(self, diagram: DiagramId, queue: asyncio.Queue[_Request[T]]) -> None:
+        """Whoever comes now begins another turn, which is none of this one's business: it may begin before this one's
+        transaction has ended."""
+        if self._requests.get(diagram) is queue:
+            del self._requests[diagram]

@@ -10,8 +10,9 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 from codraw.client import CodrawError
 from codraw.load.board import Board
-from codraw.load.editor import Editor, Line
+from codraw.load.editor import Editor
 from codraw.load.frames import upgrade
+from codraw.load.line import Line
 from codraw.load.measures import Measures
 from codraw.load.plan import Plan
 from codraw.load.scenarios import chance_of

@@ -1,25 +1,24 @@
-"""One simulated editor: a connection after another, what it was told, in order or not, and what it waits for."""
+"""One simulated editor: what it was told, in order or not, what it waits for, and what it sends again."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from codraw.load.board import Board
-from codraw.load.frames import CLOSE, PING, PONG, extent, masked, upgraded
 from codraw.load.measures import Measures
 from codraw.load.wire import Dialect, Message, Said, cursor, framed, operation, read, unpacked
 
-TRICKLE_BYTES = 1_024
-TRICKLE_S = 1.0
-ABNORMAL = 1006
+if TYPE_CHECKING:
+    from codraw.load.line import Line
+
 NO_NEWS_S = 5.0
+"""After so long a classic sender waits no longer to be heard of by others."""
 
 
 class Crew(Protocol):
@@ -47,7 +46,7 @@ class Editor:
         self._last_sent = 0.0
         self._heard: deque[str] = deque()
         self._cursors: list[float] = []
-        self._until = -1
+        self.until = self._shown_at = -1
 
     # what it does -----------------------------------------------------------------------------------------------------
 
@@ -164,6 +163,9 @@ class Editor:
             self.measures.tally["duplicates answered"] += 1
             if vector > self.vector:
                 self.measures.fault("lost", f"{self.name} at {self.vector}: duplicate of {vector} before its event")
+        elif said.changed and vector <= self.vector and self._shown_at >= vector:
+            # WS12: a full state took the place of what waited for us, the receipts of which stayed
+            self.measures.tally["receipts behind a state"] += 1
         elif said.changed:
             self._advance(vector)
         else:
@@ -174,7 +176,7 @@ class Editor:
                 self.board.effective(self.dialect, vector, said.cells)
         if said.operation_id in self.pending or not said.duplicate:
             self._settle(said.operation_id, now)
-        self._perhaps_in_sync(now)
+        self.perhaps_in_sync(now)
 
     def _settle(self, id: str, now: float) -> None:
         found = self.pending.pop(id, None)
@@ -200,9 +202,9 @@ class Editor:
 
     def _delivered(self, vector: int, now: float) -> None:
         self.measures.tally["deliveries"] += 1
-        if (due := self.board.due.get(vector)) is not None and self._until < vector:
+        if (due := self.board.due.get(vector)) is not None and self.until < vector:
             (self.measures.slow if self.was_slow else self.measures.delivery).add(now - due)
-        self._perhaps_in_sync(now)
+        self.perhaps_in_sync(now)
 
     def _overheard(self, said: Said, now: float) -> None:
         """Classic frames have no vector: their order is held against that of others, once a second."""
@@ -245,19 +247,19 @@ class Editor:
         if said.epoch in (self.board.epoch, "") and said.update_vector < self.vector and not self._heard:
             self.measures.fault("vector fell", f"{self.name} got a state at {said.update_vector} after {self.vector}")
         self.board.show(self.dialect, said, payload, self.name)
-        self.vector = said.update_vector
+        self.vector = self._shown_at = said.update_vector
         self._heard.clear()
-        self._until = -1
+        self.until = -1
         self._in_sync(now)
 
     def _resumed(self, said: Said, now: float) -> None:
         self.measures.tally["resumed"] += 1
         self.board.claim(said.to, said.state_hash, self.name)
-        self._until = said.to
-        self._perhaps_in_sync(now)
+        self.until = said.to
+        self.perhaps_in_sync(now)
 
-    def _perhaps_in_sync(self, now: float) -> None:
-        if not self.is_in_sync and 0 <= self._until <= self.vector:
+    def perhaps_in_sync(self, now: float) -> None:
+        if not self.is_in_sync and 0 <= self.until <= self.vector:
             self._in_sync(now)
 
     def _in_sync(self, now: float) -> None:
@@ -281,140 +283,3 @@ class Editor:
         for update in unpacked(self.dialect, said.updates) if said.updates else ():
             if (where := update.get("cursor")) is not None:
                 self.measures.awareness.add(now - where["y"])
-
-
-class Line(asyncio.Protocol):
-    """One connection of one editor, from the upgrade to its end."""
-
-    def __init__(self, editor: Editor, request: bytes) -> None:
-        self.editor = editor
-        self.status = 0
-        self.code = ABNORMAL
-        self._request = request
-        self._rest = b""
-        self._parts: list[bytes] = []
-        self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self.editor.connected(self)
-        self._transport.write(self._request)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self.editor.disconnected(self, self.code)
-
-    def write(self, frame: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(frame)
-
-    def leave(self) -> None:
-        """Politely: a close frame, and what comes until the other side hangs up is not looked at."""
-        if self._transport is not None:
-            self._transport.write(masked(CLOSE, (1000).to_bytes(2, "big")))
-
-    def cut(self) -> None:
-        """As bad weather would."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    # slow readers -----------------------------------------------------------------------------------------------------
-
-    def slow_down(self, trickle: bool) -> None:
-        """The transport reads no more. Who trickles reads past it, which leaves the system's buffers as they are."""
-        if self._transport is not None:
-            self._transport.pause_reading()
-            is_plain = self._transport.get_extra_info("ssl_object") is None
-            if trickle and is_plain:
-                self._sip(self._transport.get_extra_info("socket").fileno())
-
-    def _sip(self, file: int) -> None:
-        try:
-            data = os.read(file, TRICKLE_BYTES)
-        except BlockingIOError:
-            pass
-        except OSError:
-            return self.cut()
-        else:
-            if not data:
-                return self.cut()
-            self.data_received(data)
-        self._timer = asyncio.get_running_loop().call_later(TRICKLE_S, self._sip, file)
-        return None
-
-    def recover(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-
-    # reading ----------------------------------------------------------------------------------------------------------
-
-    def data_received(self, data: bytes) -> None:
-        now = perf_counter()
-        if self._rest:
-            data = self._rest + data
-        at = 0 if self.status else self._upgraded(data)
-        if at is not None:
-            at = self._frames(data, at, now)
-        self._rest = data[at:]
-
-    def _upgraded(self, data: bytes) -> int | None:
-        found = upgraded(data)
-        if found is None:
-            return None
-        self.status, at = found
-        if self.status != 101:
-            self.editor.measures.tally[f"upgrade refused {self.status}"] += 1
-            self.cut()
-            return len(data)
-        return at
-
-    def _frames(self, data: bytes, at: int, now: float) -> int:
-        """Up to where all was read. What others of this dialect have got already is compared and not read again."""
-        editor = self.editor
-        board, vector = editor.board, editor.vector
-        stream, due, end = board.streams[editor.dialect], board.due, len(data)
-        add = editor.measures.slow.add if editor.was_slow else editor.measures.delivery.add
-        same = 0
-        while at < end:
-            frame = stream.get(vector + 1)
-            if (
-                frame is not None
-                and data.startswith(frame, at)
-                and board.operation_at[vector + 1] not in editor.pending
-            ):
-                vector += 1
-                at += len(frame)
-                same += 1
-                editor.vector = vector
-                if editor._until < vector and vector in due:
-                    add(now - due[vector])
-                elif not editor.is_in_sync:
-                    editor._perhaps_in_sync(now)
-                continue
-            place = extent(data, at)
-            if place is None or place[1] > end:
-                break
-            self._frame(data, at, place, now)
-            at, vector = place[1], editor.vector
-        editor.measures.tally["deliveries"] += same
-        return at
-
-    def _frame(self, data: bytes, at: int, place: tuple[int, int], now: float) -> None:
-        payload = data[place[0] : place[1]]
-        opcode, is_final = data[at] & 0x0F, data[at] & 0x80
-        if opcode == PING:
-            self.write(masked(PONG, payload))
-        elif opcode == CLOSE:
-            self.code = int.from_bytes(payload[:2], "big") if payload else 1005
-            self.write(masked(CLOSE, payload[:2]))
-        elif opcode != PONG:
-            self._parts.append(payload)
-            if is_final:
-                whole = payload if len(self._parts) == 1 else b"".join(self._parts)
-                self._parts.clear()
-                self.editor.take(whole, data[at : place[1]], now)

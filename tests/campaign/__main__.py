@@ -25,6 +25,7 @@ CAUGHT_BY = {
     "publish before commit": ("F1", "I7"),
     "receipt before commit": ("F1", "I1"),
     "no head poll": ("F8b", "I2"),
+    "a turn answers the next one": ("F12x", "I1"),
     "empty presence is absence": ("F4", "I22"),
 }
 
@@ -127,6 +128,9 @@ async def _played(
                 with journal.open("ab") as lines:
                     lines.write(msgspec.json.encode(outcome) + b"\n")
         await doors.close()
+        if damage := await stage.damage():
+            report.rounds[-1].problems.append(f"verify: {damage}")
+            _progress(report.rounds[-1])
 
 
 def _progress(outcome: Outcome) -> None:

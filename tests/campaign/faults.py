@@ -381,6 +381,22 @@ async def row_locked(round: Round) -> None:
         await round.receipts(10)
 
 
+async def contended(round: Round) -> None:
+    """All workers on one diagram, with slow ways to the store: who misses again and again takes its turn, and has to
+    read rights anew in the middle of it."""
+    (subject,) = round.subjects
+    for worker in round.stage.workers:
+        assert worker.database is not None
+        worker.database.up.delay_s = lambda: round.chance.choice((0.0, 0.0, 0.05, 0.3))
+    round.injected["slow ways to PostgreSQL"] += 1
+    path = f"/threat_models/{subject.threat_model}/authorization"
+    for number in range(15):
+        await round.operations(25, 60.0)
+        entry = {"subject": f"reader{number}@tmi.local", "subject_type": "user", "role": "reader"}
+        await round.doors.ask(round.worker(), subject.host, "POST", path, entry)
+        round.injected["rights changed meanwhile"] += 1
+
+
 async def store_cut(round: Round) -> None:
     """F6's twin: a worker that does not reach PostgreSQL for a while."""
     for name in ("drop", "reset", "one-way"):
@@ -740,7 +756,9 @@ async def _knock(round: Round, subject: Subject, worker: Worker, ticket: str) ->
     """None: refused at the handshake."""
     url = f"{Place(round.doors, worker, subject).url}?ticket={ticket}"
     try:
-        return await connect(url, subprotocols=[Subprotocol("codraw.v1.json")], compression=None, max_size=None)
+        # Nobody reads: with a bound on what waits, the close frame would never be seen.
+        words = [Subprotocol("codraw.v1.json")]
+        return await connect(url, subprotocols=words, compression=None, max_size=None, max_queue=None)
     except InvalidStatus as refused:
         if refused.response.status_code != 401:
             round.problems.append(f"a ticket used before: {refused.response.status_code}")
@@ -865,6 +883,7 @@ def round_s(seconds: float) -> float:
     return round(seconds, 3)
 
 
+ONE = Size(diagrams=1, editors=10, rate=60.0)
 FAST = Size(diagrams=5, editors=5, rate=250.0)
 PARTS: tuple[Part, ...] = (
     Part("F1", "kill -9 of random workers", kills, full=260, needs=("returns", "resumed with events")),
@@ -882,6 +901,10 @@ PARTS: tuple[Part, ...] = (
     Part("F10", "cut inside the commit", commits_cut, full=50, needs=("store: commit again",)),
     Part("F10b", "a worker cut from PostgreSQL", store_cut, full=20),
     Part("F12", "rows locked, pool exhausted", row_locked, full=10),
+    Part(
+        "F12x", "all workers on one diagram, slow ways to the store", contended, full=50, quick_size=ONE,
+        full_size=ONE, needs=("store: claim under lock",),
+    ),
     Part("F14", "rolling restart", rolling, full=20, needs=("goodbye: restart", "returns")),
     Part("F16", "the clients' network", bad_network, full=100, needs=("returns",)),
     Part("F18", "new epoch under load", new_epoch, full=20, needs=("state: epoch_changed",)),

@@ -286,6 +286,19 @@ class Stage:
                 if secret in fresh:
                     yield f"worker {worker.number} shows a secret"
 
+    async def damage(self) -> str:
+        """What `codraw verify` has to say of the store: nothing, if all is well."""
+        url = f"sqlite:///{self.folder / 'codraw.db'}" if self.postgres is None else self.postgres.url
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "codraw", "verify", "--store", url,
+            cwd=self.folder,
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await process.communicate()
+        return "" if process.returncode == 0 else said.decode("utf-8", "replace")[-600:]
+
     async def rows(self, sql: str, *args: Any) -> list[dict[str, Any]]:
         """Asked of the store behind the servers' back."""
         if self.postgres is None:

@@ -106,13 +106,13 @@ async def test_I29_it_waits_for_postgresql_and_goes_on_by_itself(
         assert (answer.status_code, answer.json()["store"], stands) == (503, "down", [])
         assert (await http.get("/threat_models")).status_code == 503
         await asyncio.to_thread(postgres_server.start)
-        await until_read(ready)
+        await until_read(ready, 60)
         assert stands == [True]
         await asyncio.to_thread(postgres_server.kill)
-        await until_read(unready)
+        await until_read(unready, 60)
         assert (await http.get("/healthz")).status_code == 200
         await asyncio.to_thread(postgres_server.start)
-        await until_read(ready)
+        await until_read(ready, 60)
     said = [
         message for message in caplog.messages if message.startswith(("waiting for the store", "the store is there"))
     ]

@@ -7,7 +7,7 @@ import time
 
 import msgspec
 
-from codraw.clock import SystemClock
+from codraw.clock import NOISE_MS, SystemClock
 from protocol.values import Instant
 
 
@@ -16,14 +16,48 @@ def test_it_reads_monotonic_seconds_and_unix_milliseconds() -> None:
     now = SystemClock().now()
     after = time.monotonic(), time.time() * 1_000
     assert before[0] <= now.monotonic_s <= after[0]
-    assert int(before[1]) <= now.wall_ms <= after[1] and isinstance(now.wall_ms, int)
+    assert int(before[1]) - 1 <= now.wall_ms <= after[1] + 1 and isinstance(now.wall_ms, int)
+
+
+class Machine:
+    """Its clocks are turned by hand; seconds."""
+
+    wall = 1_800_000_000
+    monotonic = 50
+
+    def clock(self) -> SystemClock:
+        return SystemClock(lambda: self.wall * 1_000_000_000, lambda: self.monotonic * 1_000_000_000)
+
+    def pass_time(self, seconds: int) -> None:
+        self.wall += seconds
+        self.monotonic += seconds
 
 
 def test_the_stores_clock_counts_where_it_differs() -> None:
-    clock = SystemClock()
-    before = clock.now().wall_ms
-    clock.offset_ms = 86_400_000
-    assert before + 86_400_000 <= clock.now().wall_ms < before + 2 * 86_400_000
+    machine = Machine()
+    clock = machine.clock()
+    clock.follow(86_400_000)
+    machine.pass_time(2)
+    assert clock.wall_ms() == (machine.wall + 86_400) * 1_000
+
+
+def test_what_may_be_the_way_to_the_store_moves_nothing() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    clock.follow(NOISE_MS)
+    assert clock.wall_ms() == machine.wall * 1_000
+    clock.follow(NOISE_MS + 1)
+    assert clock.wall_ms() == machine.wall * 1_000 + NOISE_MS + 1
+
+
+def test_a_wall_clock_that_is_set_moves_nothing() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    machine.wall += 3_600
+    assert clock.wall_ms() == 1_800_000_000_000
+    # asked again, the store is found to be behind by as much
+    clock.follow(-3_600_000)
+    assert clock.wall_ms() == 1_800_000_000_000
 
 
 async def test_a_timer_goes_by_the_monotonic_reading_alone() -> None:

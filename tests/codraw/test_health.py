@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from codraw.clock import SystemClock
-from codraw.health import NOISE_MS, SKEW_MS, Health
+from codraw.clock import NOISE_MS, SystemClock
+from codraw.health import SKEW_MS, Health
 from codraw.stores import Stores
 from storage.bus_memory import MemoryBus
 from storage.sqlite import SqliteDatabase
@@ -56,8 +56,8 @@ async def test_the_stores_clock_counts_and_one_that_is_far_off_is_told(
     stores: Stores, caplog: pytest.LogCaptureFixture, offset_ms: int, kept_ms: int, state: str
 ) -> None:
     stores.offset_ms = offset_ms
-    clock = SystemClock()
+    clock = SystemClock(lambda: 1_800_000_000_000_000_000, lambda: 50_000_000_000)
     with caplog.at_level(logging.WARNING):
         now = await Health(stores, clock).readiness()
-    assert (clock.offset_ms, now.clock, now.ready) == (kept_ms, state, True)
+    assert (clock.wall_ms() - 1_800_000_000_000, now.clock, now.ready) == (kept_ms, state, True)
     assert len(caplog.messages) == (state != "ok")

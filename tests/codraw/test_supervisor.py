@@ -14,6 +14,8 @@ from tests.support.crew import Crew, kept, receipts
 from tests.support.servers import meet, sign_in
 from tests.support.turns import until, until_read
 
+STARTS_S = 90.0
+"""A hang guard for what takes starts of processes."""
 LATER = "INSERT INTO schema_migration (number, name, sha256, applied_at) VALUES (9999, 'later', '', 0)"
 
 
@@ -48,7 +50,7 @@ async def test_I1_who_is_killed_is_replaced_and_nobody_else_notices(crew: Crew) 
     await stays.hear("operation_accepted")
     back = await crew.join(meeting, ana, CodrawV1, lambda worker: worker != here)
     assert back.vector == stays.vector == 2 and back.cells == stays.cells
-    await until(lambda: len(crew.workers()) == 2 and here not in crew.workers())
+    await until(lambda: len(crew.workers()) == 2 and here not in crew.workers(), STARTS_S)
     await meeting.over()
 
 
@@ -66,7 +68,7 @@ async def test_WS17_SIGHUP_replaces_all_of_them_and_somebody_answers_all_the_tim
         workers = set(crew.workers())
         return len(workers) == 2 and not workers & before
 
-    await until_read(rolled)
+    await until_read(rolled, STARTS_S)
     close, heard = await editor.closed()
     assert (close, heard[-1]["reason"]) == (1012, "restart")
     again = await CodrawV1(meeting, ana).join(resume=editor.place)

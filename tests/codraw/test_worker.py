@@ -11,7 +11,7 @@ import psutil
 
 from tests.support.client import CodrawV1, add, cell_id
 from tests.support.crew import Crew, kept, receipts
-from tests.support.servers import meet, sign_in
+from tests.support.servers import START_PATIENCE_S, meet, sign_in
 from tests.support.turns import until
 
 
@@ -35,7 +35,7 @@ async def test_one_that_is_told_to_go_leaves_in_order_and_is_replaced(crew: Crew
         os.kill(worker, signal.SIGTERM)
     close, heard = await editor.closed()
     assert (close, heard[-1]["reason"]) == (1012, "restart")
-    await until(lambda: len(crew.workers()) == 2 and worker not in crew.workers())
+    await until(lambda: len(crew.workers()) == 2 and worker not in crew.workers(), START_PATIENCE_S)
     await meeting.over()
 
 
@@ -51,7 +51,7 @@ async def test_I1_workers_whose_parent_is_gone_leave_in_order(
         crew.kill()
         close, heard = await editor.closed()
         assert (close, heard[-1]["reason"]) == (1012, "restart")
-        gone, alive = await asyncio.to_thread(psutil.wait_procs, workers, 30)
+        gone, alive = await asyncio.to_thread(psutil.wait_procs, workers, START_PATIENCE_S)
         assert (len(gone), alive) == (2, [])
         assert await kept(postgres_url, meeting) == receipts(editor)
         await meeting.over()

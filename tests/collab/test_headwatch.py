@@ -13,6 +13,7 @@ from collab.ports import StoreUnavailable, Watched
 from collab.room_task import RoomPorts
 from protocol.values import DiagramId
 from storage.diagrams import SqlDiagrams
+from tests.support.clock import HandClock
 from tests.support.turns import turns, until
 from tests.support.wire import Line
 from tests.support.workers import PATIENT, Workers, workers
@@ -40,10 +41,11 @@ async def two(tmp_path: Path) -> AsyncIterator[Workers]:
         yield two
 
 
-def watching(two: Workers, looks: Looks = PATIENT) -> tuple[HeadWatch, Counted]:
+def watching(two: Workers, looks: Looks = PATIENT, clock: HandClock | None = None) -> tuple[HeadWatch, Counted]:
     ports = two[1].ports
     store = Counted(SqlDiagrams(two[1].database, two[1].now_ms))
-    given = {name: getattr(ports, name) for name in ports.__struct_fields__} | {"store": store}
+    given = {name: getattr(ports, name) for name in ports.__struct_fields__}
+    given |= {"store": store, "clock": clock or two.clock}
     return HeadWatch(two[1].rooms, RoomPorts(**given), looks), store
 
 
@@ -137,15 +139,14 @@ async def test_every_so_many_looks_a_room_says_who_is_here(two: Workers) -> None
 
 async def test_the_watch_goes_on_by_itself_and_faster_while_the_bus_is_deaf(two: Workers) -> None:
     await two[1].present("bo")
-    watch, store = watching(two)
+    clock = HandClock()
+    watch, store = watching(two, clock=clock)
     task = two[1].tasks.start("watch", watch.run())
-    await turns()
-    for healthy, wait_s in ((False, 0.25), (True, 0.5)):
+    for healthy, wait_s in ((True, 0.5), (False, 0.25)):
+        await until(lambda: bool(clock.timers))
         two.hub.deaf = not healthy
-        two.clock.advance(0.5)
-        await turns()
-        await until(lambda: task.done() or bool(two.clock.timers))
         asked = store.asked
-        two.clock.advance(wait_s)
-        await until(lambda asked=asked: store.asked > asked)  # type: ignore[misc]
+        clock.advance(clock.timers[0].at_s - clock.now().monotonic_s)
+        await until(lambda asked=asked: store.asked > asked and bool(clock.timers))  # type: ignore[misc]
+        assert clock.timers[0].at_s - clock.now().monotonic_s == pytest.approx(wait_s)
     task.cancel()

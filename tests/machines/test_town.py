@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 IDS = tuple(f"7d3e6f5a-0000-4000-8000-00000000000{digit}" for digit in "1234")
 EDGE = "0b9c1d2e-0000-4000-8000-000000000001"
-EXAMPLES, STEPS = (int(number) for number in os.environ.get("CODRAW_TEST_MACHINES", "10x20").split("x"))
+EXAMPLES, STEPS = (int(number) for number in os.environ.get("CODRAW_TEST_MACHINES", "6x15").split("x"))
 """`CODRAW_TEST_MACHINES=100x30`: so many histories of so many steps on each kind of store."""
 
 houses = st.integers(0, 1)

@@ -25,7 +25,7 @@ class RedisBusWorld:
         self.buses: list[RedisBus] = []
 
     async def join(self, prefix: str = "codraw:") -> RedisBus:
-        bus = RedisBus(self.url, prefix, beat_s=0.2)
+        bus = RedisBus(self.url, prefix)
         self.buses.append(bus)
         await bus.start()
         return bus

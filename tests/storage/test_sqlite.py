@@ -97,3 +97,31 @@ def test_the_address_of_a_store(url: str, path: str) -> None:
 def test_another_address_is_refused(url: str) -> None:
     with pytest.raises(StoreRefused):
         sqlite_path(url)
+
+
+async def test_one_statement_that_only_reads_needs_no_work_around_it(keyed: SqliteDatabase) -> None:
+    await keyed.transaction(lambda tx: insert(tx, 1, "x"))
+    assert await keyed.fetch("SELECT v FROM t WHERE k = ANY($1)", [1, 2]) == [("x",)]
+    with pytest.raises(StoreUnavailable):
+        await keyed.fetch("DELETE FROM t RETURNING k")
+
+
+@pytest.mark.parametrize(
+    "lock", ["FOR UPDATE", "FOR NO KEY UPDATE", "FOR SHARE", "FOR UPDATE SKIP LOCKED", "FOR UPDATE OF t SKIP LOCKED"]
+)
+async def test_rows_are_locked_by_being_the_only_writer(keyed: SqliteDatabase, lock: str) -> None:
+    await keyed.transaction(lambda tx: insert(tx, 1))
+
+    async def work(tx: Transaction) -> int:
+        await tx.alone("name", patient=True)
+        await tx.fetch(f"SELECT k FROM t WHERE k = $1 {lock}", 1)
+        return await tx.execute(f"DELETE FROM t WHERE k IN (SELECT k FROM t LIMIT 5 {lock})")
+
+    assert await keyed.transaction(work) == 1
+
+
+def test_what_has_no_meaning_here_is_left_out_of_the_schema(database: SqliteDatabase) -> None:
+    assert database.schema_text("ALTER TABLE diagram_head SET (fillfactor = 50)") == ""
+    assert database.schema_text("ALTER TABLE a DROP CONSTRAINT a_b_fkey") == ""
+    kept = "ALTER TABLE ticket ADD COLUMN by_cookie bigint NOT NULL DEFAULT 0"
+    assert database.schema_text(kept) == kept.replace("bigint", "INTEGER")

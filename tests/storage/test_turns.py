@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,11 +12,12 @@ import pytest
 from collab.core.effects import Commit
 from collab.core.events import Committed, Gone, Known, Missed, Unresolved
 from protocol.operations import LoggedOperation
-from protocol.values import Head, OperationId
+from protocol.values import Epoch, Head, OperationId
 from storage import turns
 from storage.postgres import PostgresDatabase
 from tests.contracts.worlds import ANA, D, SqlWorld, batch, grow, head_of, operation, outcome
 from tests.support.cutting import Wire, cuttable
+from tests.support.turns import turns as turns_of_the_loop
 
 
 @pytest.fixture
@@ -169,3 +171,41 @@ async def test_I3_of_a_busy_worker_and_one_that_comes_late_both_get_on(world: Sq
     await asyncio.gather(busy(), late())
     assert len(await logged(world)) == 45
     assert most <= turns.FAIR + 1
+
+
+class SlowCommits:
+    """A database whose transactions end when they are let go, one after the other."""
+
+    def __init__(self) -> None:
+        self.rows = {turns.HELD: [[(1,)], [(1,)]], turns.WHOLE: [[], [(1,)]]}
+        self.ends: list[asyncio.Event] = []
+
+    async def transaction(self, work: Any) -> None:
+        end = asyncio.Event()
+        self.ends.append(end)
+        await work(self)
+        await end.wait()
+
+    async def fetch(self, sql: str, *_: object) -> list[tuple[int]]:
+        return self.rows[sql].pop(0)
+
+
+async def test_I1_a_turn_answers_nobody_who_came_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The head was given back unused, but that transaction ends only when the next turn has begun."""
+    monkeypatch.setattr(turns, "HOLD_S", 0.0)
+    database, base = SlowCommits(), Head(Epoch("e"), 0, 0, 1)
+
+    async def missed(*_: object) -> str:
+        return "missed"
+
+    asked: turns.Turns[str] = turns.Turns(database, missed)  # type: ignore[arg-type]
+    assert await asked.written(D, base, ()) == "missed"
+    while asked.due(D, 0):  # noqa: ASYNC110 - the turn tells nobody when it gives up
+        await asyncio.sleep(0)
+    later = asyncio.create_task(asked.written(D, base, ()))
+    await turns_of_the_loop()
+    database.ends[0].set()
+    await turns_of_the_loop()
+    assert not later.done()
+    database.ends[1].set()
+    assert await later is None

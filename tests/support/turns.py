@@ -14,15 +14,15 @@ async def turns(n: int = TURNS) -> None:
         await asyncio.sleep(0)
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
     """Yields until it holds; a condition that never does fails the test at a hang guard."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(patience_s):
         while not condition():  # noqa: ASYNC110 - what is looked at belongs to nobody who could set an event
             await asyncio.sleep(0.001)
 
 
-async def until_read(condition: Callable[[], Awaitable[bool]]) -> None:
+async def until_read(condition: Callable[[], Awaitable[bool]], patience_s: float = PATIENCE_S) -> None:
     """The same of what has to be asked for."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(patience_s):
         while not await condition():  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.001)

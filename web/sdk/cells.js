@@ -2,6 +2,8 @@
  * Cells on the client's side: canonical spelling of a change, the merge rule of `update`, and changes laid over cells.
  */
 
+import { canonicalJson } from "./statehash.js";
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const NODES = new Set(["actor", "process", "store", "security-boundary", "text-box"]);
 const SHAPES = {
@@ -154,8 +156,11 @@ export class Overlay {
     for (const { id, operation, data } of changes) {
       const cell = after.get(id);
       if (operation === "remove") after.set(id, undefined);
-      else if (!data || !cell === (operation === "update")) return false;
-      else after.set(id, cell ? mergeCell(cell, data) : { id, ...data });
+      else if (!data || (!cell && operation === "update")) return false;
+      else if (!cell) after.set(id, { id, ...data });
+      else if (operation === "update") after.set(id, mergeCell(cell, data));
+      // what is there already, and just so, may be added again
+      else if (canonicalJson({ id, ...data }) !== canonicalJson(cell)) return false;
     }
     const removed = new Map();
     for (const [id, cell] of after) {

@@ -80,6 +80,15 @@ test("what is asked is a copy", () => {
   assert.equal(change.data.x, 1);
 });
 
+test("a cell that is there and just so may be added again, another in its place may not", () => {
+  const overlay = new Overlay(cellsOf(box("a"), box("b")));
+  const { id, ...data } = box("a");
+  const moved = { id: "b", operation: "update", data: { x: 9 } };
+  assert.equal(overlay.lay([{ id, operation: "add", data }, moved]), true);
+  assert.equal(overlay.get("b").x, 9);
+  assert.equal(overlay.lay([{ id, operation: "add", data: { ...data, x: 5 } }]), false);
+});
+
 test("OP4 removing a node takes its dangling edges with it", () => {
   const overlay = new Overlay(cellsOf(box("a"), box("b"), flow("e", "a", "b")));
   overlay.lay([{ id: "a", operation: "remove" }]);

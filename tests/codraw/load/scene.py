@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import msgspec
 
 from codraw.load.board import Board
-from codraw.load.editor import Editor, Line
+from codraw.load.editor import Editor
 from codraw.load.frames import TEXT, masked
+from codraw.load.line import Line
 from codraw.load.measures import Measures
 from codraw.load.wire import Dialect
 
@@ -57,8 +59,9 @@ def receipt(vector: int, id: str, **more: Any) -> bytes:
 class Pipe(asyncio.Transport):
     """The way to a server that is not there."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, socket: socket.socket | None = None) -> None:
+        super().__init__({"socket": socket})
+        self.is_reading = True
         self.written: list[bytes] = []
         self.is_cut = False
 
@@ -67,6 +70,15 @@ class Pipe(asyncio.Transport):
 
     def abort(self) -> None:
         self.is_cut = True
+
+    def pause_reading(self) -> None:
+        self.is_reading = False
+
+    def resume_reading(self) -> None:
+        self.is_reading = True
+
+    def is_closing(self) -> bool:
+        return self.is_cut
 
 
 class Scene:
@@ -86,8 +98,8 @@ class Scene:
         self.connect(editor)
         return editor
 
-    def connect(self, editor: Editor) -> Pipe:
-        line, pipe = Line(editor, b""), Pipe()
+    def connect(self, editor: Editor, socket: socket.socket | None = None) -> Pipe:
+        line, pipe = Line(editor, b""), Pipe(socket)
         line.connection_made(pipe)
         line.data_received(UPGRADED)
         pipe.written.clear()

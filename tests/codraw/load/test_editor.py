@@ -3,17 +3,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from codraw.load.editor import Editor
-from codraw.load.frames import CLOSE, PING, PONG, TEXT, masked
 from codraw.load.wire import Dialect
-from tests.codraw.load.scene import EPOCH, NODE, Pipe, Scene, event, receipt, served, state, tell
+from tests.codraw.load.scene import EPOCH, NODE, Scene, event, receipt, served, state, tell
 
 MOVE = [{"id": "n1", "operation": "update", "data": {"x": 1}}]
-
-
-def pipe(editor: Editor) -> Pipe:
-    assert editor.line is not None and isinstance(editor.line._transport, Pipe)
-    return editor.line._transport
 
 
 def rejected(id: str) -> bytes:
@@ -78,53 +71,6 @@ def test_a_state_that_falls_back_is_a_fault() -> None:
     assert scene.faults == {"vector fell": 1}
 
 
-# frames -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("piece", [1, 2, 3, 7, 100])
-def test_frames_may_come_in_pieces(piece: int) -> None:
-    scene = Scene()
-    ana, bob = scene.joined("ana"), scene.joined("bob")
-    stream = event(1, "o1") + event(2, "o2", label="x" * 300) + event(3, "o3")
-    tell(ana, stream)
-    for at in range(0, len(stream), piece):
-        tell(bob, stream[at : at + piece])
-    assert bob.vector == 3 and not scene.faults
-
-
-def test_a_message_may_come_in_fragments() -> None:
-    scene = Scene()
-    ana = scene.joined("ana")
-    whole = event(1, "o1")[4:]
-    first, rest = served(whole[:50], TEXT), served(whole[50:], 0)
-    tell(ana, bytes((first[0] & 0x7F,)) + first[1:], rest)
-    assert ana.vector == 1 and not scene.faults
-
-
-def test_a_ping_is_answered() -> None:
-    scene = Scene()
-    ana = scene.joined("ana")
-    tell(ana, served(b"beat", PING))
-    assert pipe(ana).written == [masked(PONG, b"beat")]
-
-
-def test_a_close_is_answered_and_told_with_its_code() -> None:
-    scene = Scene()
-    ana = scene.joined("ana")
-    tell(ana, served((4408).to_bytes(2, "big") + b"slow", CLOSE))
-    assert ana.line is not None
-    ana.line.connection_lost(None)
-    assert scene.losses == [("ana", 4408)] and ana.line is None
-
-
-def test_a_cut_is_told_as_1006() -> None:
-    scene = Scene()
-    ana = scene.joined("ana")
-    assert ana.line is not None
-    ana.line.connection_lost(ConnectionResetError())
-    assert scene.losses == [("ana", 1006)]
-
-
 def test_I23_the_late_end_of_a_former_connection_is_no_loss() -> None:
     scene = Scene()
     ana = scene.joined("ana")
@@ -133,15 +79,6 @@ def test_I23_the_late_end_of_a_former_connection_is_no_loss() -> None:
     assert former is not None
     former.connection_lost(None)
     assert not scene.losses and ana.line is not None
-
-
-def test_a_refused_upgrade_is_counted_and_hung_up() -> None:
-    scene = Scene()
-    ana = scene.joined("ana")
-    assert ana.line is not None
-    ana.line.status = 0
-    tell(ana, b"HTTP/1.1 503 Service Unavailable\r\n\r\nsorry")
-    assert scene.measures.tally["upgrade refused 503"] == 1 and pipe(ana).is_cut
 
 
 def test_nonsense_is_a_fault() -> None:
@@ -161,6 +98,17 @@ def test_a_receipt_takes_the_slot_of_its_operation() -> None:
     tell(ana, receipt(1, "mine"), event(2, "o2"))
     assert ana.vector == 2 and not ana.pending and not scene.faults
     assert scene.measures.receipts.count == 1
+
+
+def test_WS12_a_receipt_may_stand_behind_the_state_that_holds_it_already() -> None:
+    scene = Scene()
+    ana = scene.joined("ana")
+    ana.edit("mine", MOVE, 0.0)
+    tell(ana, state(5), receipt(3, "mine"), event(6, "o6"))
+    assert ana.vector == 6 and not ana.pending and not scene.faults
+    ana.edit("again", MOVE, 0.0)
+    tell(ana, receipt(6, "again"))
+    assert scene.faults == {"doubled": 1, "other content": 1}
 
 
 def test_I6_a_second_outcome_is_a_fault() -> None:

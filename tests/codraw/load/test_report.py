@@ -98,7 +98,7 @@ def test_the_page_needs_no_other_file_and_escapes_what_it_shows() -> None:
         assert outside not in text
 
 
-@pytest.mark.parametrize("word", ["connected", "faults", f"server {PID}"])
+@pytest.mark.parametrize("word", ["connected", "faults", f"server {PID}"], ids=["connected", "faults", "server"])
 def test_the_picture_of_one_second(word: str) -> None:
     text = io.StringIO()
     Console(file=text, width=120).print(live(Plan(urls=("http://there",)), sample(3.0), Measures()))

@@ -26,15 +26,19 @@ from collab.core.events import (
     Heard,
     Loaded,
     Missed,
+    RightsMoved,
     RightsRead,
+    SessionRead,
 )
 from collab.core.state import RoomSettings
 from collab.core.writer import SAVED_CELLS
 from protocol.notices import Accepted, Happened, StateReason, StateShown
+from protocol.refusals import Ending
 from protocol.values import Epoch, Head, Role, RoleAt, SocketId
 from tests.support.script import (
     EPOCH,
     FOUNDED,
+    SESSION,
     After,
     change,
     edit,
@@ -43,6 +47,7 @@ from tests.support.script import (
     node,
     script,
     sent,
+    session,
     some,
     told,
     user,
@@ -188,3 +193,19 @@ def test_a_snapshot_holds_no_uncommitted_state() -> None:
     begun = script("ana", settings=RoomSettings(snapshot_s=5.0))
     begun >> Heard(EPOCH, (THEIRS,)) << HAPPENED >> Asked(ANA, A1) << Commit
     assert begun >> After(5.0) << some(Snapshot, diagram=some(object, vector=1))
+
+
+def test_VEC13_a_head_that_our_own_commit_has_moved_asks_for_nothing() -> None:
+    begun = script("ana") >> Asked(SocketId("ana"), edit("a1", change("n1", x=5)))
+    begun << Commit
+    mine = begun.room._writer._writing.judged.operations[0]  # type: ignore[union-attr]
+    begun >> HeadSeen(head(mine)) >> Committed()
+    assert begun << sent("ana", Accepted, vector=1) << told(Happened, "ana") << Publish
+
+
+def test_I21_rights_of_a_newer_clock_make_the_session_doubtful_again() -> None:
+    begun = script("ana") >> RightsMoved() << ReadRights << ReadSession >> SessionRead(SESSION)
+    begun >> Asked(SocketId("ana"), edit("a1", change("n1", x=5)))
+    begun >> RightsRead(2, {user("ana").id: RoleAt(Role.WRITER, 2)}) << CatchUp << ReadSession
+    begun >> CaughtUp(head(FOUNDED, acl_version=2))
+    assert begun >> SessionRead(session(version=2, ended=Ending.IDLE)) << CatchUp
