@@ -6,6 +6,7 @@ asyncio's `close` waits until everything written is taken, and a peer that keeps
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 import sys
 
@@ -18,6 +19,9 @@ if sys.platform == "linux":
 
 LINGER_S = 5.0
 """So long after the application is done with a socket what it has written may still be on its way."""
+SEND_BUFFER = 256 * 1024
+"""Bytes that the kernel may keep for a peer that is slow to read. Left to itself it takes 4 MiB, and the outbox, which
+would replace stale events by one state, notices nothing for as long."""
 FRAGMENTS = 1_000
 """Beyond that those of one message are put together: each costs more than it holds."""
 
@@ -29,6 +33,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     """Bytes that lay before the ping when the peer was last seen to take some."""
     heard = False
     """Whether anything came from the peer since the ping."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
     def send_keepalive_ping(self) -> None:
         self.ahead = self._untaken()

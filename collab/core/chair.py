@@ -259,7 +259,7 @@ class Chair:
             state.ask(state.dismissal(present.socket, Ending.REMOVED))
         state.roster.remote.forget(ejected)
         if heard or ejected or host_moved:
-            state.tell_roster(ejected=bool(ejected), presenter_changed=presented, roles_changed=successor)
+            state.tell_roster(ejected=bool(ejected), presenter_changed=presented, successor=successor)
         elif presented:
             by = "host" if request is not None and request.socket is not None else "system"
             state.ask(Tell(PresenterChanged(state.roster.view(session), by)))

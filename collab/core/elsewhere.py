@@ -7,6 +7,7 @@ It is news, never truth: what counts (host, presenter, who is ejected) is read f
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from collab.core.chair import Chair
 from collab.core.effects import Announce, Send, Speak, Survey
@@ -102,6 +103,9 @@ class Elsewhere:
             self._chair.user_vanished(user)
         # that they may return here is not so any more, and was said
         state.tell_roster(announce=bool(returned))
+        if not before:
+            # while nobody was known to be elsewhere, nobody was told
+            self.point(present.socket for present in roster)
 
     def _sight(self) -> None:
         self._state.roster.remote.sighted = self._bus_healthy and self._presence_known
@@ -124,11 +128,20 @@ class Elsewhere:
         if event.presenter_term > session.presenter_term:
             self._wait(event)
             return False
+        if self._expects(event):
+            self._keep(event)
+            return False
         presenter = session.presenter.id if session.presenter is not None else None
         there = self._state.roster.remote.connections()
         seen = [update for update in event.updates if update.connection_id in there]
         shown = [self._state.awareness.hear(update, update.user.id == presenter, event.serial) for update in seen]
         return any(shown)
+
+    def _expects(self, event: Pointed) -> bool:
+        """It came after who is there, which waits."""
+        shown = {update.connection_id for update in event.updates} - self._state.roster.remote.connections()
+        said = (early.participants for early in self._early if isinstance(early, Said))
+        return any(there.connection_id in shown for one in chain(*said) for there in one.connections)
 
     # what they ask for ------------------------------------------------------------------------------------------------
 
@@ -158,8 +171,11 @@ class Elsewhere:
         return early
 
     def _wait(self, event: Said | Pointed) -> None:
-        self._early = [*self._early[-WAITING:], event]
+        self._keep(event)
         self._chair.want_read()
+
+    def _keep(self, event: Said | Pointed) -> None:
+        self._early = [*self._early[-WAITING:], event]
 
     def _of(self, session: SessionId) -> Session | None:
         """Ours, if it is that one. Another one may have taken its place."""

@@ -449,7 +449,7 @@ class Room:
             else:
                 changed = changed or role.role != before.role
         if changed:
-            self._state.tell_roster(roles_changed=True)
+            self._state.tell_roster()
 
     def _head_seen(self, event: HeadSeen) -> None:
         session = self._state.session

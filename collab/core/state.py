@@ -13,9 +13,9 @@ from collab.core.events import Loaded
 from collab.core.meeting import Session
 from collab.core.replica import Replica
 from collab.core.roster import Roster, Shown
-from protocol.notices import RosterChanged
+from protocol.notices import Participant, RosterChanged
 from protocol.refusals import Ending
-from protocol.values import DiagramId, Instant, Limits, SocketId, ThreatModelId, User, UserId
+from protocol.values import DiagramId, Instant, Limits, SocketId, ThreatModelId, UserId
 
 TOLD = 256
 
@@ -64,7 +64,7 @@ class RoomState:
         self.surveying = False
         """Nobody is let in before it is known who is at other workers (WS11)."""
         self.roster = Roster()
-        self._listed: dict[UserId, User] = {}
+        self._listed: dict[UserId, Participant] = {}
         """Whom the sockets here take for present."""
         self.awareness = Awareness()
         self.deadlines = Deadlines()
@@ -123,18 +123,18 @@ class RoomState:
         *,
         ejected: bool = False,
         presenter_changed: bool = False,
-        roles_changed: bool = False,
+        successor: bool = False,
         skip: frozenset[SocketId] = frozenset(),
         announce: bool = True,
     ) -> None:
-        """To all here, with who came and went since they were told last (WS11); and, of the sockets here, to presence
-        and the other workers."""
+        """To all here, with who came and went and whose role is another since they were told last (WS11, AU15); and, of
+        the sockets here, to presence and the other workers. `successor`: somebody else is host."""
         if self.session is None:
             return
         roster = self.roster.view(self.session)
-        before, self._listed = self._listed, {one.user.id: one.user for one in roster.participants}
-        joined = tuple(user for id, user in self._listed.items() if id not in before)
-        left = tuple(user for id, user in before.items() if id not in self._listed)
+        before, self._listed = self._listed, {one.user.id: one for one in roster.participants}
+        joined = tuple(one.user for id, one in self._listed.items() if id not in before)
+        left = tuple(one.user for id, one in before.items() if id not in self._listed)
         changed = RosterChanged(
             roster=roster,
             at_ms=self.now.wall_ms,
@@ -142,7 +142,7 @@ class RoomState:
             left=left,
             ejected=ejected,
             presenter_changed=presenter_changed,
-            roles_changed=roles_changed,
+            roles_changed=successor or any(_role_moved(before.get(id), one) for id, one in self._listed.items()),
         )
         by = joined[0].id if joined else left[0].id if left else None
         self.ask(Tell(changed, skip, by))
@@ -161,3 +161,8 @@ class RoomState:
 
     def dismissal(self, socket: SocketId, ending: Ending) -> Dismiss:
         return Dismiss(socket, ending, self.session.host if self.session is not None else None)
+
+
+def _role_moved(before: Participant | None, now: Participant) -> bool:
+    """Of somebody connected: who is away and may return is listed without one that counts."""
+    return before is not None and bool(before.connections and now.connections) and before.role != now.role

@@ -390,7 +390,7 @@ async def contended(round: Round) -> None:
         worker.database.up.delay_s = lambda: round.chance.choice((0.0, 0.0, 0.05, 0.3))
     round.injected["slow ways to PostgreSQL"] += 1
     path = f"/threat_models/{subject.threat_model}/authorization"
-    for number in range(15):
+    for number in range(6):
         await round.operations(25, 60.0)
         entry = {"subject": f"reader{number}@tmi.local", "subject_type": "user", "role": "reader"}
         await round.doors.ask(round.worker(), subject.host, "POST", path, entry)

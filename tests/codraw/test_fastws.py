@@ -12,14 +12,14 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from codraw.fastws import SocketProtocol
+from codraw.fastws import SEND_BUFFER, SocketProtocol
 from tests.support.client import CodrawV1, add, cell_id
 from tests.support.raw import CLOSE, HANDSHAKE, PING, PONG, TEXT, Raw, frame, memory
 from tests.support.servers import Meeting, Server, meet, sign_in
 
 MIB = 1024 * 1024
 SMALL = 256 * 1024
-"""Of the kernel's buffers in either direction."""
+"""Of the kernel's buffer of a peer that reads."""
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,6 @@ async def peer() -> AsyncIterator[Peer]:
     sock, listening = socket.socket(), socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
     sock.setblocking(False)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
     listening.bind(("127.0.0.1", 0))
     peer = Peer(sock)
     config = Config(peer.app, ws_ping_interval=1_000, ws_ping_timeout=1_000, interface="asgi3", log_config=None)
@@ -193,6 +192,12 @@ async def peer() -> AsyncIterator[Peer]:
             peer.server.transport.abort()
         for task in state.tasks:
             task.cancel()
+
+
+async def test_I28_the_kernel_keeps_little_for_a_peer(peer: Peer) -> None:
+    """Linux counts what it needs itself, too: twice as much."""
+    sock = peer.server.transport.get_extra_info("socket")
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) in (SEND_BUFFER, 2 * SEND_BUFFER)
 
 
 async def test_the_newest_ping_of_one_who_reads_late_is_answered(peer: Peer) -> None:

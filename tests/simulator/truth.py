@@ -119,12 +119,12 @@ class Truth:
                 elif not same(between, inversion):
                     foreign.update((cell.id, key) for key in cell.data or {})
         if inversion.kind is Kind.UNDO:
-            self._check_removals(inversion, done, {id for id, _ in foreign})
+            self._check_removals(inversion, done, {id for id, _ in foreign} - moved)
         if all(cell.verb is Verb.UPDATE for cell in done.effect.cells):
             self._check_keys(inversion, done, foreign, moved)
 
     def _check_removals(self, undo: LoggedOperation, done: LoggedOperation, foreign: set[str]) -> None:
-        """A cell that somebody else has changed since it was added stays."""
+        """A cell that somebody else has changed since it was added, once, stays."""
         added = {cell.id for cell in done.effect.cells if cell.verb is Verb.ADD}
         gone = {cell.id for cell in undo.effect.cells if cell.verb is Verb.REMOVE}
         self.ledger.hold(not added & gone & foreign, "I14", "another's cell is gone", undo.vector, done.vector)

@@ -286,6 +286,20 @@ def test_PR8_a_cursor_at_another_worker_is_shown_here() -> None:
     assert seeing() >> pointed() << shown(1)
 
 
+def test_PR8_what_was_shown_before_it_was_known_that_somebody_is_elsewhere_is_said_then() -> None:
+    begun = script("ana", others=NOBODY) >> Asked(ANA, Aware(cursor={"x": 1, "y": 2})) << told(AwarenessShown, "ana")
+    begun >> said(participant("bo", "b1")) << told(RosterChanged)
+    begun << Speak(Pointed(SESSION.id, 1, (AwareUpdate(ANA, user("ana"), True, cursor={"x": 1, "y": 2}),)))
+    assert begun >> said(participant("bo", "b1", "b2"), serial=2) << told(RosterChanged), "who came later has heard it"
+
+
+def test_PR9_a_cursor_waits_with_the_news_of_whose_it_is() -> None:
+    begun = script("bo", others=NOBODY) >> said(participant("ana", "a1"), version=2) << ReadSession
+    begun >> pointed()
+    begun >> SessionRead(session(version=2)) << told(RosterChanged)
+    assert begun << shown(1)
+
+
 def test_PR8_nothing_is_said_of_cursors_where_nobody_is_elsewhere() -> None:
     begun = script("ana", others=NOBODY) >> Asked(ANA, Aware(cursor={"x": 1, "y": 2}))
     assert begun << told(AwarenessShown, "ana")

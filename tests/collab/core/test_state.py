@@ -14,7 +14,19 @@ from protocol.intents import Aware
 from protocol.notices import Participant, RosterChanged
 from protocol.refusals import Ending
 from protocol.values import Role, RoleAt, SocketId
-from tests.support.script import FOUNDED, SESSION, THREAT_MODEL, caller, matches, session, some, told, user
+from tests.support.script import (
+    FOUNDED,
+    SESSION,
+    THREAT_MODEL,
+    Guest,
+    caller,
+    matches,
+    participant,
+    session,
+    some,
+    told,
+    user,
+)
 
 
 def state(of: Session | None = SESSION, *names: str) -> RoomState:
@@ -42,7 +54,7 @@ def asked(of: RoomState, *effects: Any) -> bool:
 
 def test_a_change_of_the_roster_is_told_to_all_and_to_presence() -> None:
     room = state(SESSION, "ana", "bo")
-    room.tell_roster(roles_changed=True)
+    room.tell_roster(successor=True)
     assert asked(room, told(RosterChanged, roles_changed=True), some(Announce, session=SESSION.id))
 
 
@@ -64,8 +76,29 @@ def test_WS11_a_leave_is_seen_from_the_side_of_who_left() -> None:
 
 def test_WS11_what_was_told_is_told_once() -> None:
     room = told_of("ana", "bo")
-    room.tell_roster(roles_changed=True)
-    assert asked(room, told(RosterChanged, joined=(), left=()), Announce)
+    room.tell_roster()
+    assert asked(room, told(RosterChanged, joined=(), left=(), roles_changed=False), Announce)
+
+
+def test_AU15_another_role_is_told_whoever_found_it_out() -> None:
+    room = told_of("ana", "bo")
+    room.roster.remote.hear("w2", 1, (participant(Guest("cy", role=Role.READER), "c1"),), 0.0)
+    room.tell_roster()
+    room.roster.remote.hear("w2", 2, (participant("cy", "c1"),), 0.0)
+    room.effects.clear()
+    room.tell_roster()
+    assert asked(room, told(RosterChanged, roles_changed=True, joined=(), left=()), Announce)
+
+
+def test_SES10_the_role_of_a_host_who_is_away_is_none_that_counts() -> None:
+    room = told_of("bo")
+    room.roster.remote.hear("w2", 1, (participant("ana", "a1"),), 0.0)
+    room.tell_roster()
+    room.roster.remote.hear("w2", 2, (), 0.0)
+    room.session = session(host_grace_until_ms=99)
+    room.effects.clear()
+    room.tell_roster()
+    assert asked(room, told(RosterChanged, roles_changed=False, joined=(), left=()), Announce)
 
 
 def test_WS11_at_other_workers_who_is_away_and_may_return_is_announced_without_connections() -> None:
