@@ -20,6 +20,9 @@ from codraw.secret import read_or_make
 from codraw.settings import Settings
 
 PREFIX = "codraw-cluster-"
+PASSWORD = "stores.password"  # noqa: S105 - the name of its file
+"""Of both servers: whoever may ask PostgreSQL for anything is the user as whom it runs, and others may be at work on
+this machine."""
 LOOK_S = 0.2
 
 
@@ -69,7 +72,10 @@ def run(load: Callable[[dict[str, Any]], Settings], folder: Path | None, say: Ca
         with ExitStack() as stack:
             stack.enter_context(_ended_by_sigterm())
             home = (folder or stack.enter_context(temporary_folder(PREFIX))).absolute()
-            postgres, redis = LocalPostgres(home / "postgres"), LocalRedis(home / "redis")
+            home.mkdir(parents=True, exist_ok=True)
+            password = read_or_make(home / PASSWORD)
+            postgres = LocalPostgres(home / "postgres", password=password)
+            redis = LocalRedis(home / "redis", password=password)
             for server in (postgres, redis):
                 server.start()
                 stack.callback(server.stop)

@@ -8,6 +8,7 @@ import logging
 from codraw.clock import SystemClock
 from codraw.stores import Stores
 from collab.ports import StoreUnavailable
+from collab.tasks import Tasks
 from rest.front import Readiness
 
 LOOK_S = 1.0
@@ -25,6 +26,8 @@ class Health:
         self._stores = stores
         self._clock = clock
         self._store_there = True
+        self._tasks = Tasks()
+        self._asked: asyncio.Task[bool] | None = None
         self._skewed = False
         self._set_clock(stores.offset_ms)
 
@@ -63,6 +66,12 @@ class Health:
         self._store_there = there
 
     async def _store_answers(self) -> bool:
+        """One question at a time: anybody may ask, and commits wait for the same connections."""
+        if self._asked is None or self._asked.done():
+            self._asked = self._tasks.start("store", self._ask())
+        return await asyncio.shield(self._asked)
+
+    async def _ask(self) -> bool:
         try:
             await self._stores.database.fetch("SELECT 1")
         except StoreUnavailable:

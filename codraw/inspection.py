@@ -20,7 +20,7 @@ class Finding(NamedTuple):
 
 
 async def inspected(settings: Settings) -> list[Finding]:
-    """Changes nothing but the schema. Raises StoreRefused, or StoreUnavailable."""
+    """Changes nothing but the schema, and the epochs of a store that lost time. Raises as `open_stores` does."""
     stores = await open_stores(settings, "check")
     try:
         return [finding async for finding in _found(settings, stores)]

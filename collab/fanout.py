@@ -184,6 +184,18 @@ class Fanout:
         connected.admitted()
         self._audience.setdefault(connected.likeness, {})[socket] = connected
 
+    def hold(self, socket: SocketId) -> None:
+        """What it is told waits until its release, in order."""
+        connected = self._connected.get(socket)
+        if connected is not None:
+            connected.outbox.held = True
+
+    def release(self, socket: SocketId) -> None:
+        connected = self._connected.get(socket)
+        if connected is not None and connected.outbox.held:
+            connected.outbox.held = False
+            connected.outbox.flush()
+
     def send(self, socket: SocketId, notice: Notice) -> None:
         connected = self._connected.get(socket)
         if connected is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 
@@ -35,6 +36,7 @@ class HeadWatch:
         self._rooms, self._ports, self._looks = rooms, ports, looks
         self._looked_at_s = ports.clock.now().monotonic_s
         self._turn = 0
+        self._comparing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         while True:
@@ -58,7 +60,10 @@ class HeadWatch:
         self._turn += 1
         for room in list(rooms.values())[self._turn % SLICES :: SLICES]:
             room.survey()
-        await self._compare(rooms)
+        if self._comparing is None or self._comparing.done():
+            self._comparing = self._ports.tasks.start("compare rooms", self._compare(rooms))
+        # A store that takes its time keeps nobody from being heard (I22).
+        await asyncio.wait((self._comparing,), timeout=self._looks.look_s)
 
     async def _compare(self, rooms: Mapping[DiagramId, RoomTask]) -> None:
         if not rooms:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -39,6 +40,7 @@ class Keeper:
         self._looked_at_s = now_s
         self._stamp_at_s = now_s
         self._prune_at_s = now_s + intervals.prune_s
+        self._pruning: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         while True:
@@ -67,20 +69,29 @@ class Keeper:
                 # What was said since the last stamps counts (SES14).
                 await self._stamp()
                 await self._end(await self._ports.sessions.overdue())
-            if now_s >= self._prune_at_s:
+            if now_s >= self._prune_at_s and (self._pruning is None or self._pruning.done()):
                 self._prune_at_s = now_s + self._intervals.prune_s
-                await self._ports.store.prune(self._intervals.keep_operations, int(self._intervals.keep_s * 1000))
+                # Beside the rounds: it may take long, and who is not stamped meanwhile counts as gone (SES13).
+                self._pruning = self._ports.tasks.start("prune", self._prune())
             await self._rooms.sweep()
         except StoreUnavailable:
             self._quiet_until_s = now_s + self._intervals.quiet_s
 
+    async def _prune(self) -> None:
+        # the next time goes on where the store failed
+        with suppress(StoreUnavailable):
+            await self._ports.store.prune(self._intervals.keep_operations, int(self._intervals.keep_s * 1000))
+
     async def _stamp(self) -> None:
         rooms = self._rooms.open_rooms()
+        # first: a store that is away makes nobody vanish (I22)
+        for room in rooms:
+            room.refresh_presence()
         alive = [stamp for room in rooms if (stamp := room.alive()) is not None]
         if alive:
             await self._ports.sessions.touch(alive)
         for room in rooms:
-            await room.refresh_presence()
+            await room.tell_moves()
 
     async def _miss_presenters(self) -> None:
         """PR5: of one who went with a process that died nobody has heard."""

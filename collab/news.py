@@ -21,7 +21,6 @@ from collab.core.events import (
     Said,
     SessionMoved,
     Spoken,
-    UserLeft,
     Wanted,
 )
 from protocol.operations import Effect, Inverse, Kind, LoggedOperation
@@ -55,7 +54,7 @@ class Wrote(msgspec.Struct, frozen=True, tag="wrote"):
     used_up: tuple[UserId, ...] = ()
 
 
-News = Wrote | Said | Pointed | Wanted | Declined | RollCalled | SessionMoved | RightsMoved | UserLeft
+News = Wrote | Said | Pointed | Wanted | Declined | RollCalled | SessionMoved | RightsMoved
 
 
 class _Parcel(msgspec.Struct, frozen=True, array_like=True):

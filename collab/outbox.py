@@ -69,7 +69,18 @@ def _nothing() -> None:
 class Outbox:
     """`on_lag` must ask for one fresh full state, `on_slow` for the end of the socket, and neither may act at once."""
 
-    __slots__ = ("_awareness", "_bound", "_close", "_phase", "_socket", "_waiting", "_weight", "on_lag", "on_slow")
+    __slots__ = (
+        "_awareness",
+        "_bound",
+        "_close",
+        "_phase",
+        "_socket",
+        "_waiting",
+        "_weight",
+        "held",
+        "on_lag",
+        "on_slow",
+    )
 
     def __init__(self, socket: Socket, bound: int = BOUND) -> None:
         self._socket = socket
@@ -82,6 +93,8 @@ class Outbox:
         self._awareness: dict[Hashable, Parcel] = {}
         self._weight = 0
         self._close: tuple[int, str] | None = None
+        self.held = False
+        """While it is, nothing goes out before the end frames."""
 
     @property
     def closing(self) -> bool:
@@ -120,6 +133,8 @@ class Outbox:
 
     def flush(self) -> None:
         """Gives the socket what it can pass on now."""
+        if self.held and self._close is None:
+            return
         # What is kept while events are lacking waits for the state: a receipt out of order would be a gap (WS15).
         while self._waiting and self._phase is not Phase.LAGGING and (room := HANDOVER - self._socket.buffered()) > 0:
             self._socket.write(self._take(room))

@@ -12,8 +12,9 @@ from collab.core.events import CaughtUp, StoreOutcome, Unavailable
 from collab.core.events import Gone as Gone
 from collab.core.history import Step
 from collab.core.meeting import End as End
+from collab.core.meeting import Leave as Leave
 from collab.core.meeting import Session as Session
-from collab.core.meeting import SessionChange
+from collab.core.meeting import SessionChange as SessionChange
 from protocol.notices import Participant
 from protocol.operations import LoggedOperation
 from protocol.values import (
@@ -103,7 +104,8 @@ class DiagramStore(Protocol):
         """The same, each with its live session: what every open room is compared with, in one query."""
 
     async def snapshot(self, diagram: DiagramId, snapshot: SnapshotData) -> None:
-        """Kept if newer than the newest and not above the head; the two newest stay."""
+        """Kept if newer than the newest, not above the head, and with the state hash that the log has there; the two
+        newest stay."""
 
     async def prune(self, keep_operations: int, keep_ms: int) -> int:
         """Removes log rows that are older than `keep_ms`, more than `keep_operations` below the head and at or below
@@ -175,7 +177,9 @@ class SessionStore(Protocol):
 
     async def change(self, id: SessionId, expected: int, to: SessionChange) -> Session | Stale:
         """Only if `expected` is its version, which the change raises, and it has not ended. `Deny` and `End` raise the
-        diagram's acl_version in the same transaction, `SetPresenter` and a presenter moved by `Deny` the term."""
+        diagram's acl_version in the same transaction, `SetPresenter` and a presenter moved by `Deny` the term; `Leave`
+        notes the new version for that user, whatever becomes of them later. Stale, too: an `End` by age of what is not
+        `overdue` any more."""
 
     async def expect(self, id: SessionId, user: User, role: str) -> None:
         """Notes a caller of POST or PUT; `waiting` lists it for 60 s."""

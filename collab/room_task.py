@@ -1,6 +1,6 @@
 """The only task that touches a room: takes events one by one and starts the effects in order, waiting for none.
 
-1. Outcomes of store calls are served before the inbox, so a full inbox cannot block the answer the room waits for.
+1. Outcomes of store calls are served before what comes in, so a full inbox cannot block the answer the room waits for.
 2. No await inside a decision nor between its effects.
 3. A store call is a task of its own: no socket's end cancels it, and every exception has become an event.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Coroutine
 from typing import Any, assert_never
 
@@ -68,7 +67,9 @@ from collab.core.moderation import ByUser
 from collab.core.room import Room
 from collab.fanout import Fanout
 from collab.history import history
+from collab.inbox import Inbox
 from collab.loading import load
+from collab.newcomers import Newcomers
 from collab.news import Seal
 from collab.ports import (
     Alive,
@@ -90,7 +91,6 @@ from protocol.notices import Accepted, Ended, Participant, Rejected, ServerFacts
 from protocol.refusals import Ending
 from protocol.values import Caller, DiagramId, RoleAt, SessionId, UserId
 
-INBOX = 256
 PRESENCE_S = 1.0
 """So long presence may take to say who is elsewhere; then it is unknown."""
 
@@ -113,59 +113,6 @@ class RoomPorts(msgspec.Struct, frozen=True):
     """Of this worker's news."""
 
 
-class Inbox:
-    """Outcomes first, then events in order of arrival; `put` waits while too many events wait, until the end."""
-
-    def __init__(self) -> None:
-        self._over = False
-        self._outcomes: deque[Event] = deque()
-        self._events: deque[Event] = deque()
-        self._filled: asyncio.Future[None] | None = None
-        self._space: deque[asyncio.Future[None]] = deque()
-
-    def outcome(self, event: Event) -> None:
-        self._outcomes.append(event)
-        self._wake()
-
-    def put_now(self, event: Event) -> None:
-        self._events.append(event)
-        self._wake()
-
-    async def put(self, event: Event) -> None:
-        while len(self._events) >= INBOX and not self._over:
-            space = asyncio.get_running_loop().create_future()
-            self._space.append(space)
-            await space
-        self.put_now(event)
-
-    async def next(self) -> Event:
-        while True:
-            if self._outcomes:
-                return self._outcomes.popleft()
-            if self._events:
-                self._make_space()
-                return self._events.popleft()
-            self._filled = asyncio.get_running_loop().create_future()
-            await self._filled
-
-    def end(self) -> None:
-        """Nobody takes any more: whoever waits for space goes on."""
-        self._over = True
-        while self._space:
-            self._make_space()
-
-    def _wake(self) -> None:
-        if self._filled is not None and not self._filled.done():
-            self._filled.set_result(None)
-
-    def _make_space(self) -> None:
-        while self._space:
-            space = self._space.popleft()
-            if not space.done():
-                space.set_result(None)
-                return
-
-
 class Moves(msgspec.Struct, frozen=True):
     """Who came to or left a session, and whether it was its first or last socket: not known to the store yet."""
 
@@ -181,6 +128,7 @@ class RoomTask:
         self._room = room
         self._ports = ports
         self._inbox = Inbox()
+        self._newcomers = Newcomers(self.fanout)
         self._timer: TimerHandle | None = None
         self._tickets: dict[Ticket, asyncio.Future[Accepted | Rejected]] = {}
         self._next_ticket = 0
@@ -227,7 +175,9 @@ class RoomTask:
         self._inbox.put_now(event)
 
     def hear(self, sealed: bytes | None) -> None:
-        """A piece of news; None: some may have been lost."""
+        """A piece of news, our own among them; None: some may have been lost."""
+        if sealed is not None:
+            self._newcomers.heard(sealed)
         news = Heard("", (), gap=True) if sealed is None else self._ports.seal.opened(self.diagram, sealed)
         if news is not None:
             self._inbox.put_now(news)
@@ -295,6 +245,8 @@ class RoomTask:
                 fanout.tell(notice, skip, by)
             case Admit(socket=socket, notices=notices):
                 fanout.admit(socket, notices)
+                if not self._ports.bus.alone and self._ports.bus.healthy():
+                    self._newcomers.hold(socket)
             case Replay(socket=socket, notices=notices):
                 fanout.replay(socket, notices)
             case Dismiss():
@@ -323,9 +275,13 @@ class RoomTask:
             case _:
                 assert_never(effect)
 
-    def _publish(self, news: Publish | Spoken) -> None:
-        if not self._ports.bus.alone:
-            self._ports.bus.publish(self.diagram, self._ports.seal.sealed(self.diagram, news))
+    def _publish(self, news: Publish | Spoken) -> bytes | None:
+        """As it was said; None: there is nobody else."""
+        if self._ports.bus.alone:
+            return None
+        sealed = self._ports.seal.sealed(self.diagram, news)
+        self._ports.bus.publish(self.diagram, sealed)
+        return sealed
 
     def _start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._ports.tasks.start(f"{name} {self.diagram}", work)
@@ -410,11 +366,11 @@ class RoomTask:
             case ReadSession(known=known):
                 found = await sessions.live(self.diagram) if known is None else await sessions.read(known)
                 return SessionRead(found)
-            case ChangeSession(session=session, change=change):
+            case ChangeSession(session=session, change=change, asked=asked):
                 changed = await sessions.change(session.id, session.version, change)
                 if isinstance(changed, Stale):
                     return SessionStale(changed.session)
-                self._publish(SessionMoved(changed.id, changed.version))
+                self._publish(SessionMoved(changed.id, changed.version, asked))
                 return SessionChanged(changed)
 
     async def _snapshot(self, effect: Snapshot) -> None:
@@ -427,9 +383,8 @@ class RoomTask:
 
     # who is here ------------------------------------------------------------------------------------------------------
 
-    async def refresh_presence(self) -> None:
-        """Before its short life is over; and who moved while the store was away. Raises StoreUnavailable."""
-        await self._tell_moves()
+    def refresh_presence(self) -> None:
+        """Before its short life is over."""
         state = self._room.state
         if state.session is not None and len(state.roster):
             self._say_presence(state.session.id, state.roster.said())
@@ -452,7 +407,8 @@ class RoomTask:
         reading = self._start("presence", self._read_presence(session))
         # Not cancelled: a connection whose call is cut off is one answer off for the next caller.
         done, _ = await asyncio.wait((reading,), timeout=PRESENCE_S)
-        if not done:
+        if not done or reading.cancelled() or reading.exception() is not None:
+            # of what it raised the supervisor tells; the room must not wait for ever
             self.post_now(Surveyed(session, None))
 
     async def _read_presence(self, session: SessionId) -> None:
@@ -464,7 +420,9 @@ class RoomTask:
         here = frozenset(participant.user.id for participant in effect.participants if participant.connections)
         before, self._here = self._here, here
         self._moved(effect.session, Moves(before ^ here, bool(before) != bool(here)))
-        self._publish(Said(effect.session, effect.version, effect.participants))
+        said = self._publish(Said(effect.session, effect.version, effect.participants))
+        if said is not None:
+            self._newcomers.said(said)
         self._say_presence(effect.session, effect.participants)
 
     def _say_presence(self, session: SessionId, participants: tuple[Participant, ...]) -> None:
@@ -477,16 +435,21 @@ class RoomTask:
         while self._unsaid:
             session, participants = self._unsaid.popitem()
             await self._ports.presence.put(session, self._ports.worker, participants)
-            try:
-                await self._tell_moves()
-            except StoreUnavailable:
-                log.warning("who comes and goes in %s is told late: the store is away", self.diagram)
+        # beside it: a store that takes its time does not hold up what is said next
+        self._start("moves", self._try_to_tell_moves())
+
+    async def _try_to_tell_moves(self) -> None:
+        try:
+            await self.tell_moves()
+        except StoreUnavailable:
+            log.warning("who comes and goes in %s is told late: the store is away", self.diagram)
 
     def _moved(self, session: SessionId, moves: Moves) -> None:
         known = self._unheard.get(session, Moves())
         self._unheard[session] = Moves(known.users | moves.users, known.turned or moves.turned)
 
-    async def _tell_moves(self) -> None:
+    async def tell_moves(self) -> None:
+        """Who came and went, to the store, which may have been away. Raises StoreUnavailable."""
         while self._unheard:
             session, moves = self._unheard.popitem()
             try:

@@ -12,7 +12,7 @@ import msgspec
 
 from collab.core.apply import Refused, founded
 from collab.core.diagram import Diagram
-from collab.core.events import Closing, Gone, RightsMoved, UserLeft
+from collab.core.events import Closing, Gone, RightsMoved, SessionMoved
 from collab.core.meeting import Session
 from collab.core.room import Room
 from collab.core.state import RoomSettings, RoomState
@@ -157,21 +157,23 @@ class Rooms:
         return state if state is not None and mine is not None and mine.id == session.id and len(state.roster) else None
 
     async def sweep(self) -> None:
-        """Closes what nobody has held or used for a while."""
-        now_s = self._ports.clock.now().monotonic_s
-        for diagram, opening in list(self._open.items()):
-            # While another room was closing this one may have made way for a new one, or all may have been closed.
-            replaced = self._open.get(diagram) is not opening
-            if replaced or opening.holders or not opening.task.done() or now_s - opening.idle_since_s < LINGER_S:
-                continue
-            room = opening.room
-            if room is not None and not room.closed and not room.room.empty:
-                continue
+        """Closes what nobody has held or used for a while. A room whose last snapshot takes long holds up no other."""
+        unused = {diagram: opening for diagram, opening in self._open.items() if self._unused(opening)}
+        for diagram in unused:
             del self._open[diagram]
-            if room is not None:
-                await room.close()
-                gc.unfreeze()
+        rooms = [room for opening in unused.values() if (room := opening.room) is not None]
+        if rooms:
+            await asyncio.wait([self._ports.tasks.start(f"close {room.diagram}", room.close()) for room in rooms])
+            gc.unfreeze()
+        for diagram, opening in unused.items():
             self._unsubscribe(diagram, opening)
+
+    def _unused(self, opening: _Opening) -> bool:
+        idle_s = self._ports.clock.now().monotonic_s - opening.idle_since_s
+        if opening.holders or not opening.task.done() or idle_s < LINGER_S:
+            return False
+        room = opening.room
+        return room is None or room.closed or room.room.empty
 
     async def close(self) -> None:
         """All rooms, each after its outcomes are told."""
@@ -223,11 +225,11 @@ class Rooms:
         """Session, roles or deny list changed, or the diagram went: open rooms look again, on all workers."""
         self._post(diagram, RightsMoved())
 
-    async def leave(self, diagram: DiagramId, user: UserId) -> None:
-        """That user's sockets go, on all workers (SES6)."""
-        self._post(diagram, UserLeft(user))
+    async def session_moved(self, session: Session) -> None:
+        """These are its facts now, and nobody's rights are others: open rooms read them, on all workers."""
+        self._post(session.diagram_id, SessionMoved(session.id, session.version))
 
-    def _post(self, diagram: DiagramId, event: RightsMoved | UserLeft) -> None:
+    def _post(self, diagram: DiagramId, event: RightsMoved | SessionMoved) -> None:
         if not self._ports.bus.alone:
             self._ports.bus.publish(diagram, self._ports.seal.sealed(diagram, event))
         opening = self._open.get(diagram)

@@ -14,7 +14,7 @@ import msgspec
 from collab.ports import Member, Session
 from protocol.intents import Edit, Redo, Replace, Undo
 from protocol.notices import Accepted, Rejected
-from protocol.values import Caller, Cell, DiagramId, Epoch, Role, RoleAt, ThreatModelId, User, UserId
+from protocol.values import Caller, Cell, DiagramId, Epoch, Role, RoleAt, ThreatModelId, User
 
 ItemId = NewType("ItemId", str)
 Row = TypeVar("Row", bound=msgspec.Struct)
@@ -269,8 +269,8 @@ class LiveDiagrams(Protocol):
     async def session_changed(self, diagram: DiagramId) -> None:
         """An open room reads its session and its rights again."""
 
-    async def leave(self, diagram: DiagramId, user: UserId) -> None:
-        """Closes the sockets of that user here and on every worker, as one who left."""
+    async def session_moved(self, session: Session) -> None:
+        """An open room takes these facts of its session for the newest, here and on every worker."""
 
     async def members(self, session: Session) -> Sequence[Member]:
         """Who is connected."""

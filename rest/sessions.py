@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
-from collab.ports import End, Exists, Gone, Grant, Member, NewSession, Session, Stale
+from collab.ports import End, Exists, Gone, Grant, Leave, Member, NewSession, Session, SessionChange, Stale
 from protocol.codec import decode_body
 from protocol.refusals import Ending
 from protocol.values import DiagramId, Role, RoleAt, SessionId
@@ -66,7 +66,9 @@ class Sessions:
             await self._end(session, Ending.OWNER_ENDED)
         else:
             await self.deps.sessions.unexpect(session.id, (call.caller.id,))
-            await self.deps.rooms.leave(id, call.caller.id)
+            left = await self._change(session, Leave(call.caller.user))
+            if left is not None:
+                await self.deps.rooms.session_moved(left)
         return nothing()
 
     async def mine(self, call: Call) -> Response:
@@ -100,13 +102,18 @@ class Sessions:
 
     async def _end(self, session: Session, ending: Ending) -> None:
         """Returns when it has ended, by this or by somebody else's doing."""
+        await self._change(session, End(ending))
+        await self.deps.rooms.session_changed(session.diagram_id)
+
+    async def _change(self, session: Session, to: SessionChange) -> Session | None:
+        """As it stands after the change; None: it ended first."""
         standing: Session | None = session
         while standing is not None and standing.ended is None:
-            changed = await self.deps.sessions.change(standing.id, standing.version, End(ending))
+            changed = await self.deps.sessions.change(standing.id, standing.version, to)
             if not isinstance(changed, Stale):
-                break
+                return changed
             standing = changed.session
-        await self.deps.rooms.session_changed(session.diagram_id)
+        return None
 
     async def _expect(self, call: Call, session: Session, role: RoleAt) -> None:
         await self.deps.sessions.expect(session.id, call.caller.user, role.role.permissions)

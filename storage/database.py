@@ -52,7 +52,8 @@ class Transaction(Protocol):
 
     async def alone(self, name: str, *, patient: bool = False) -> None:
         """Waits until no other transaction holds the name, and holds it to the end of this one. `patient`: neither
-        this wait nor anything after it in this transaction is cut short."""
+        this wait is cut short, nor the work after it, however long it takes; but a wait for rows or tables is, since
+        others would stand behind it."""
 
 
 Work: TypeAlias = Callable[[Transaction], Coroutine[Any, Any, T]]

@@ -55,6 +55,7 @@ SNAPSHOTS = (
     "SELECT vector, cells, touched, state_hash FROM diagram_snapshot"
     " WHERE diagram = $1 AND epoch = $2 AND vector <= $3 ORDER BY vector"
 )
+LOGGED_HASH = "SELECT state_hash FROM diagram_op WHERE diagram = $1 AND epoch = $2 AND vector = $3"
 DROP = (
     "DELETE FROM diagram_snapshot WHERE diagram = $1 AND (epoch <> $2 OR vector < $3)"
     " AND (SELECT epoch FROM diagram_head WHERE number = $1) = $2"
@@ -314,6 +315,10 @@ async def _save(
     newest = "SELECT vector FROM diagram_snapshot WHERE diagram = $1 AND epoch = $2 ORDER BY vector DESC LIMIT 2"
     kept = [vector for (vector,) in await tx.fetch(newest, number, epoch)]
     if kept and kept[0] >= snapshot.vector:
+        return
+    logged = await first(tx, LOGGED_HASH, number, epoch, snapshot.vector)
+    if logged is not None and logged[0] != state_hash:
+        log.error("a snapshot of diagram %s at %d is not what the log says, and is let go", diagram, snapshot.vector)
         return
     await tx.execute(SAVE, number, epoch, snapshot.vector, cells, touched, state_hash)
     if kept:

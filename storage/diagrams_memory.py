@@ -103,6 +103,9 @@ class MemoryDiagrams:
         record = self._store.present(diagram)
         if record is None or snapshot.epoch != record.head.epoch or snapshot.vector > record.head.vector:
             return
+        logged = [done.state_hash for done in record.log[snapshot.epoch] if done.vector == snapshot.vector]
+        if logged not in ([], [snapshot.state_hash]):
+            return
         kept = [other for other in record.snapshots if other.epoch == snapshot.epoch]
         if not kept or kept[-1].vector < snapshot.vector:
             record.snapshots = [*kept, snapshot][-KEPT:]

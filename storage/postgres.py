@@ -19,12 +19,11 @@ from collab.ports import StoreUnavailable
 from storage.database import Row, StoreRefused, Value, Work
 from storage.postgres_errors import Again, breaks, meaning, meaning_of_commit
 from storage.postgres_pool import Connection, Pool
-from storage.postgres_server import CONNECT_S, Durability, Server, dial, examined
+from storage.postgres_server import CONNECT_S, SETTINGS, Durability, Server, dial, examined
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-URLS = ("postgresql://", "postgres://")
 SIZE = 10
 ANSWER_S = 4.0
 """Without an answer for so long the way to the server counts as cut: the server itself gives up earlier."""
@@ -39,6 +38,7 @@ PATIENCE = (
     "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),"
     " set_config('idle_in_transaction_session_timeout', '0', true)"
 )
+IMPATIENCE = "SELECT set_config('lock_timeout', $1, true)"
 ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('codraw ' || $1, 0))"
 
 _TEXT = re.compile(r"(?<=\s)text\b")
@@ -72,6 +72,8 @@ class PostgresTransaction:
                 self._deadline.reschedule(None)
                 self._deadline = None
         await self.fetch(ALONE, name)
+        if patient:
+            await self.fetch(IMPATIENCE, SETTINGS["lock_timeout"])
 
     def _begin(self) -> None:
         if self._deadline is not None:
@@ -156,6 +158,8 @@ class PostgresDatabase:
     def _check(self, server: Server) -> None:
         if self._identity is None or self._identity == server.identity:
             return
+        # those to it that were open before are judged anew, too
+        self._pool.lost()
         if self._renewing is None:
             log.error(
                 "the store is %s now and was %s: all diagrams are given new epochs", server.identity, self._identity

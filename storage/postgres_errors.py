@@ -37,7 +37,8 @@ def is_answer(error: BaseException) -> bool:
         return False
     if isinstance(error, exceptions.QueryCanceledError):
         return True
-    ended = (error.sqlstate or "08").startswith(("08", "57"))
+    # 40003: a proxy that lost its server says so of a statement that may have happened
+    ended = (error.sqlstate or "08").startswith(("08", "57", "40003"))
     return not ended and not isinstance(error, exceptions.IdleInTransactionSessionTimeoutError)
 
 

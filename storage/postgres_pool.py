@@ -1,7 +1,7 @@
 """Connections to PostgreSQL, a bounded number: taken for one piece of work, given back or thrown away.
 
 Laws: (1) a connection on which an answer may still be under way is never used again; (2) when one was lost, those that
-lie idle are not trusted either: the server, or the way to it, is another now.
+lie idle are not trusted either, nor those in use afterwards: the server, or the way to it, is another now.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class Pool:
         self._places = asyncio.Semaphore(size)
         self._idle: list[Connection] = []
         self._taken: set[Connection] = set()
+        self._doubted: set[Connection] = set()
+        """Taken when one was lost."""
         self._closed = False
 
     @asynccontextmanager
@@ -47,6 +49,7 @@ class Pool:
 
     def lost(self) -> None:
         """A connection broke."""
+        self._doubted |= self._taken
         while self._idle:
             self._idle.pop().terminate()
 
@@ -76,7 +79,8 @@ class Pool:
         return None
 
     def _keep(self, connection: Connection) -> None:
-        if self._closed:
+        if self._closed or connection in self._doubted:
+            self._doubted.discard(connection)
             connection.terminate()
         elif not connection.is_closed():
             self._idle.append(connection)

@@ -18,6 +18,7 @@ Durability: TypeAlias = Literal["relaxed", "disk", "replica"]
 """What a receipt survives: a crash of the server's processes alone; a power cut; the loss of the server's machine."""
 
 OLDEST = 140_000
+FORM = "postgresql://[user[:password]@]host[:port]/database, each part with its special signs in percents"
 CONNECT_S = 2.0
 STATEMENTS = 512
 """Of a connection, kept prepared."""
@@ -89,8 +90,11 @@ async def dial(url: str, durability: Durability, statement_cache: bool) -> tuple
             max_cached_statement_lifetime=0,
             server_settings=settings if statement_cache else None,
         )
-    except (*_NEVER, asyncpg.InterfaceError, ValueError) as error:
+    except (*_NEVER, asyncpg.InterfaceError) as error:
         raise StoreRefused(f"The PostgreSQL store cannot be opened ({error}).") from None
+    except ValueError:
+        # its text may quote a part of the password
+        raise StoreRefused(f"The PostgreSQL store cannot be opened: its address is not of the form {FORM}.") from None
     except (asyncpg.PostgresError, asyncpg.InternalClientError, OSError, EOFError) as error:
         raise StoreUnavailable(reason(error)) from None
     try:

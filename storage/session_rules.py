@@ -6,7 +6,7 @@ from typing import assert_never
 
 import msgspec
 
-from collab.core.meeting import Deny, End, HostBack, HostGone, Session, SessionChange, SetHost, SetPresenter
+from collab.core.meeting import Deny, End, HostBack, HostGone, Leave, Session, SessionChange, SetHost, SetPresenter
 from protocol.refusals import Ending
 from protocol.values import User
 
@@ -28,6 +28,7 @@ class Ages(msgspec.Struct, frozen=True):
 
 
 AGES = Ages()
+BY_AGE = (Ending.EMPTY, Ending.IDLE, Ending.HOST_LOST)
 
 
 def changed(session: Session, change: SessionChange, now_ms: int) -> Session:
@@ -47,6 +48,8 @@ def changed(session: Session, change: SessionChange, now_ms: int) -> Session:
             after = msgspec.structs.replace(session, denied=session.denied | {user.id})
             if _id(presenter) != _id(session.presenter):
                 after = _presented(after, presenter)
+        case Leave(user=user):
+            after = msgspec.structs.replace(session, left={**session.left, user.id: session.version + 1})
         case End(ending=ending):
             after = msgspec.structs.replace(session, ended=ending)
         case _:
@@ -70,6 +73,12 @@ def raises_acl(change: SessionChange) -> bool:
 def shows_host(change: SessionChange) -> bool:
     """Whether it says that the host is there now."""
     return isinstance(change, HostBack | SetHost)
+
+
+def outlived(session: Session, change: SessionChange, host_seen_at_ms: int | None, ages: Ages, now_ms: int) -> bool:
+    """Whether the change is an end by age of a session in which somebody was seen since it was found overdue."""
+    by_age = isinstance(change, End) and change.ending in BY_AGE
+    return by_age and overdue(session, host_seen_at_ms, ages, now_ms) is None
 
 
 def overdue(session: Session, host_seen_at_ms: int | None, ages: Ages, now_ms: int) -> End | None:

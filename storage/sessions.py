@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from collab.core.events import Gone
-from collab.core.meeting import Deny, Session, SessionChange
+from collab.core.meeting import Deny, Leave, Session, SessionChange
 from collab.ports import Alive, Exists, Grant, NewSession, Stale, Waiting
 from protocol.refusals import Ending
 from protocol.values import DiagramId, SessionId, ThreatModelId, User, UserId
@@ -15,7 +15,7 @@ from storage.clock import real_ms
 from storage.columns import secret_digest, text
 from storage.database import Conflict, Database, Row, Transaction, Value, first
 from storage.rights import RAISE_ONE
-from storage.session_rules import AGES, EXPECTED_MS, Ages, changed, overdue, raises_acl, shows_host
+from storage.session_rules import AGES, EXPECTED_MS, Ages, changed, outlived, overdue, raises_acl, shows_host
 from storage.tables import DROP
 
 COLUMNS = (
@@ -36,12 +36,18 @@ MEMBER = (
     " ON CONFLICT (session_id, user_id) DO UPDATE SET member = excluded.member, role = excluded.role,"
     " status = excluded.status, at = excluded.at"
 )
+LEAVE = (
+    "INSERT INTO session_member (session_id, user_id, member, role, status, at, since_version)"
+    " VALUES ($1, $2, $3, '', 'left', $4, $5) ON CONFLICT (session_id, user_id) DO UPDATE"
+    " SET since_version = excluded.since_version,"
+    " status = CASE session_member.status WHEN 'denied' THEN 'denied' ELSE 'left' END"
+)
 TOUCH = (
     "UPDATE session SET seen_at = $2, active_at = CASE WHEN active_at < $3 THEN $3 ELSE active_at END,"
     f" host_seen_at = coalesce($4, host_seen_at) WHERE id = $1 AND {LIVE}"
 )
 HEAD_HELD = "SELECT 1 FROM diagram_head WHERE id = (SELECT diagram_id FROM session WHERE id = $1) FOR NO KEY UPDATE"
-HELD = "SELECT 1 FROM session WHERE id = $1 FOR NO KEY UPDATE"
+HELD = "SELECT host_seen_at FROM session WHERE id = $1 FOR NO KEY UPDATE"
 ALL_HELD = f"SELECT 1 FROM session WHERE diagram_id = ANY($1) AND {LIVE} ORDER BY id FOR NO KEY UPDATE"
 END_ALL = (
     f"UPDATE session SET version = version + 1, ended_at = $2, end_reason = $3 WHERE diagram_id = ANY($1) AND {LIVE}"
@@ -70,7 +76,7 @@ class SqlSessions:
 
     async def change(self, id: SessionId, expected: int, to: SessionChange) -> Session | Stale:
         return await self._database.transaction(
-            partial(_change, id=id, expected=expected, to=to, now_ms=self._now_ms())
+            partial(_change, id=id, expected=expected, to=to, ages=self._ages, now_ms=self._now_ms())
         )
 
     async def expect(self, id: SessionId, user: User, role: str) -> None:
@@ -80,8 +86,7 @@ class SqlSessions:
         await self._database.transaction(lambda tx: tx.execute(sql, id, user.id, text(user), role, "joined", now_ms))
 
     async def unexpect(self, id: SessionId, users: Collection[UserId]) -> None:
-        sql = "DELETE FROM session_member WHERE session_id = $1 AND user_id = ANY($2) AND status = 'joined'"
-        await self._database.transaction(lambda tx: tx.execute(sql, id, list(users)))
+        await self._database.transaction(partial(_unexpect, id=id, users=list(users)))
 
     async def waiting(self, id: SessionId) -> Sequence[Waiting]:
         sql = (
@@ -152,13 +157,17 @@ async def _create(tx: Transaction, new: NewSession, now_ms: int) -> Session | Ex
     )
 
 
-async def _change(tx: Transaction, id: SessionId, expected: int, to: SessionChange, now_ms: int) -> Session | Stale:
+async def _change(
+    tx: Transaction, id: SessionId, expected: int, to: SessionChange, ages: Ages, now_ms: int
+) -> Session | Stale:
     if raises_acl(to):
         # heads before sessions, as whoever deletes a diagram takes them
         await tx.fetch(HEAD_HELD, id)
-    await tx.fetch(HELD, id)
+    held = await first(tx, HELD, id)
     before = await _read(tx, id)
-    if before is None or before.version != expected or before.ended is not None:
+    if held is None or before is None or before.version != expected or before.ended is not None:
+        return Stale(before)
+    if outlived(before, to, held[0], ages, now_ms):
         return Stale(before)
     after = changed(before, to, now_ms)
     host_seen_at = now_ms if shows_host(to) else None
@@ -169,9 +178,17 @@ async def _change(tx: Transaction, id: SessionId, expected: int, to: SessionChan
         return Stale(await _read(tx, id))
     if isinstance(to, Deny):
         await tx.execute(MEMBER, id, to.user.id, text(to.user), "", "denied", now_ms)
+    if isinstance(to, Leave):
+        await tx.execute(LEAVE, id, to.user.id, text(to.user), now_ms, after.version)
     if raises_acl(to):
         await tx.execute(RAISE_ONE, before.diagram_id)
     return after
+
+
+async def _unexpect(tx: Transaction, id: SessionId, users: list[UserId]) -> None:
+    where = "WHERE session_id = $1 AND user_id = ANY($2) AND status = 'joined' AND since_version IS"
+    await tx.execute(f"DELETE FROM session_member {where} NULL", id, users)
+    await tx.execute(f"UPDATE session_member SET status = 'left' {where} NOT NULL", id, users)
 
 
 async def _overdue(tx: Transaction, ages: Ages, now_ms: int) -> list[tuple[Session, SessionChange]]:
@@ -201,12 +218,15 @@ async def _read(tx: Transaction, id: SessionId) -> Session | None:
 
 async def _sessions(tx: Transaction, where: str, *args: Value) -> list[Session]:
     rows = await tx.fetch(f"SELECT {COLUMNS} FROM session WHERE {where}", *args)
-    sql = "SELECT session_id, user_id FROM session_member WHERE session_id = ANY($1) AND status = 'denied'"
-    denied = await tx.fetch(sql, [row[0] for row in rows]) if rows else ()
-    return [_session(row, [user_id for id, user_id in denied if id == row[0]]) for row in rows]
+    sql = (
+        "SELECT session_id, user_id, status, since_version FROM session_member"
+        " WHERE session_id = ANY($1) AND (status = 'denied' OR since_version IS NOT NULL)"
+    )
+    gone = await tx.fetch(sql, [row[0] for row in rows]) if rows else ()
+    return [_session(row, [one[1:] for one in gone if one[0] == row[0]]) for row in rows]
 
 
-def _session(row: Row, denied: Collection[str]) -> Session:
+def _session(row: Row, gone: Collection[Row]) -> Session:
     (
         id,
         diagram_id,
@@ -235,6 +255,7 @@ def _session(row: Row, denied: Collection[str]) -> Session:
         seen_at_ms=seen_at,
         active_at_ms=active_at,
         host_grace_until_ms=host_grace_until,
-        denied=frozenset(map(UserId, denied)),
+        denied=frozenset(UserId(user) for user, status, _ in gone if status == "denied"),
+        left={UserId(user): version for user, _, version in gone if version is not None},
         ended=None if end_reason is None else Ending(end_reason),
     )

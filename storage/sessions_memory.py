@@ -11,7 +11,7 @@ from collab.core.meeting import Deny, Session, SessionChange
 from collab.ports import Alive, Exists, Grant, NewSession, Stale, Waiting
 from protocol.values import DiagramId, SessionId, User, UserId
 from storage.memory import MemoryStore, SessionRecord
-from storage.session_rules import AGES, EXPECTED_MS, Ages, changed, overdue, raises_acl, shows_host
+from storage.session_rules import AGES, EXPECTED_MS, Ages, changed, outlived, overdue, raises_acl, shows_host
 
 
 class MemorySessions:
@@ -54,6 +54,8 @@ class MemorySessions:
         if record is None or record.session.version != expected or record.session.ended is not None:
             return Stale(None if record is None else record.session)
         now_ms = self._store.now_ms()
+        if outlived(record.session, to, record.host_seen_at, self._ages, now_ms):
+            return Stale(record.session)
         record.session = changed(record.session, to, now_ms)
         if shows_host(to):
             record.host_seen_at = now_ms

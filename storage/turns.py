@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from collab.ports import StoreUnavailable
 from protocol.values import DiagramId, Head
 from storage.commits import WHOLE
-from storage.database import Database, Transaction, Value
+from storage.database import CommitUnknown, Database, Transaction, Value
 
 T = TypeVar("T")
 
@@ -74,7 +74,8 @@ class Turns(Generic[T]):
                 asked.clear()
                 request.answer.set_result(told)
 
-        error: Exception | None = asyncio.InvalidStateError("the store is closed")
+        # of a task that is cancelled: nothing is known of the statement under way
+        error: Exception | None = CommitUnknown("the turn was cut short")
         try:
             await self._database.transaction(work)
             error = None

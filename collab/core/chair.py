@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 
 from collab.core.deadlines import AWARENESS, HOST, SESSION_RETRY
-from collab.core.effects import ChangeSession, ReadSession, Send, Tell
+from collab.core.effects import ChangeSession, ReadSession, Send, Survey, Tell
 from collab.core.events import ChairOutcome, Departure, SessionRead, SessionUnchanged
 from collab.core.meeting import Session
 from collab.core.moderation import HostLost, HostMissed, HostReturned, PresenterLost, Request, decide
@@ -36,7 +36,11 @@ class Chair:
         self._state = state
         self._call: Reading | Deciding | None = None
         self._requests: deque[Request] = deque()
+        self._departing: Request | None = None
+        """Of a host who has closed their last socket here, until it is known whether they are elsewhere."""
         self._read_wanted = False
+        self._asked: set[int] = set()
+        """Versions of the session's facts that participants at other workers have brought about."""
         self._past: set[SessionId] = set()
         """Sessions that have ended here: a handshake may have seen them live."""
 
@@ -51,7 +55,11 @@ class Chair:
 
     @property
     def idle(self) -> bool:
-        return not self.in_flight and not self.reading and not self._requests
+        return not self.in_flight and not self.reading and not self._requests and not self.looking_around
+
+    @property
+    def looking_around(self) -> bool:
+        return self._departing is not None
 
     @property
     def away(self) -> bool:
@@ -70,6 +78,11 @@ class Chair:
         """Of a socket that has gone: what it asked for is nobody's."""
         self._requests = deque(request for request in self._requests if request.socket != socket)
 
+    def moved_elsewhere(self, version: int, *, asked: bool) -> None:
+        if asked:
+            self._asked.add(version)
+        self.want_read()
+
     def want_read(self) -> None:
         """From a read that begins from now on: one under way does not count."""
         self._read_wanted = True
@@ -82,13 +95,25 @@ class Chair:
         if session is not None and user.id == session.host.id:
             grace_s = settings.server_grace_s if how is Departure.SERVER else settings.host_grace_s
             lost = HostLost(user.id, clean=how is Departure.CLEAN, grace_ms=round(grace_s * 1000))
-            self.ask(Request(lost, left=(user,)))
+            if lost.clean and not self._state.alone and self._state.roster.remote.sighted:
+                # another tab may have come to another worker, whose word is on its way (SES9)
+                self._departing = Request(lost, left=(user,))
+                self._state.ask(Survey(session.id))
+            else:
+                self.ask(Request(lost, left=(user,)))
         elif session is not None and session.presenter is not None and session.presenter.id == user.id:
             self.ask(Request(PresenterLost(user.id), left=(user,)))
         else:
             return False
         self._state.roster.unheard[user.id] = Participant(user, present.role.role, (), present.active_ms)
         return True
+
+    def looked_around(self, seen: Container[UserId]) -> None:
+        """Whom presence knows at other workers. A host among them, of whom no worker has said so, may be there."""
+        departing, self._departing = self._departing, None
+        if departing is not None and isinstance(lost := departing.what, HostLost):
+            lost = msgspec.structs.replace(lost, clean=lost.clean and lost.host not in seen)
+            self.ask(msgspec.structs.replace(departing, what=lost))
 
     def user_came(self, user: User) -> None:
         """The first socket of `user` is here."""
@@ -138,6 +163,8 @@ class Chair:
             self._past.add(state.session.id)
         state.forget_everybody()
         self._requests.clear()
+        self._asked.clear()
+        self._departing = None
         self._read_wanted = False
 
     # outcomes ---------------------------------------------------------------------------------------------------------
@@ -164,8 +191,12 @@ class Chair:
 
     def session_stale(self, session: Session | None) -> None:
         request = self._decided()
+        mine = self._state.session
         if request is not None:
             self._requests.appendleft(request)
+        if session is not None and mine is not None and session.version < mine.version:
+            # a store that has lost time will say so again
+            self._state.after_s(SESSION_RETRY, self._state.settings.retry_s)
         if session is None:
             self._lose()
         else:
@@ -214,7 +245,7 @@ class Chair:
         state.ask(*decision.effects)
         if decision.change is not None:
             self._call = Deciding(request)
-            state.ask(ChangeSession(session, decision.change))
+            state.ask(ChangeSession(session, decision.change, asked=request.socket is not None))
         elif self._now_heard(request.left):
             state.tell_roster()
 
@@ -233,6 +264,7 @@ class Chair:
         self._state.session = session
         if session.ended is None:
             self._tell(before, session, request)
+            self._asked = {version for version in self._asked if version > session.version}
             if request is None and session.host_grace_until_ms is not None and self._state.roster.of(session.host.id):
                 # taken for lost by a worker that could not know better
                 self.ask(Request(HostReturned()))
@@ -261,8 +293,8 @@ class Chair:
         if heard or ejected or host_moved:
             state.tell_roster(ejected=bool(ejected), presenter_changed=presented, successor=successor)
         elif presented:
-            by = "host" if request is not None and request.socket is not None else "system"
-            state.ask(Tell(PresenterChanged(state.roster.view(session), by)))
+            asked = session.version in self._asked if request is None else request.socket is not None
+            state.ask(Tell(PresenterChanged(state.roster.view(session), "host" if asked else "system")))
         if request is not None and (presented or successor):
             self._look_after(session, successor)
 

@@ -23,7 +23,7 @@ from protocol.notices import (
     Welcomed,
 )
 from protocol.refusals import Ending
-from protocol.values import Role, RoleAt, SocketId, UserId
+from protocol.values import Role, RoleAt, SocketId
 
 
 class Door:
@@ -36,6 +36,7 @@ class Door:
     def joined(self, event: Joined) -> None:
         self._chair.adopt(event.session)
         self._writer.join(event)
+        self.part_with_left()
 
     def asked_early(self, event: Asked) -> None:
         """WS19: a client need not wait for its state before it asks; a cursor of then is worth nothing."""
@@ -78,7 +79,7 @@ class Door:
     def _admit(self, event: Joined, role: RoleAt) -> None:
         state, session = self._state, self._state.session
         assert session is not None  # noqa: S101 - _refused looked
-        present = Present(event.socket, event.caller, role, event.dialect, state.now.wall_ms)
+        present = Present(event.socket, event.caller, role, event.dialect, state.now.wall_ms, event.session.version)
         if state.roster.add(present):
             self._chair.user_came(event.caller.user)
         welcome = self._welcome(event, role, session)
@@ -135,10 +136,17 @@ class Door:
             self._state.ask(self._state.dismissal(socket, ending))
             self.left(socket, Departure.CLEAN if ending is Ending.LEFT else Departure.SERVER)
 
-    def dismiss_user(self, user: UserId, ending: Ending) -> None:
-        sockets = [present.socket for present in self._state.roster.of(user)]
-        for socket in (*sockets, *self._writer.joining_of(user)):
-            self.dismiss(socket, ending)
+    def part_with_left(self) -> None:
+        """SES6: whoever left by REST, at any worker, goes with the sockets from before."""
+        session = self._state.session
+        if session is None or not session.left:
+            return
+        here = [(present.socket, present.caller.id, present.saw_version) for present in self._state.roster]
+        joins = (join for join in self._writer.joins() if join.session.id == session.id)
+        coming = [(join.socket, join.caller.id, join.session.version) for join in joins]
+        for socket, user, saw_version in (*here, *coming):
+            if saw_version < session.left.get(user, 0):
+                self.dismiss(socket, Ending.LEFT)
 
     def end(self, ending: Ending) -> None:
         """SES15: one end frame each, after everything accepted before."""

@@ -87,8 +87,11 @@ class ReadSession(msgspec.Struct, frozen=True):
 
 
 class ChangeSession(msgspec.Struct, frozen=True):
+    """`asked`: by a participant; else it follows from a loss."""
+
     session: Session
     change: SessionChange
+    asked: bool = False
 
 
 class Snapshot(msgspec.Struct, frozen=True):

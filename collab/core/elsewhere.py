@@ -57,10 +57,12 @@ class Elsewhere:
         self._presence_known = event.participants is not None
         self._sight()
         if event.participants is None:
+            self._chair.looked_around(())
             return
         before = self._users()
         said = {name: _allowed(state.session, participants) for name, participants in event.participants.items()}
         self._changed(before, news=state.roster.remote.read(said, state.now.monotonic_s))
+        self._chair.looked_around({one.user.id for there in said.values() for one in there if one.connections})
 
     def sensed(self, healthy: bool) -> None:
         self._bus_healthy = healthy
@@ -70,7 +72,7 @@ class Elsewhere:
         session = self._of(event.session)
         if session is None:
             return
-        if event.version > session.version:
+        if _newer(event, session):
             self._wait(event)
             return
         before, now_s = self._users(), self._state.now.monotonic_s
@@ -125,7 +127,7 @@ class Elsewhere:
         session = self._of(event.session)
         if session is None or event.presenter_term < session.presenter_term:
             return False
-        if event.presenter_term > session.presenter_term:
+        if _newer(event, session):
             self._wait(event)
             return False
         if self._expects(event):
@@ -163,12 +165,16 @@ class Elsewhere:
     def session_moved(self, event: SessionMoved) -> None:
         session = self._of(event.session)
         if session is not None and event.version > session.version:
-            self._chair.want_read()
+            self._chair.moved_elsewhere(event.version, asked=event.asked)
 
     def take_early(self) -> list[Said | Pointed]:
-        """The facts are as new as they can be."""
+        """Once the facts are as new as they can be. What is said of newer ones even then comes of a store that has lost
+        time: to wait for those would be to ask for ever."""
+        session = self._state.session
+        if self._chair.reading or session is None:
+            return []
         early, self._early = self._early, []
-        return early
+        return [one for one in early if not _newer(one, session)]
 
     def _wait(self, event: Said | Pointed) -> None:
         self._keep(event)
@@ -184,6 +190,12 @@ class Elsewhere:
             self._chair.want_read()
             return None
         return mine
+
+
+def _newer(said: Said | Pointed, session: Session) -> bool:
+    if isinstance(said, Said):
+        return said.version > session.version
+    return said.presenter_term > session.presenter_term
 
 
 def _allowed(session: Session, participants: Iterable[Participant]) -> tuple[Participant, ...]:

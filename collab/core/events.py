@@ -211,10 +211,11 @@ class RollCalled(msgspec.Struct, frozen=True, tag="roll_called"):
 
 
 class SessionMoved(msgspec.Struct, frozen=True, tag="session_moved"):
-    """Another worker has changed the session."""
+    """Another worker has changed the session. `asked`: a participant there wanted it (PR4)."""
 
     session: SessionId
     version: int
+    asked: bool = False
 
 
 class BusSensed(msgspec.Struct, frozen=True):
@@ -238,12 +239,6 @@ class Barred(msgspec.Struct, frozen=True):
 
     socket: SocketId
     ending: Ending
-
-
-class UserLeft(msgspec.Struct, frozen=True, tag="user_left"):
-    """DELETE collaborate by somebody who may not end the session: that user's sockets go (SES6)."""
-
-    user: UserId
 
 
 class PresenterUnseen(msgspec.Struct, frozen=True):
@@ -304,7 +299,6 @@ Event = (
     | Stalled
     | Lagged
     | Barred
-    | UserLeft
     | PresenterUnseen
     | RightsMoved
     | TokenRenewed
@@ -314,5 +308,5 @@ Event = (
 StoreOutcome = Committed | Missed | Gone | Known | Unresolved | Unavailable
 WriterOutcome = StoreOutcome | CaughtUp | Loaded | HistoryRead | RightsRead
 ChairOutcome = SessionRead | SessionChanged | SessionStale | SessionUnchanged
-Spoken = Said | Pointed | Wanted | Declined | RollCalled | SessionMoved | RightsMoved | UserLeft
+Spoken = Said | Pointed | Wanted | Declined | RollCalled | SessionMoved | RightsMoved
 """What rooms of one diagram tell each other beside operations: each is the event that it is for the others."""

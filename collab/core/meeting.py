@@ -5,6 +5,8 @@ A change is a conditional update on `version`, which it raises; whoever loses th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from protocol.notices import SessionView
@@ -31,6 +33,8 @@ class Session(msgspec.Struct, frozen=True):
     host_grace_until_ms: int | None = None
     """Set while the host is away (SES10)."""
     denied: frozenset[UserId] = frozenset()
+    left: Mapping[UserId, int] = {}
+    """Who has left for good, and the version that came of it: sockets that saw an older one go (SES6)."""
     ended: Ending | None = None
 
     def view(self) -> SessionView:
@@ -75,10 +79,16 @@ class Deny(msgspec.Struct, frozen=True):
     presenter: User | None
 
 
+class Leave(msgspec.Struct, frozen=True):
+    """DELETE collaborate by somebody who may not end the session: all sockets that they have go (SES6)."""
+
+    user: User
+
+
 class End(msgspec.Struct, frozen=True):
     """Ends the session for all and raises the diagram's acl_version."""
 
     ending: Ending
 
 
-SessionChange = SetPresenter | HostGone | HostBack | SetHost | Deny | End
+SessionChange = SetPresenter | HostGone | HostBack | SetHost | Deny | Leave | End

@@ -81,9 +81,12 @@ def decide(request: Request, session: Session, roster: Roster, host_leave_ends: 
 
 def next_presenter(session: Session, roster: Roster, without: User | None = None) -> User | None:
     """PR5: the host if connected, else the writer connected longest, else nobody."""
-    if roster.here(session.host.id) and (without is None or session.host.id != without.id):
-        return session.host
-    return roster.longest_writer(without)
+    host = session.host
+    # whose worker may not have said yet that they are away
+    away = session.host_grace_until_ms is not None and not roster.of(host.id)
+    if roster.here(host.id) and not away and (without is None or host.id != without.id):
+        return host
+    return roster.longest_writer(without or host)
 
 
 def _by_loss(what: ByLoss, session: Session, roster: Roster, host_leave_ends: bool) -> Decision:

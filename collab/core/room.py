@@ -50,7 +50,6 @@ from collab.core.events import (
     TokenRenewed,
     Unavailable,
     Unresolved,
-    UserLeft,
     Wanted,
     Woke,
     WriterOutcome,
@@ -176,8 +175,6 @@ class Room:
                 self._views.show(socket, StateReason.OVERFLOW)
             case Barred(socket=socket, ending=ending):
                 self._door.dismiss(socket, ending)
-            case UserLeft(user=user):
-                self._door.dismiss_user(user, Ending.LEFT)
             case PresenterUnseen(presenter=presenter):
                 self._chair.ask(Request(PresenterLost(presenter)))
             case RightsMoved():
@@ -257,6 +254,7 @@ class Room:
         if not self._chair.awaits(event):
             return
         self._take_facts(event)
+        self._door.part_with_left()
         if not isinstance(event, SessionUnchanged):
             for early in self._elsewhere.take_early():
                 self._hear(early)
@@ -330,7 +328,7 @@ class Room:
 
     @property
     def _busy(self) -> bool:
-        in_flight = self._writer.in_flight or self._chair.in_flight
+        in_flight = self._writer.in_flight or self._chair.in_flight or self._chair.looking_around
         return in_flight or (self._gone and self._state.session is not None)
 
     # asking -----------------------------------------------------------------------------------------------------------

@@ -53,18 +53,23 @@ class Present:
         "joined_ms",
         "ration",
         "role",
+        "saw_version",
         "shown",
         "socket",
         "syncing_until_s",
     )
 
-    def __init__(self, socket: SocketId, caller: Caller, role: RoleAt, dialect: str, now_ms: int) -> None:
+    def __init__(
+        self, socket: SocketId, caller: Caller, role: RoleAt, dialect: str, now_ms: int, saw_version: int = 0
+    ) -> None:
         self.socket = socket
         self.caller = caller
         self.role = role
         self.dialect = dialect
         self.joined_ms = now_ms
         self.active_ms = now_ms
+        self.saw_version = saw_version
+        """Of the session's facts, as its handshake read them."""
         self.ration = Ration()
         self.awaited: tuple[StateReason, str | None, bool] = (StateReason.REQUESTED, None, True)
         """Reason, `ref` and `resend` of the full state that it waits for (WS9)."""

@@ -138,9 +138,6 @@ class Writer:
     def joining(self, socket: SocketId) -> bool:
         return any(join.socket == socket for join in self.joins())
 
-    def joining_of(self, user: UserId) -> tuple[SocketId, ...]:
-        return tuple(join.socket for join in self.joins() if join.caller.id == user)
-
     def joins(self) -> tuple[Joined, ...]:
         in_flight = self._writing.joins if isinstance(self._writing, CatchingUp) else ()
         return (*in_flight, *self._joins, *self._ready_joins)

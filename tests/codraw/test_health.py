@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from codraw.clock import NOISE_MS, SystemClock
 from codraw.health import SKEW_MS, Health
 from codraw.stores import Stores
 from storage.bus_memory import MemoryBus
+from storage.database import Row, Value
 from storage.sqlite import SqliteDatabase
 
 
@@ -30,6 +32,22 @@ async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
 async def test_all_is_well(stores: Stores) -> None:
     now = await Health(stores, SystemClock()).readiness()
     assert now.ready and (now.store, now.bus, now.clock, now.workers) == ("ok", "ok", "ok", "ok")
+
+
+class CountingStore(SqliteDatabase):
+    asked = 0
+
+    async def fetch(self, sql: str, *args: Value) -> Sequence[Row]:
+        self.asked += 1
+        return await super().fetch(sql, *args)
+
+
+async def test_however_many_ask_at_once_the_store_is_asked_once(tmp_path: Path) -> None:
+    store = CountingStore(tmp_path / "store.db")
+    health = Health(Stores(store), SystemClock())
+    found = await asyncio.gather(*(health.readiness() for _ in range(100)))
+    assert (store.asked, {now.store for now in found}) == (1, {"ok"})
+    await store.close()
 
 
 async def test_SES19_a_bus_that_is_away_makes_it_degraded_and_not_unready(stores: Stores) -> None:

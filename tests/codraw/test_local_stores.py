@@ -157,6 +157,24 @@ def test_a_port_that_is_taken_is_told_with_what_the_server_said(tmp_path: Path, 
     assert not second.alive
 
 
+def test_who_does_not_have_the_password_gets_into_neither(tmp_path: Path, postgres: LocalPostgres) -> None:
+    guarded = LocalPostgres(tmp_path / "postgres", binaries=postgres.binaries, password="let-me-in")
+    keeper = LocalRedis(tmp_path / "redis", password="let-me-in")
+    try:
+        for server in (guarded, keeper):
+            server.start()
+            assert "let-me-in" not in " ".join(psutil.Process(server.pid).cmdline())
+        assert fetch(guarded.url, "SELECT current_user") == "codraw"
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            fetch(guarded.url.replace("let-me-in", "guessed"), "SELECT 1")
+        assert redis.Redis.from_url(keeper.url).ping()
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis(port=keeper.port).ping()
+    finally:
+        guarded.kill()
+        keeper.kill()
+
+
 def test_ports_are_none_that_a_client_may_be_given() -> None:
     assert free_port() in PORTS
 

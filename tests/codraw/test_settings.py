@@ -158,6 +158,13 @@ def test_a_version_that_knows_more_settings_takes_them_as_they_are_by_default() 
         ("postgresql://ann:hunter2@db:5433/draw?password=hunter2", "postgresql db:5433/draw"),
         ("postgres://db/draw", "postgresql db/draw"),
         ("sqlite:///codraw.db", "sqlite codraw.db"),
+        ("postgresql://[::1]:5433/draw", "postgresql [::1]:5433/draw"),
+        # what should have been written in percents
+        ("postgresql://ann:hun/ter2@db/draw", "postgresql (hidden)"),
+        ("postgresql://ann:hun#ter2@db/draw", "postgresql (hidden)"),
+        ("postgresql://ann:hun?ter2@db/draw", "postgresql (hidden)"),
+        ("postgresql://ann:hun[ter2@db/draw", "postgresql (hidden)"),
+        ("postgresql://ann:hun@ter2@db/draw", "postgresql db/draw"),
     ],
 )
 def test_a_place_is_named_without_credentials(url: str, shown: str) -> None:

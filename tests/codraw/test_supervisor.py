@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from pathlib import Path
 
+import pytest
+
+from codraw import supervisor
 from codraw.settings import Settings
 from codraw.stores import open_store
 from tests.support.client import Classic, CodrawV1, Tmi, add, cell_id
@@ -106,3 +110,80 @@ async def test_one_refusal_ends_them_all_and_is_told_once(tmp_path: Path, postgr
     code = await asyncio.to_thread(crew.run)
     (line,) = crew.log.splitlines()
     assert code == 1 and line.startswith("error: The store has schema 9999, which is newer")
+
+
+class Child:
+    """A process as asyncio would give it: it says what it is given to say, and ends when it is told to."""
+
+    def __init__(self, *says: bytes, lives: bool = True) -> None:
+        self.pid, self.returncode = id(self), 1
+        self.stdin = self
+        self.stdout = asyncio.StreamReader()
+        self.stdout.feed_data(b"".join(says))
+        if not lives:
+            self.stdout.feed_eof()
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write(self, line: bytes) -> None:
+        if line == b'"drain"\n':
+            self.stdout.feed_eof()
+
+    async def wait(self) -> int:
+        return self.returncode
+
+
+STANDS = b'{"listens": 1}\n{"stands": true}\n'
+REFUSES = b'{"refused": "The PostgreSQL server is a standby."}\n'
+
+
+@pytest.fixture
+def nursery(monkeypatch: pytest.MonkeyPatch) -> list[Child | OSError]:
+    """What comes of the next starts of a process."""
+    children: list[Child | OSError] = []
+
+    async def start(*_: object, **__: object) -> Child:
+        match children.pop(0):
+            case OSError() as error:
+                raise error
+            case child:
+                return child
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    monkeypatch.setattr(supervisor, "NO_ROOM_S", 0.0)
+    return children
+
+
+async def supervised(children: list[Child | OSError]) -> str | None:
+    """Its end, once all of the children have been used."""
+    settings = Settings(mode="development", workers=2)
+    with socket.socket() as listener:
+        parent = supervisor.Supervisor(settings, [listener], lambda _: None)
+        running = asyncio.create_task(parent.run())
+        await until(lambda: not children or running.done())
+        if not running.done():
+            parent.stop()
+        return await running
+
+
+async def test_what_is_no_report_is_passed_over() -> None:
+    child = Child(b"some library\n5\n", STANDS, lives=False)
+    process = supervisor.Process(child)  # type: ignore[arg-type]
+    await process.follow()
+    assert process.stands and process.over.is_set()
+
+
+async def test_a_process_that_cannot_be_started_now_is_started_later(nursery: list[Child | OSError]) -> None:
+    nursery += [Child(STANDS), Child(STANDS, lives=False), BlockingIOError("no room"), Child(STANDS)]
+    assert await supervised(nursery) is None
+
+
+async def test_F18_a_refusal_of_one_that_takes_a_place_ends_nobody_who_serves(nursery: list[Child | OSError]) -> None:
+    nursery += [Child(STANDS), Child(STANDS, lives=False), Child(REFUSES, lives=False), Child(STANDS)]
+    assert await supervised(nursery) is None
+
+
+async def test_a_refusal_before_anybody_served_ends_all(nursery: list[Child | OSError]) -> None:
+    nursery += [Child(), Child(REFUSES, lives=False), Child()]
+    assert await supervised(nursery) == "The PostgreSQL server is a standby."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,23 @@ from collab.room_task import RoomPorts
 from protocol.values import DiagramId
 from storage.diagrams import SqlDiagrams
 from tests.support.clock import HandClock
-from tests.support.turns import turns, until
+from tests.support.turns import PATIENCE_S, turns, until
 from tests.support.wire import Line
 from tests.support.workers import PATIENT, Workers, workers
 from tests.wire.test_workers import adding
 
 
 class Counted:
-    """A store that counts the questions, and fails at will."""
+    """A store that counts the questions, and fails at will, or keeps whoever asks waiting until `answers`."""
 
     def __init__(self, store: SqlDiagrams) -> None:
         self.store, self.asked, self.away = store, 0, False
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def watched(self, diagrams: Collection[DiagramId]) -> Mapping[DiagramId, Watched]:
         self.asked += 1
+        await self.answers.wait()
         if self.away:
             raise StoreUnavailable
         return await self.store.watched(diagrams)
@@ -81,6 +85,22 @@ async def test_a_store_that_is_away_is_asked_again(two: Workers) -> None:
     assert (await bo.hear("event"))["update_vector"] == 1
 
 
+async def test_I22_a_store_that_keeps_the_watch_waiting_keeps_nobody_from_being_heard(two: Workers) -> None:
+    """It is asked one question at a time all the same."""
+    two.hub.deaf = False
+    await two[1].present("bo")
+    await turns()
+    watch, store = watching(two, Looks(look_s=0.0, pause_s=float("inf")))
+    store.answers.clear()
+    before = len(two.hub.spoken)
+    for _ in range(2 * SLICES):
+        async with asyncio.timeout(PATIENCE_S):
+            await watch.look()
+        await turns()
+    assert (len(two.hub.spoken), store.asked) == (before + 2, 1)
+    store.answers.set()
+
+
 async def test_SES21_a_diagram_that_is_gone_is_found_gone(two: Workers) -> None:
     bo = await two[1].present("bo")
     await two[0].models.delete_diagram(two[0].diagram)
@@ -103,7 +123,8 @@ async def test_SES15_an_end_that_no_news_told_is_found(two: Workers) -> None:
 
 async def test_VEC7_after_a_stall_every_room_reads_before_it_shows_anything(two: Workers) -> None:
     await two[1].present("bo")
-    watch, _ = watching(two, Looks(pause_s=3.0))
+    watch, store = watching(two, Looks(look_s=0.0, pause_s=3.0))
+    store.answers.clear()
     (room,) = two[1].rooms.open_rooms()
     two.clock.advance(2.0)
     await watch.look()
@@ -112,6 +133,7 @@ async def test_VEC7_after_a_stall_every_room_reads_before_it_shows_anything(two:
     await watch.look()
     await until(lambda: room.room.state.session_doubted)
     await until(lambda: not room.room.state.session_doubted)
+    store.answers.set()
 
 
 async def test_the_rooms_learn_whether_the_bus_is_heard(two: Workers) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from collab.keeper import Intervals, Keeper
 from collab.ports import Alive, Session, StoreUnavailable
 from collab.rooms import LINGER_S, Rooms
 from protocol.refusals import Ending
-from protocol.values import Caller, RoleAt
+from protocol.values import Caller, DiagramId, Epoch, RoleAt
+from rest.ports import NewDiagram
 from storage.presence_memory import LIFE_MS
 from storage.sessions import SqlSessions
 from tests.support.premises import Premises, person, premises
@@ -80,7 +82,8 @@ def over(reason: str, message: str, at: str) -> list[tuple[int, list[Any]]]:
 
 async def announced(house: Premises) -> None:
     """What the rooms have begun is done."""
-    await until(lambda: not any("nnounce" in name or "Change" in name for name in running(house)))
+    begun = ("presence", "moves", "Change")
+    await until(lambda: not any(name.startswith(begun) for name in running(house)))
 
 
 def running(house: Premises) -> list[str]:
@@ -369,7 +372,36 @@ async def test_SES20_presence_outlives_its_short_life_while_somebody_is_here(hou
     await present(house)
     for _ in range(8):
         await look(house, keeper, LIFE_MS / 3_000)
-    assert [member.user.id for member in await house.rooms.members(session)] == [person("ana").id]
+    assert [*(await house.ports.presence.read(session.id) or {})] == ["w1"]
+
+
+async def test_I22_presence_outlives_a_store_that_is_away(house: Premises) -> None:
+    session = await house.open_session()
+    await present(house)
+    sessions = Away(house.database, house.now_ms)
+    sessions.away = True
+    keeper = Keeper(house.rooms, msgspec.structs.replace(house.ports, sessions=sessions), ALWAYS)
+    for _ in range(8):
+        await look(house, keeper, LIFE_MS / 3_000)
+    assert [*(await house.ports.presence.read(session.id) or {})] == ["w1"]
+
+
+async def test_a_room_whose_closing_takes_long_holds_up_no_other(house: Premises, keeper: Keeper) -> None:
+    """The keeper has stamps to set meanwhile."""
+    other = DiagramId(str(uuid4()))
+    canonical, state_hash = await house.rooms.found((), free_ids=False)
+    await house.models.create_diagram(NewDiagram(other, house.threat_model, Epoch("e2"), {}, canonical, state_hash))
+    async with house.rooms.hold(house.diagram) as one, house.rooms.hold(other) as two:
+        assert one is not None and two is not None
+    asked = []
+
+    async def closing(name: str) -> None:
+        asked.append(name)
+        await until(lambda: len(asked) == 2)
+
+    one.close, two.close = (lambda: closing("one")), (lambda: closing("two"))  # type: ignore[method-assign]
+    await look(house, keeper, LINGER_S)
+    assert sorted(asked) == ["one", "two"]
 
 
 async def test_rooms_that_nobody_needs_are_closed(house: Premises, keeper: Keeper) -> None:
@@ -398,7 +430,30 @@ async def test_old_rows_are_pruned_now_and_then(house: Premises) -> None:
     await look(house, keeper, intervals.prune_s - 1)
     assert await kept() == [1, 2, 3]
     await look(house, keeper, 1)
+    await until(lambda: not len(house.tasks))
     assert await kept() == [3]
+
+
+async def test_SES13_a_session_is_kept_alive_while_much_is_pruned(
+    house: Premises, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def prune(*_: int) -> int:
+        nonlocal asked
+        asked += 1
+        await asyncio.Event().wait()
+        return 0
+
+    monkeypatch.setattr(house.ports.store, "prune", prune)
+    session = await house.open_session()
+    await present(house)
+    intervals = Intervals(quiet_s=0, pause_s=float("inf"), prune_s=0)
+    keeper = Keeper(house.rooms, house.ports, intervals)
+    for _ in range(12):
+        async with asyncio.timeout(5):
+            await look(house, keeper, STEP_S)
+    assert (asked, await ending(house, session)) == (1, None)
 
 
 async def test_I29_a_failed_round_does_not_end_the_keeper(house: Premises, caplog: pytest.LogCaptureFixture) -> None:

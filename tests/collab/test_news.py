@@ -15,7 +15,6 @@ from collab.core.events import (
     Said,
     SessionMoved,
     Spoken,
-    UserLeft,
     Wanted,
 )
 from collab.news import Seal
@@ -40,7 +39,6 @@ SPOKEN: list[Spoken] = [
     RollCalled(SESSION.id),
     SessionMoved(SESSION.id, 4),
     RightsMoved(),
-    UserLeft(user("bo").id),
 ]
 
 

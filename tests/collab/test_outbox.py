@@ -279,3 +279,23 @@ def test_I8_events_reach_a_slow_reader_without_a_hole_until_the_next_state() -> 
             assert vector == seen + 1 or payload.endswith(b"state")
             seen = vector
     assert states > 100
+
+
+def test_what_is_held_goes_out_in_order_when_it_is_let_go() -> None:
+    asked = Asked()
+    asked.outbox.held = True
+    asked.put(Kind.STATE, b"state")
+    asked.put(Kind.KEPT, b"roster")
+    asked.outbox.flush()
+    assert asked.wire.written == []
+    asked.outbox.held = False
+    asked.outbox.flush()
+    assert asked.wire.written == [b"state", b"roster"]
+
+
+def test_who_is_sent_away_while_held_hears_why() -> None:
+    asked = Asked()
+    asked.outbox.held = True
+    asked.put(Kind.STATE, b"state")
+    asked.outbox.end(parcel(Kind.KEPT, b"end"), 4403, "")
+    assert (asked.wire.written, asked.wire.closed) == ([b"state", b"end"], (4403, ""))

@@ -13,18 +13,19 @@ import pytest
 
 from collab.core.chair import WAITING
 from collab.core.effects import Commit, Effect
-from collab.core.events import Asked, Committed, Event, Missed, StoreOutcome, Submitted, Unavailable, Woke
+from collab.core.events import Asked, Event, Missed, StoreOutcome, Submitted, Unavailable
 from collab.core.meeting import Session, SessionChange
 from collab.core.room import Room
 from collab.core.state import RoomSettings
+from collab.inbox import INBOX
 from collab.loading import Opened, load
 from collab.ports import Alive, Stale, StoreUnavailable
-from collab.room_task import INBOX, Inbox, RoomTask
+from collab.room_task import RoomTask
 from collab.rooms import Rooms
 from protocol.intents import Edit, Heartbeat
 from protocol.notices import Accepted, Rejected
 from protocol.refusals import Reason
-from protocol.values import Caller, DiagramId, Instant, RoleAt, SessionId, SocketId, UserId
+from protocol.values import Caller, DiagramId, Instant, RoleAt, SessionId, UserId
 from storage.diagrams import SqlDiagrams
 from storage.sessions import SqlSessions
 from tests.support.premises import Premises, person, premises
@@ -33,10 +34,6 @@ from tests.support.turns import turns, until, until_read
 from tests.support.wire import Line
 
 ANA = Caller(person("ana"))
-
-
-def asked(n: int) -> Asked:
-    return Asked(SocketId(str(n)), Heartbeat())
 
 
 @pytest.fixture
@@ -77,55 +74,6 @@ async def present(house: Premises, name: str = "ana") -> Line:
 
 async def heads_vector(house: Premises) -> int:
     return (await house.ports.store.heads((house.diagram,)))[house.diagram].vector
-
-
-# the inbox ------------------------------------------------------------------------------------------------------------
-
-
-async def test_outcomes_are_served_before_events() -> None:
-    inbox = Inbox()
-    inbox.put_now(asked(1))
-    inbox.outcome(Woke())
-    inbox.outcome(Committed())
-    assert [await inbox.next() for _ in range(3)] == [Woke(), Committed(), asked(1)]
-
-
-async def test_a_full_inbox_waits_and_keeps_order_and_outcomes_still_pass() -> None:
-    inbox = Inbox()
-    for n in range(INBOX):
-        await inbox.put(asked(n))
-    waiting = [asyncio.create_task(inbox.put(asked(INBOX + n))) for n in range(2)]
-    await turns()
-    assert not any(task.done() for task in waiting)
-    inbox.outcome(Committed())
-    assert await inbox.next() == Committed()
-    await turns()
-    assert not any(task.done() for task in waiting)
-    taken = []
-    for _ in range(INBOX + 2):
-        taken.append(await inbox.next())
-        await asyncio.sleep(0)
-    assert taken == [asked(n) for n in range(INBOX + 2)]
-
-
-async def test_who_stops_waiting_for_space_has_posted_nothing() -> None:
-    inbox = Inbox()
-    for n in range(INBOX):
-        await inbox.put(asked(n))
-    waiting = asyncio.create_task(inbox.put(asked(-1)))
-    await turns()
-    waiting.cancel()
-    await turns()
-    inbox.put_now(asked(INBOX))
-    assert [await inbox.next() for _ in range(INBOX + 1)] == [asked(n) for n in range(INBOX + 1)]
-
-
-async def test_next_waits_for_what_comes() -> None:
-    inbox = Inbox()
-    taking = asyncio.create_task(inbox.next())
-    await turns()
-    inbox.put_now(asked(1))
-    assert await taking == asked(1)
 
 
 # operations of programs -----------------------------------------------------------------------------------------------
@@ -484,7 +432,7 @@ async def test_SES13_who_came_or_went_while_the_store_was_away_is_made_up_for(ho
         bo.leave(code=1006)
         await until(lambda: sessions.missed == 2)
     sessions.away = False
-    await room.refresh_presence()
+    await room.tell_moves()
     found = await house.sessions.read(session.id)
     assert found is not None and found.seen_at_ms == house.now_ms()
     assert list(await house.sessions.waiting(session.id)) == []

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from collab.core.events import Gone
-from collab.core.meeting import End
+from collab.core.meeting import End, Leave
 from collab.core.state import RoomSettings
 from collab.ports import Member, Session, StoredDiagram, StoreUnavailable
 from collab.rooms import LINGER_S, Rooms, union
@@ -313,9 +313,11 @@ async def test_a_session_that_ended_elsewhere_ends_for_those_who_are_here(house:
 
 
 async def test_who_leaves_by_REST_loses_his_sockets_and_nobody_else(house: Premises) -> None:
-    await house.open_session()
+    session = await house.open_session()
     ana, bo, second = await present(house), await present(house, "bo"), await present(house, "bo")
-    await house.rooms.leave(house.diagram, person("bo").id)
+    left = await house.sessions.change(session.id, session.version, Leave(person("bo")))
+    assert isinstance(left, Session)
+    await house.rooms.session_moved(left)
     assert [await line.ended() for line in (bo, second)] == [1000, 1000]
     ana.say({"message_type": "heartbeat"})
     assert await ana.hear("heartbeat")
@@ -323,7 +325,7 @@ async def test_who_leaves_by_REST_loses_his_sockets_and_nobody_else(house: Premi
 
 async def test_news_of_a_diagram_without_a_room_opens_none(house: Premises) -> None:
     await house.rooms.session_changed(house.diagram)
-    await house.rooms.leave(house.diagram, ANA.id)
+    await house.rooms.session_moved(await house.open_session())
     assert house.rooms.open_rooms() == []
 
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from collab.core.events import Committed, Gone, Missed
-from collab.core.meeting import Deny, End, HostBack, HostGone, Session, SessionChange, SetHost, SetPresenter
+from collab.core.meeting import Deny, End, HostBack, HostGone, Leave, Session, SessionChange, SetHost, SetPresenter
 from collab.ports import Alive, Exists, Grant, NewSession, Stale
 from protocol.refusals import Ending
 from protocol.values import DiagramId, Role, RoleAt, SessionId
@@ -128,8 +128,32 @@ class SessionStoreContract:
         after = await change(world, session, Deny(BO, ANA))
         assert after == msgspec.structs.replace(session, denied=frozenset({BO.id}), version=2)
 
+    async def test_SES6_who_left_is_known_with_the_version_that_came_of_it(self, world: World) -> None:
+        session = await started(world)
+        after = await change(world, session, Leave(BO), Leave(CY), Leave(BO))
+        assert after == msgspec.structs.replace(session, left={BO.id: 4, CY.id: 3}, version=4)
+        assert await world.sessions.read(S) == after == await world.sessions.live(D)
+
+    async def test_SES6_SES17_who_left_may_come_again_and_is_known_to_have_left(self, world: World) -> None:
+        session = await started(world)
+        await world.sessions.expect(S, BO, "writer")
+        await change(world, session, Leave(BO))
+        await world.sessions.unexpect(S, [BO.id])
+        assert list(await world.sessions.waiting(S)) == []
+        await world.sessions.expect(S, BO, "writer")
+        assert [one.user for one in await world.sessions.waiting(S)] == [BO]
+        await world.sessions.unexpect(S, [BO.id])
+        found = await world.sessions.read(S)
+        assert found is not None and (dict(found.left), found.denied) == ({BO.id: 2}, frozenset())
+        assert list(await world.sessions.waiting(S)) == []
+
+    async def test_SES6_SES18_who_left_before_or_after_is_denied_all_the_same(self, world: World) -> None:
+        after = await change(world, await started(world), Leave(BO), Deny(BO, ANA), Deny(CY, ANA), Leave(CY))
+        assert (after.denied, after.left) == ({BO.id, CY.id}, {BO.id: 2, CY.id: 5})
+        assert await world.sessions.read(S) == after
+
     @pytest.mark.parametrize(
-        "to", [SetPresenter(BO), HostGone(1), HostBack(), SetHost(BO), Deny(BO, ANA), End(Ending.IDLE)]
+        "to", [SetPresenter(BO), HostGone(1), HostBack(), SetHost(BO), Deny(BO, ANA), Leave(BO), End(Ending.HOST_ENDED)]
     )
     async def test_a_change_of_a_session_that_moved_on_is_stale(self, world: World, to: SessionChange) -> None:
         session = await started(world)
@@ -142,7 +166,7 @@ class SessionStoreContract:
     async def test_a_session_that_ended_changes_no_more(self, world: World) -> None:
         ended = await change(world, await started(world), End(Ending.HOST_LEFT))
         assert await world.sessions.change(S, ended.version, SetPresenter(None)) == Stale(ended)
-        assert await world.sessions.change(SessionId("never"), 1, End(Ending.IDLE)) == Stale(None)
+        assert await world.sessions.change(SessionId("never"), 1, End(Ending.HOST_ENDED)) == Stale(None)
 
     async def test_I20_of_many_changes_of_one_version_one_wins(self, world: World) -> None:
         await started(world)
@@ -159,7 +183,8 @@ class SessionStoreContract:
             (HostBack(), 0),
             (SetHost(BO), 0),
             (Deny(BO, ANA), 1),
-            (End(Ending.IDLE), 1),
+            (Leave(BO), 0),
+            (End(Ending.HOST_ENDED), 1),
         ],
     )
     async def test_I21_I24_ending_and_ejecting_raise_the_permission_clock(
@@ -273,7 +298,7 @@ class SessionStoreContract:
         assert touched.active_at_ms == session.active_at_ms
 
     async def test_touch_leaves_an_ended_session_alone(self, world: World) -> None:
-        ended = await change(world, await started(world), End(Ending.IDLE))
+        ended = await change(world, await started(world), End(Ending.HOST_ENDED))
         await world.sessions.touch([Alive(S, 0, True)])
         assert await world.sessions.read(S) == ended
 
@@ -343,8 +368,19 @@ class SessionStoreContract:
             assert await overdue(world) == []
             session = await change(world, session, to)
 
+    @pytest.mark.parametrize("ending", [Ending.EMPTY, Ending.IDLE, Ending.HOST_LOST])
+    async def test_SES13_an_end_by_age_is_judged_anew_when_it_comes(self, world: World, ending: Ending) -> None:
+        """Another worker has seen somebody since the session was found overdue."""
+        session = await started(world)
+        world.clock.turn(900)
+        await world.sessions.touch([Alive(S, 0, host=True)])
+        touched = await world.sessions.read(S)
+        assert await world.sessions.change(S, session.version, End(ending)) == Stale(touched)
+        world.clock.turn(900)
+        assert isinstance(await world.sessions.change(S, session.version, End(ending)), Session)
+
     async def test_an_ended_session_is_never_overdue(self, world: World) -> None:
-        await change(world, await started(world), End(Ending.IDLE))
+        await change(world, await started(world), End(Ending.HOST_ENDED))
         world.clock.turn(10_000)
         assert await overdue(world) == []
 
@@ -357,7 +393,7 @@ class SessionStoreContract:
         first = await started(world)
         world.clock.turn(1)
         second = await started(world, SessionId("s2"), D2)
-        await change(world, await started(world, SessionId("s3"), DiagramId("d3")), End(Ending.IDLE))
+        await change(world, await started(world, SessionId("s3"), DiagramId("d3")), End(Ending.HOST_ENDED))
         await started(world, SessionId("s4"), DiagramId("d4"))
         ids = [D2, D, DiagramId("d3"), DiagramId("never")]
         assert await world.sessions.sessions_of(ids) == [first, second]

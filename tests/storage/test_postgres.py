@@ -18,6 +18,7 @@ from storage.postgres import PostgresDatabase
 from storage.postgres_server import Durability
 from tests.support.cutting import Wire, cuttable
 from tests.support.keyed import insert, keys
+from tests.support.turns import until_read
 
 CREATE = "CREATE TABLE IF NOT EXISTS t (k bigint PRIMARY KEY, v text)"
 
@@ -163,6 +164,29 @@ async def test_of_many_that_are_alone_each_sees_what_the_one_before_left(keyed: 
 
     await asyncio.gather(*(keyed.transaction(next_one) for _ in range(30)))
     assert await keys(keyed) == list(range(30))
+
+
+async def test_who_waits_patiently_for_its_turn_does_not_wait_so_for_a_row(keyed: PostgresDatabase) -> None:
+    """Others would stand behind it: commits behind a change of the schema, and that behind a long backup."""
+    await keyed.transaction(lambda tx: insert(tx, 1, ""))
+    held, over = asyncio.Event(), asyncio.Event()
+
+    async def hold(tx: Transaction) -> None:
+        await tx.fetch("SELECT 1 FROM t WHERE k = 1 FOR UPDATE")
+        await tx.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        held.set()
+        await over.wait()
+
+    async def wait_for_it(tx: Transaction) -> None:
+        await tx.alone("row", patient=True)
+        await tx.fetch("SELECT 1 FROM t WHERE k = 1 FOR UPDATE")
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        group.create_task(keyed.transaction(hold))
+        await held.wait()
+        with pytest.raises(StoreUnavailable, match="lock timeout"):
+            await keyed.transaction(wait_for_it)
+        over.set()
 
 
 async def test_what_locks_crosswise_runs_again_and_both_succeed(keyed: PostgresDatabase) -> None:
@@ -387,3 +411,34 @@ async def test_a_store_that_is_not_there_is_refused_and_one_that_is_away_is_not(
         await PostgresDatabase.open("postgresql://codraw@127.0.0.1:x/codraw")
     with pytest.raises(StoreUnavailable):
         await PostgresDatabase.open("postgresql://codraw@127.0.0.1:9/codraw")
+
+
+@pytest.mark.parametrize("sign", "/#?[")
+async def test_S10_a_url_that_cannot_be_read_is_not_quoted(sign: str) -> None:
+    """Most often because of its password."""
+    with pytest.raises(StoreRefused, match="cannot be opened") as refused:
+        await PostgresDatabase.open(f"postgresql://codraw:hun{sign}ter2@127.0.0.1/codraw")
+    assert "hun" not in str(refused.value) and "ter2" not in str(refused.value)
+
+
+async def test_F18_nothing_is_done_on_a_server_that_lost_time_before_it_was_renewed(postgres: PostgresDatabase) -> None:
+    """Also not over connections that lie idle: behind a proxy none of them broke."""
+    renewed = asyncio.Event()
+
+    async def renew(_: PostgresDatabase) -> None:
+        await renewed.wait()
+
+    await asyncio.gather(*(postgres.fetch("SELECT pg_sleep(0.01)") for _ in range(2)))
+    postgres.watch("another history", renew)
+    for ask in (postgres.identity, lambda: postgres.fetch("SELECT 1")):
+        with pytest.raises(StoreUnavailable, match="lost time"):
+            await ask()
+    renewed.set()
+    await until_read(lambda: answers(postgres))
+
+
+async def answers(database: PostgresDatabase) -> bool:
+    try:
+        return bool(await database.fetch("SELECT 1"))
+    except StoreUnavailable:
+        return False

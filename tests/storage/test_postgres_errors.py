@@ -36,6 +36,7 @@ LOST = (
     exceptions.ConnectionDoesNotExistError,
     exceptions.AdminShutdownError,
     exceptions.CrashShutdownError,
+    exceptions.StatementCompletionUnknownError,
     exceptions.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
     exceptions.InternalClientError,

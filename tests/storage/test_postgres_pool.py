@@ -42,6 +42,15 @@ async def test_when_one_was_lost_those_that_lie_idle_are_not_trusted(pool: Pool)
         assert three not in (one, two)
 
 
+async def test_when_one_was_lost_those_in_use_are_not_used_again(pool: Pool) -> None:
+    """They may lead to the server that was in charge before."""
+    async with pool.connection() as one:
+        pool.lost()
+        assert await one.fetchval("SELECT 1") == 1
+    async with pool.connection() as two:
+        assert one.is_closed() and two is not one
+
+
 async def test_a_place_comes_free_whatever_happens_to_its_holder(pool: Pool) -> None:
     async def broken() -> None:
         async with pool.connection():

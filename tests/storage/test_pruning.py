@@ -51,7 +51,7 @@ async def test_a_session_goes_a_while_after_its_end_and_its_members_with_it(data
     await world.sessions.expect(session.id, ANA, "writer")
     world.clock.turn(2 * DAY_S)
     assert await world.diagrams.prune(0, DAY_S * 1000) == 0
-    await world.sessions.change(session.id, session.version, End(Ending.IDLE))
+    await world.sessions.change(session.id, session.version, End(Ending.HOST_ENDED))
     assert await world.diagrams.prune(0, DAY_S * 1000) == 0
     world.clock.turn(DAY_S + 1)
     assert await world.diagrams.prune(0, DAY_S * 1000) == 2

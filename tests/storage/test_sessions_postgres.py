@@ -91,11 +91,11 @@ async def test_ends_and_deletions_at_once_leave_one_end(world: SqlWorld, other: 
         diagram, id = DiagramId(f"d{turn}"), SessionId(f"s{turn}")
         session = await started(world, id, diagram)
         ended, _ = await asyncio.gather(
-            other.sessions.change(id, session.version, End(Ending.IDLE)), world.delete(diagram)
+            other.sessions.change(id, session.version, End(Ending.HOST_ENDED)), world.delete(diagram)
         )
         kept = await world.sessions.read(id)
         assert kept is not None and kept.version == 2
-        assert kept.ended is (Ending.IDLE if isinstance(ended, Session) else Ending.DIAGRAM_DELETED)
+        assert kept.ended is (Ending.HOST_ENDED if isinstance(ended, Session) else Ending.DIAGRAM_DELETED)
 
 
 async def test_keep_alives_of_two_workers_for_the_same_sessions_do_not_meet_crosswise(

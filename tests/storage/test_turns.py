@@ -14,6 +14,7 @@ from collab.core.events import Committed, Gone, Known, Missed, Unresolved
 from protocol.operations import LoggedOperation
 from protocol.values import Epoch, Head, OperationId
 from storage import turns
+from storage.database import CommitUnknown
 from storage.postgres import PostgresDatabase
 from tests.contracts.worlds import ANA, D, SqlWorld, batch, grow, head_of, operation, outcome
 from tests.support.cutting import Wire, cuttable
@@ -209,3 +210,16 @@ async def test_I1_a_turn_answers_nobody_who_came_after_it(monkeypatch: pytest.Mo
     assert not later.done()
     database.ends[1].set()
     assert await later is None
+
+
+async def test_VEC4_a_turn_that_is_cut_short_leaves_open_what_it_was_committing() -> None:
+    """Whoever cancels it knows nothing of the statement that is under way."""
+    database, base = SlowCommits(), Head(Epoch("e"), 0, 0, 1)
+    database.rows[turns.WHOLE] = [[(1,)]]
+    asked: turns.Turns[str] = turns.Turns(database, None)  # type: ignore[arg-type]
+    answer = asyncio.create_task(asked.written(D, base, ()))
+    await turns_of_the_loop()
+    for task in asyncio.all_tasks() - {answer, asyncio.current_task()}:
+        task.cancel()
+    with pytest.raises(CommitUnknown):
+        await answer

@@ -45,6 +45,7 @@ from collab.core.events import (
     RightsMoved,
     RightsRead,
     SessionChanged,
+    SessionMoved,
     SessionRead,
     SessionStale,
     SessionUnchanged,
@@ -54,7 +55,7 @@ from collab.core.events import (
     Unresolved,
     Woke,
 )
-from collab.core.meeting import Deny, End, HostBack, HostGone, Session, SessionChange, SetHost, SetPresenter
+from collab.core.meeting import Deny, End, HostBack, HostGone, Leave, Session, SessionChange, SetHost, SetPresenter
 from collab.core.room import Room
 from collab.core.state import RoomSettings
 from protocol.intents import Edit, Undo
@@ -139,6 +140,15 @@ class Store:
         if self.live is not None:
             self.change(self.sessions[self.live], End(ending))
 
+    def leave(self, name: str) -> SessionMoved | None:
+        """By REST; what the rooms are told then."""
+        session = self.sessions[self.live] if self.live is not None else None
+        if session is None:
+            return None
+        left = self.change(session, Leave(user(name)))
+        assert isinstance(left, SessionChanged)
+        return SessionMoved(session.id, left.session.version)
+
     def create(self, host: str) -> None:
         if self.live is None:
             id = SessionId(f"s{len(self.sessions) + 1}")
@@ -186,6 +196,8 @@ def _news(now: Session, change: SessionChange) -> dict[str, Any]:
         case Deny(user=denied, presenter=presenter):
             term = now.presenter_term + (presenter != now.presenter)
             return {"denied": now.denied | {denied.id}, "presenter": presenter, "presenter_term": term}
+        case Leave(user=left):
+            return {"left": {**now.left, left.id: now.version + 1}}
         case End(ending=ending):
             return {"ended": ending}
 

@@ -22,6 +22,8 @@ from tests.support.needs import need
 PREFIX = "codraw-test-"
 MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 4 * 2**30
+DATABASES = 16
+"""Of a Redis as it comes."""
 NUMBERS = count(1)
 
 
@@ -87,7 +89,8 @@ def redis_url(request: pytest.FixtureRequest) -> str:
     if url is None:
         server: LocalRedis = request.getfixturevalue("redis_server")
         server.start()
-        url = server.url
+        # What a test before this one has left running for a moment must not write into this one's.
+        url = database_of(server.url, str(next(NUMBERS) % DATABASES))
     else:
         worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0)
         url = database_of(url, str(worker))

@@ -11,6 +11,8 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from collab.core.meeting import Leave, Session
+from tests.support.premises import person
 from tests.support.wire import Line, word
 from tests.support.workers import BadHub, Workers, names, workers
 
@@ -157,7 +159,7 @@ async def test_PR4_a_grant_and_a_release_are_told_at_all_workers(two: Workers) -
     ana.say(presenting("grant", "bo"))
     for line in (ana, bo):
         changed = await line.hear("presenter")
-        assert (changed["presenter"]["provider_id"], changed["term"]) == ("bo", 2)
+        assert (changed["presenter"]["provider_id"], changed["term"], changed["by"]) == ("bo", 2, "host")
     bo.say(presenting("release"))
     for line in (ana, bo):
         changed = await line.hear("presenter")
@@ -217,12 +219,33 @@ async def test_SES18_an_ejection_closes_the_user_s_sockets_at_all_workers(two: W
 async def test_SES6_a_guest_who_leaves_by_REST_is_gone_from_all_workers(two: Workers) -> None:
     bo, bo_2 = await two[0].present("bo"), await two[1].present("bo")
     ana = await two[0].present("ana")
-    await two[0].rooms.leave(two[0].diagram, (await two[0].sign_in("bo"))[1].id)
+    await two[0].rooms.session_moved(await left(two, "bo"))
     assert [await line.ended() for line in (bo, bo_2)] == [1000, 1000]
     heard = await ana.hear("participants")
     while not heard["left"]:
         heard = await ana.hear("participants")
     assert names(heard) == ["ana1"]
+
+
+async def test_SES6_a_guest_who_leaves_by_REST_is_gone_from_all_workers_although_no_news_says_so(two: Workers) -> None:
+    two.hub.deaf = True
+    bo, bo_2 = await two[0].present("bo"), await two[1].present("bo")
+    await left(two, "bo")
+    await two.look()
+    assert [await line.ended() for line in (bo, bo_2)] == [1000, 1000]
+    back = await two[1].present("bo")
+    await two.look()
+    back.say(adding())
+    assert await back.hear("operation_accepted")
+
+
+async def left(two: Workers, name: str) -> Session:
+    """What a guest's DELETE leaves in the store."""
+    session = await two[0].sessions.live(two[0].diagram)
+    assert session is not None
+    after = await two[0].sessions.change(session.id, session.version, Leave(person(name)))
+    assert isinstance(after, Session)
+    return after
 
 
 async def test_SES9_a_host_who_closes_one_tab_of_two_ends_nothing(two: Workers) -> None:
@@ -234,6 +257,31 @@ async def test_SES9_a_host_who_closes_one_tab_of_two_ends_nothing(two: Workers) 
     tab.leave(code=1000, reason="")
     goodbye = await bo.hear("goodbye")
     assert (goodbye["reason"], await bo.ended()) == ("host_left", 1000)
+
+
+async def test_WS11_what_a_newcomer_does_upon_its_first_frame_finds_it_known_at_other_workers(two: Workers) -> None:
+    ana, bo = await two[0].present("ana"), await two[0].present("bo")
+    tab = await two[1].line("bo")
+    await tab.hear("state")
+    bo.leave(code=1000, reason="")
+    heard = await ana.hear("participants")
+    while names(heard) != ["ana1", "bo2"]:
+        heard = await ana.hear("participants")
+    heard = await ana.hear("participants")
+    assert (heard["left"], names(heard)) == ([], ["ana1", "bo1"])
+
+
+async def test_SES9_a_host_whose_other_tab_has_not_been_heard_of_yet_ends_nothing(two: Workers) -> None:
+    ana, bo = await two[0].present("ana"), await two[1].present("bo")
+    two.hub.deaf = True
+    tab = await two[1].present("ana")
+    two.hub.deaf = False
+    ana.leave(code=1000, reason="")
+    await asyncio.wait((ana.task,))
+    await two.pass_time(20)
+    live = await two[0].sessions.live(two[0].diagram)
+    assert live is not None and live.host_grace_until_ms is None
+    assert not tab.task.done() and not bo.task.done()
 
 
 async def test_SES9_SES15_the_end_is_told_at_all_workers(two: Workers) -> None:
@@ -310,6 +358,16 @@ async def test_AU15_I25_without_the_bus_the_head_watch_finds_a_withdrawn_right(t
     await two[0].rooms.session_changed(two[0].diagram)
     await two.look()
     assert await bo.ended() == 4403
+
+
+async def test_I29_a_presence_that_crashes_keeps_nobody_out(two: Workers) -> None:
+    async def crash(session: Any) -> Any:
+        raise RuntimeError("planted")
+
+    two.presence.read = crash  # type: ignore[method-assign]
+    assert (await two[0].present("ana")).first
+    assert all("planted" in crash for crash in two[0].crashes)
+    two[0].crashes.clear()
 
 
 async def test_SES9_while_nobody_can_be_heard_a_host_who_leaves_may_be_elsewhere(two: Workers) -> None:
@@ -440,7 +498,7 @@ async def test_I2_I3_a_bus_that_loses_repeats_and_swaps_leaves_all_equal(tmp_pat
         assert {(state.replica.diagram.vector, state.replica.diagram.state_hash) for state in rooms} == {
             (30, rooms[0].replica.diagram.state_hash)
         }
-        assert {state.session for state in rooms} == {rooms[0].session}
+        assert all(state.session == rooms[0].session for state in rooms)
         seen = [[(one.user, one.connections) for one in state.roster.everybody()] for state in rooms]
         assert seen == [seen[0]] * 3
         assert [one[0].provider_id for one in seen[0]] == ["ana", "bo", "cy"]

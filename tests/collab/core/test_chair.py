@@ -19,14 +19,14 @@ from collab.core.events import (
     Joined,
     Left,
     SessionChanged,
+    SessionMoved,
     SessionRead,
     SessionStale,
     SessionUnchanged,
-    UserLeft,
 )
 from collab.core.meeting import Deny, End, HostBack, HostGone, Session, SetHost, SetPresenter
 from collab.core.state import RoomSettings
-from protocol.intents import AskPresenter, Aware, DenyPresenter, Eject, GrantPresenter, UserName
+from protocol.intents import AskPresenter, Aware, DenyPresenter, Eject, GrantPresenter, ReleasePresenter, UserName
 from protocol.notices import (
     AwarenessShown,
     AwareUpdate,
@@ -85,7 +85,7 @@ NO_HISTORY = HistoryRead(user("cy").id, ())
 
 def test_PR4_a_grant_is_told_to_all_once_it_stands_and_then_answered() -> None:
     begun = script("ana", "bo") >> Asked(ANA, GrantPresenter(name("bo"), "r"))
-    begun << ChangeSession(session(), SetPresenter(user("bo")))
+    begun << ChangeSession(session(), SetPresenter(user("bo")), asked=True)
     begun >> changed(**BO_PRESENTS)
     begun << told(PresenterChanged, by="host", roster=some(RosterView, presenter=user("bo"), presenter_term=2))
     assert begun << sent("ana", Done, ref="r")
@@ -137,7 +137,7 @@ def test_a_change_is_asked_for_on_the_newest_version_that_is_known() -> None:
     begun = script("ana", "bo") >> Asked(ANA, GrantPresenter(None)) << ChangeSession
     theirs = session(version=2, **BO_PRESENTS)
     begun >> SessionStale(theirs) << told(PresenterChanged)
-    assert begun << ChangeSession(theirs, SetPresenter(None))
+    assert begun << ChangeSession(theirs, SetPresenter(None), asked=True)
 
 
 def test_I29_a_change_that_could_not_be_asked_for_is_asked_for_again() -> None:
@@ -299,7 +299,8 @@ def test_SES10_whoever_comes_before_the_loss_is_written_down_sees_the_host_as_aw
 
 
 def test_SES9_a_host_who_leaves_by_rest_has_left() -> None:
-    begun = script("ana") >> UserLeft(user("ana").id) << dismissed("ana", Ending.LEFT)
+    begun = script("ana") >> SessionMoved(session().id, 2) << ReadSession
+    begun >> SessionRead(session(version=2, left={user("ana").id: 2})) << dismissed("ana", Ending.LEFT)
     assert begun << changing(End(Ending.HOST_LEFT))
 
 
@@ -381,10 +382,12 @@ def test_PR5_a_presenter_whom_somebody_else_has_replaced_leaves_like_anybody() -
 
 
 def test_SES6_a_presenter_who_leaves_by_rest_goes_with_all_sockets() -> None:
-    begun = presented_by_bo("ana", "bo", Guest("bo", socket="bo2")) >> UserLeft(user("bo").id)
+    begun = presented_by_bo("ana", "bo", Guest("bo", socket="bo2")) >> SessionMoved(session().id, 2) << ReadSession
+    begun >> SessionRead(session(version=2, left={user("bo").id: 2}, presenter=user("bo")))
     begun << dismissed("bo", Ending.LEFT) << told(RosterChanged, left=())
     begun << dismissed("bo2", Ending.LEFT) << changing(SetPresenter(user("ana")))
-    assert begun >> changed(presenter_term=2) << told(RosterChanged, left=(user("bo"),), presenter_changed=True)
+    begun >> changed(version=3, presenter_term=2)
+    assert begun << told(RosterChanged, left=(user("bo"),), presenter_changed=True)
 
 
 # reading --------------------------------------------------------------------------------------------------------------
@@ -393,6 +396,12 @@ def test_SES6_a_presenter_who_leaves_by_rest_goes_with_all_sockets() -> None:
 def test_a_newer_version_of_the_session_is_read() -> None:
     begun = script("ana", "bo") >> HeadSeen(head(FOUNDED), session_version=2) << ReadSession(session().id)
     assert begun >> SessionRead(session(version=2, **BO_PRESENTS)) << told(PresenterChanged, by="system")
+
+
+def test_I30_a_store_that_has_lost_time_is_not_asked_again_and_again() -> None:
+    begun = script("ana", "bo", of=session(version=5)) >> Left(BO, Departure.LOST) << told(RosterChanged)
+    begun >> Asked(ANA, ReleasePresenter()) << changing(SetPresenter(None)) >> SessionStale(session(version=3))
+    assert begun >> After(0.2) << changing(SetPresenter(None))
 
 
 def test_an_older_look_at_the_session_changes_nothing() -> None:

@@ -30,9 +30,9 @@ from collab.core.events import (
     RightsMoved,
     RightsRead,
     SessionChanged,
+    SessionMoved,
     SessionRead,
     Unavailable,
-    UserLeft,
 )
 from collab.core.state import RoomSettings
 from protocol.intents import AskVector, Aware, Eject, Heartbeat, Resume, UserName
@@ -330,9 +330,23 @@ def test_nobody_is_barred_twice() -> None:
 
 
 def test_SES6_a_guest_who_leaves_by_rest_goes_with_all_sockets_even_those_that_wait() -> None:
-    begun = script("ana", "bo") >> joined(Guest("bo", socket="bo2")) << CatchUp >> UserLeft(user("bo").id)
+    begun = script("ana", "bo") >> joined(Guest("bo", socket="bo2")) << CatchUp
+    begun >> SessionMoved(session().id, 2) << ReadSession >> SessionRead(session(version=2, left={user("bo").id: 2}))
     begun << dismissed("bo", Ending.LEFT) << told(RosterChanged, left=(user("bo"),)) << dismissed("bo2", Ending.LEFT)
     assert begun >> NOTHING_NEW
+
+
+def test_SES6_a_socket_whose_handshake_saw_the_leave_stays() -> None:
+    after = session(version=3, left={user("bo").id: 2})
+    begun = script("ana", "bo") >> joined(Guest("bo", socket="bo2"), of=session(version=2, left={user("bo").id: 2}))
+    begun << dismissed("bo", Ending.LEFT) << told(RosterChanged, left=(user("bo"),)) << CatchUp
+    begun >> NOTHING_NEW << admitted("bo2") << sent("bo2", RosterChanged) << told(RosterChanged, "bo2")
+    assert begun >> SessionMoved(session().id, 3) << ReadSession >> SessionRead(after)
+
+
+def test_SES6_a_socket_whose_handshake_did_not_see_the_leave_is_not_let_in() -> None:
+    begun = script("ana", of=session(version=2, left={user("bo").id: 2})) >> joined("bo", of=session())
+    assert begun << dismissed("bo", Ending.LEFT)
 
 
 # the end --------------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from protocol.notices import (
     Done,
     Participant,
     PresenterAsked,
+    PresenterChanged,
     PresenterDenied,
     RosterChanged,
     RosterView,
@@ -127,7 +128,32 @@ def test_SES9_while_the_bus_is_deaf_another_tab_of_the_host_may_be_elsewhere() -
     begun = script("ana", "bo", others=NOBODY) >> Surveyed(SESSION.id, None)
     assert begun >> Left(ANA, Departure.CLEAN) << changing(HostGone(15_000))
     begun = script("ana", "bo", others=NOBODY) >> BusSensed(healthy=False) >> BusSensed(healthy=True)
-    assert begun >> Left(ANA, Departure.CLEAN) << changing(End(Ending.HOST_LEFT))
+    begun >> Left(ANA, Departure.CLEAN) << Survey(SESSION.id)
+    assert begun >> Surveyed(SESSION.id, NOBODY) << changing(End(Ending.HOST_LEFT))
+
+
+def test_SES9_a_tab_of_the_host_that_only_presence_knows_of_gives_the_host_a_grace() -> None:
+    begun = script("ana", "bo", others=NOBODY) >> said(participant("bo", "b1")) << told(RosterChanged)
+    begun >> Left(ANA, Departure.CLEAN) << Survey(SESSION.id)
+    assert begun >> Surveyed(SESSION.id, {"w2": (participant("ana", "a1"),)}) << changing(HostGone(15_000))
+
+
+def test_SES9_a_host_who_cannot_be_asked_for_may_be_elsewhere() -> None:
+    begun = script("ana", "bo", others=NOBODY) >> Left(ANA, Departure.CLEAN) << Survey(SESSION.id)
+    assert begun >> Surveyed(SESSION.id, None) << changing(HostGone(15_000))
+
+
+def test_SES9_a_host_who_is_back_while_it_is_asked_where_they_are_has_lost_nothing() -> None:
+    begun = script("ana", "bo", others=NOBODY) >> Left(ANA, Departure.CLEAN) << Survey(SESSION.id)
+    begun >> joined("ana") << CatchUp >> CaughtUp(head(FOUNDED)) << admitted("ana") << sent("ana", RosterChanged)
+    begun << told(RosterChanged, "ana")
+    assert begun >> Surveyed(SESSION.id, NOBODY)
+
+
+def test_what_is_said_of_facts_that_the_store_does_not_have_is_asked_about_once() -> None:
+    """Of a store that has lost time, one worker knows newer facts than it has."""
+    begun = script("ana", others=NOBODY) >> said(participant("bo", "b1"), version=7) << ReadSession
+    assert begun >> SessionRead(session())
 
 
 def test_SES12_a_host_who_went_with_another_worker_has_a_minute() -> None:
@@ -262,6 +288,14 @@ def test_PR11_a_denial_from_another_worker_is_shown_to_the_user() -> None:
 def test_PR4_who_is_at_another_worker_may_be_made_presenter() -> None:
     begun = script("ana", others=BO_THERE) >> Asked(ANA, GrantPresenter(name("bo")))
     assert begun << changing(SetPresenter(user("bo")))
+
+
+def test_PR4_by_whom_the_presenter_changed_is_told_at_all_workers() -> None:
+    begun = script("bo", others=ANA_THERE) >> SessionMoved(SESSION.id, 2, asked=True) << ReadSession
+    begun >> SessionRead(session(version=2, presenter=user("bo"), presenter_term=2))
+    begun << told(PresenterChanged, by="host") >> SessionMoved(SESSION.id, 3) << ReadSession
+    begun >> SessionRead(session(version=3, presenter=user("ana"), presenter_term=3))
+    assert begun << told(PresenterChanged, by="system")
 
 
 # what they point at ---------------------------------------------------------------------------------------------------

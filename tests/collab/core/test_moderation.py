@@ -25,7 +25,7 @@ from protocol.intents import AskPresenter, DenyPresenter, Eject, GrantPresenter,
 from protocol.notices import Done, PresenterAsked, PresenterDenied, Troubled
 from protocol.refusals import Ending, Trouble
 from protocol.values import Role, RoleAt, SocketId
-from tests.support.script import SESSION, Guest, caller, matches, sent, session, user
+from tests.support.script import SESSION, Guest, caller, matches, participant, sent, session, user
 
 ANA, BO, CY = Guest("ana"), Guest("bo"), Guest("cy", role=Role.READER)
 
@@ -243,3 +243,11 @@ def test_PR5_who_presents_by_now_is_not_deposed_for_the_one_who_was_lost() -> No
 
 def test_PR5_the_next_presenter_is_not_the_one_who_goes() -> None:
     assert next_presenter(BO_PRESENTS, roster(BO, CY), without=user("bo")) is None
+
+
+def test_PR5_a_host_who_is_away_presents_no_more_though_their_worker_has_not_said_so_yet() -> None:
+    away = session(presenter=user("bo"), host_grace_until_ms=99)
+    there = roster(BO, CY)
+    there.remote.hear("w2", 1, (participant("ana", "a1"),), 0.0)
+    assert next_presenter(away, there) == user("bo")
+    assert next_presenter(away, roster(ANA, BO)) == user("ana"), "who is here is back"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collab.core.apply import Applied, apply
-from collab.core.events import Barred, Closing, Departure, Heard, Lagged, RightsMoved, UserLeft
+from collab.core.events import Barred, Closing, Departure, Heard, Lagged, RightsMoved
 from collab.core.state import RoomSettings
 from protocol.intents import (
     AskPresenter,
@@ -144,7 +144,9 @@ class Life:
             case 94 | 95 | 96:
                 world.submit(name, edit(f"r{two % 5}", self.changes(one, two)))
             case 97:
-                world.post(UserLeft(user(name).id))
+                moved = world.store.leave(name)
+                if moved is not None:
+                    world.post(moved)
             case 98:
                 world.post(Barred(self.some_socket(one), Ending.SLOW))
             case _:

@@ -6,14 +6,14 @@ import random
 
 import pytest
 
-from collab.core.events import BusSensed, Departure, Heard, RightsMoved, UserLeft
+from collab.core.events import BusSensed, Departure, Heard, RightsMoved
 from collab.core.state import RoomSettings
 from protocol.intents import Aware, Undo
 from protocol.refusals import Ending
 from protocol.values import Limits, OperationId, Role
 from tests.collab.core.test_room_random import DIALECTS, NAMES, Life
 from tests.support.roomworlds import Desk, Worlds
-from tests.support.script import Guest, edit, user
+from tests.support.script import Guest, edit
 
 SETTINGS = RoomSettings(host_grace_s=1.0, limits=Limits(max_sockets_per_user=4), store_patience_s=1.0)
 
@@ -89,8 +89,10 @@ class Lives:
                 desk.post(RightsMoved())
                 desk.speak(RightsMoved())
             case 5:
-                desk.post(UserLeft(user(name).id))
-                desk.speak(UserLeft(user(name).id))
+                moved = worlds.store.leave(name)
+                if moved is not None:
+                    desk.post(moved)
+                    desk.speak(moved)
             case _:
                 worlds.expire()
 
