@@ -17,7 +17,7 @@ from collab.core.roster import Present
 from collab.core.state import RoomState
 from protocol.notices import Done, Participant, PresenterChanged
 from protocol.refusals import Ending
-from protocol.values import SessionId, SocketId, User, UserId
+from protocol.values import Role, SessionId, SocketId, User, UserId
 
 WAITING = 32
 """So many requests of one socket may wait for their decision (I28), and those that were on their way meanwhile."""
@@ -128,7 +128,10 @@ class Chair:
         if session is None or self._state.roster.of(user):
             return
         if user == session.host.id:
-            self.ask(Request(HostMissed(user, round(settings.server_grace_s * 1000))))
+            # listed as away until it is decided: others are not told of a leave and a return
+            self._state.roster.unheard[user] = Participant(session.host, Role.OWNER, (), session.active_at_ms)
+            missed = HostMissed(user, round(settings.server_grace_s * 1000))
+            self.ask(Request(missed, left=(session.host,)))
         elif session.presenter is not None and session.presenter.id == user:
             self.ask(Request(PresenterLost(user)))
 
