@@ -45,6 +45,7 @@ class Present:
     __slots__ = (
         "active_ms",
         "awaited",
+        "before",
         "caller",
         "corrected",
         "dialect",
@@ -81,6 +82,9 @@ class Present:
         """When it was last shown the whole diagram."""
         self.corrected: dict[CellId, Shown] = {}
         """Cells shown to it whole because its copy was wrong (OP20)."""
+        self.before = -1
+        """The newest vector that it was at when the history under it was read anew: a `base_vector` up to there may be
+        of what it was shown until then, and tells nothing."""
 
     def show(self, shown: Shown) -> None:
         """The whole diagram: newer than any cell shown before."""

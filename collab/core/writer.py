@@ -96,6 +96,8 @@ class Writer:
     def _seen(self, intent: Operational, present: Present | None) -> int:
         """OP20: the newest vector that the sender can have known of when it edited."""
         base = intent.base_vector if isinstance(intent, Edit) else None
+        if base is not None and present is not None and base <= present.before:
+            return -1
         seen = base if base is not None else self.diagram.vector
         if present is not None and present.sends_late and isinstance(intent, Edit) and intent.respelled:
             # Nested geometry is how TMI's app writes; a client that writes as the server does need not be told twice.
@@ -314,13 +316,14 @@ class Writer:
         self._writing = Idle()
         self._well()
         self._held.clear()
-        state = self._state
+        state, before = self._state, self.diagram.vector
         state.replica = Replica(event, state.settings.limits, shared_undo=state.settings.shared_undo)
         self.stale_rights()
         # their read was one of the former history
         self._joins[:0] = self._ready_joins
         self._ready_joins = []
         for present in state.roster:
+            present.before = max(present.before, before)
             present.show(state.shown())
             state.ask(Send(present.socket, StateShown(self.diagram, why, corrects=True)))
 

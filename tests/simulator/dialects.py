@@ -33,6 +33,10 @@ class V1(Editor):
         self.deaf = False
         """A frame was lost on its way: it is to find that out."""
         self.looking_back = False
+        self.asked_from = -1
+        """Where it stood when it asked for what it missed."""
+        self.crossed = -1
+        """Told while that was under way, and told again by its answer (WS17)."""
         self.order: list[str] = []
         """Ids as sent on this socket."""
         self.last = -1
@@ -42,6 +46,7 @@ class V1(Editor):
 
     def begin(self) -> None:
         self.welcomed = self.deaf = self.looking_back = False
+        self.crossed = -1
         self.order, self.last = [], -1
         self.ended = 0
 
@@ -52,6 +57,7 @@ class V1(Editor):
 
     def where(self) -> Message:
         state_hash = f"{self.copy.hash():032x}"
+        self.asked_from = self.vector
         place = {"epoch": self.epoch, "update_vector": self.vector, "state_hash": state_hash}
         return {"message_type": "resume", **place}
 
@@ -110,9 +116,10 @@ class V1(Editor):
                 self.state(message, written)
             case "resumed":
                 hold(message["epoch"] == self.epoch, "I16", self.name, message)
-                hold(message["from"] == self.vector, "I17", self.name, self.vector, message)
+                hold(message["from"] == self.asked_from, "I17", self.name, self.asked_from, message)
                 hold(message["to"] - message["from"] == message["count"], "I17", self.name, message)
                 self.deaf = self.looking_back = False
+                self.crossed = min(self.vector, message["to"])
             case "event":
                 self.event(message, written)
             case "operation_accepted":
@@ -173,10 +180,13 @@ class V1(Editor):
     def event(self, message: Message, written: Written) -> None:
         hold, vector = self.world.ledger.hold, message["update_vector"]
         hold(message["epoch"] == self.epoch, "I16", self.name, message)
+        if self.asked_from < vector <= self.crossed:
+            return
         if self.deaf and vector != self.vector + 1:
             self.look_back()
             return
         hold(vector == self.vector + 1, "I8", self.name, self.vector, message)
+        self.crossed = -1
         self.check_event(vector, written, message["operation_id"])
         hold(not (message["operation_id"] in self.yes and self.mine(message)), "I4", self.name, "told twice", message)
         self.take(message["operation"]["cells"])
