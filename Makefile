@@ -40,7 +40,7 @@ campaign-quick: $(VENV)/.dev
 	echo "== histories of undo";   $(PY) -m tests.simulator.run --seeds 0:500 --undo-heavy --workers 2 || failed+=" undo"; \
 	echo "== planted bugs";        $(PY) -m tests.simulator.planted || failed+=" planted"; \
 	echo "== JavaScript";          $(PY) -m tests.simulator.javascript --operations 10000 || failed+=" javascript"; \
-	echo "== state machines";      CODRAW_TEST_MACHINES=100x30 $(PY) -m pytest -q -n 2 --timeout 1800 tests/machines || failed+=" machines"; \
+	echo "== state machines";      CODRAW_TEST_MACHINES=50x30 $(PY) -m pytest -q -n 2 --timeout 1800 tests/machines || failed+=" machines"; \
 	echo "== real processes";      $(PY) -m tests.campaign quick || failed+=" processes"; \
 	if [ -n "$$failed" ]; then echo "error: the campaign found something in:$$failed" >&2; exit 1; fi
 

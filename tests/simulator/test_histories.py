@@ -52,6 +52,16 @@ def test_I1_I2_I3_I4_I6_I8_I9_I13_I29_hold_in_random_histories_with_faults(block
     assert {kind for kind in COMMON if not tally.counts.get(kind)} == set(), "what did not happen proves nothing"
 
 
+FEW = "outage deafness damage drain demote eject end expire lose forge unresolved unavailable repeat"
+SEEDS = (("OP20", 65_989_761, FEW),)
+"""Histories that once broke a rule, and the kinds of faults that they do without."""
+
+
+@pytest.mark.parametrize(("rule", "seed", "without"), SEEDS)
+def test_I2_histories_that_once_broke_a_rule_hold(rule: str, seed: int, without: str) -> None:
+    checked(played(Plan(without=tuple(without.split())), range(seed, seed + 1)))
+
+
 COMMON = frozenset(INJECTED) - {"zombie commit", "id misused", "presence emptied", "last frame lost", "room closed"}
 """In fifty histories each of these happens."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from collab.core.apply import advance
 from collab.core.diagram import Diagram
@@ -24,6 +25,7 @@ from collab.core.events import (
     Committed,
     HeadSeen,
     Heard,
+    HistoryRead,
     Loaded,
     Missed,
     RightsMoved,
@@ -32,7 +34,7 @@ from collab.core.events import (
 )
 from collab.core.state import RoomSettings
 from collab.core.writer import SAVED_CELLS
-from protocol.notices import Accepted, Happened, StateReason, StateShown
+from protocol.notices import Accepted, Corrected, Happened, StateReason, StateShown
 from protocol.refusals import Ending
 from protocol.values import Epoch, Head, Role, RoleAt, SocketId
 from tests.support.script import (
@@ -40,6 +42,7 @@ from tests.support.script import (
     FOUNDED,
     SESSION,
     After,
+    Guest,
     change,
     edit,
     head,
@@ -155,6 +158,31 @@ def test_UN11_a_new_epoch_empties_the_stacks() -> None:
 
 
 StateShown_ = some(object, notice=StateShown)
+
+
+@pytest.mark.parametrize(("base_vector", "corrected"), [(0, True), (1, True), (2, False)])
+def test_OP20_E6_a_base_vector_may_be_of_the_history_before(base_vector: int, corrected: bool) -> None:
+    other = Diagram.found(FOUNDED.id, Epoch("e2"), (node("n1"),))
+    begun = script(Guest("ana", "tmi")) >> Heard(EPOCH, (THEIRS,)) << HAPPENED
+    begun >> HeadSeen(Head(Epoch("e2"), 0, other.state_hash, 1)) << Reload
+    begun >> Loaded(other, 1) << StateShown_ << ReadRights << ReadSession
+    begun >> rights(1, ana=RoleAt(Role.WRITER, 1)) >> SessionRead(SESSION)
+    begun >> Asked(ANA, edit("a3", change("n1", x=7), base_vector=base_vector)) << ReadHistory
+    begun >> HistoryRead(user("ana").id, ()) << Commit
+    begun >> Committed() << sent("ana", Accepted)
+    if corrected:
+        begun << sent("ana", Corrected, cells=("n1",))
+    assert begun << HAPPENED << Publish
+
+
+def test_OP20_so_may_one_of_what_damaged_memory_showed() -> None:
+    begun = script(Guest("ana", "tmi")) >> HeadSeen(Head(EPOCH, 0, 1, 1)) << Reload
+    begun >> Loaded(FOUNDED, 1) << StateShown_ << ReadRights << ReadSession
+    begun >> rights(1, ana=RoleAt(Role.WRITER, 1)) >> SessionRead(SESSION)
+    begun >> Asked(ANA, edit("a3", change("n1", x=7), base_vector=0)) << ReadHistory
+    begun >> HistoryRead(user("ana").id, ()) << Commit
+    begun >> Committed() << sent("ana", Accepted) << sent("ana", Corrected, cells=("n1",))
+    assert begun << HAPPENED << Publish
 
 
 def test_VEC6_news_of_another_epoch_is_no_news_but_a_reason_to_load() -> None:
