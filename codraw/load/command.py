@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import IntEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from rich.console import Console
@@ -26,7 +28,8 @@ __all__ = ["Exit", "Plan", "Unready", "WrongUse", "plan", "run"]
 
 HERE = "http://127.0.0.1:8080"
 EVERY = 5
-"""Where no terminal is, a line so often, in seconds."""
+"""Where no terminal is, a line so often, in seconds, and one at once."""
+EARLY_S = 1.5
 
 
 class Exit(IntEnum):
@@ -36,6 +39,8 @@ class Exit(IntEnum):
     FAULTS = 1
     WRONG_USE = 2
     """Or nobody was there to be loaded."""
+    INTERRUPTED = 130
+    """By Ctrl-C; what came of the time until then is written all the same."""
 
 
 def plan(urls: Sequence[str] | None, **options: Any) -> Plan:
@@ -48,14 +53,19 @@ def plan(urls: Sequence[str] | None, **options: Any) -> Plan:
 
 
 def run(plan: Plan, console: Console, json: Path | None = None, page: Path | None = None) -> Exit:
-    """Raises Unready."""
+    """Raises Unready, and WrongUse where nothing could be written in the end."""
+    for path in (json, page):
+        if path is not None and not path.parent.is_dir():
+            raise WrongUse(f"{path} cannot be written: there is no folder {path.parent}.")
     found = _watched(plan, console)
     report.show(found, console)
     if json is not None:
         json.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
     if page is not None:
         page.write_text(report.page(found), "utf-8")
-    return Exit.GOOD if found.is_good else Exit.FAULTS
+    if not found.is_good:
+        return Exit.FAULTS
+    return Exit.INTERRUPTED if found.is_interrupted else Exit.GOOD
 
 
 def _watched(plan: Plan, console: Console) -> Results:
@@ -79,7 +89,7 @@ def again(words: Sequence[str]) -> str:
 
 
 def _line(sample: Sample, console: Console) -> None:
-    if round(sample.second) % EVERY == 0:
+    if round(sample.second) % EVERY == 0 or sample.second < EARLY_S:
         console.print(report.line(sample), highlight=False)
 
 
@@ -87,6 +97,26 @@ def _run(one: Run) -> Results:
     try:
         import uvloop  # noqa: PLC0415 - not on every system
     except ImportError:
-        return asyncio.run(one.run())
+        return asyncio.run(_interruptible(one))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(one.run())
+        return runner.run(_interruptible(one))
+
+
+async def _interruptible(one: Run) -> Results:
+    """The first Ctrl-C ends the load, a second one everything."""
+    loop, running = asyncio.get_running_loop(), cast("asyncio.Task[Any]", asyncio.current_task())
+
+    def interrupt() -> None:
+        if one.is_stopped:
+            running.cancel()
+        one.stop()
+
+    with suppress(NotImplementedError):  # there are no such signals on Windows
+        loop.add_signal_handler(signal.SIGINT, interrupt)
+    try:
+        return await one.run()
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    finally:
+        with suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGINT)

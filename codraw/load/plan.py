@@ -56,6 +56,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         for name, value in (("rate", self.rate), ("duration", self.duration_s), ("ramp", self.ramp)):
             if not 0 < value < math.inf:
                 raise WrongUse(f"--{name} must be more than 0.")
+        for name, value in (("jitter", self.jitter_s), ("settle", self.settle_s)):
+            if not 0 <= value < math.inf:
+                raise WrongUse(f"--{name} is a number of seconds, not less than 0.")
         if not 0 <= self.padding <= MOST_PADDING:
             raise WrongUse(f"--padding is a number of bytes, at most {MOST_PADDING}.")
         if not 0 <= self.slow < 1:

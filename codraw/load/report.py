@@ -16,7 +16,11 @@ from rich.text import Text
 from codraw.load.measures import Measures, Sample
 from codraw.load.plan import Plan
 from codraw.load.results import Results
+from codraw.load.scenarios import Scenario
 
+BAR = 60
+FEW = 30
+"""So many points of a line are marked: of a short run there would be nothing to see."""
 COLUMNS = ("count", "p50", "p90", "p99", "p99.9", "max")
 STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
@@ -44,7 +48,16 @@ def live(plan: Plan, sample: Sample, measures: Measures) -> Group:
     table.add_row("generator", f"{sample.generator_cpu:.0%} of a core", "")
     for pid, (cpu, memory) in sample.servers.items():
         table.add_row(f"server {pid}", f"{cpu:.0%} of a core", f"{memory:.0f} MiB")
-    return Group(ProgressBar(plan.duration_s, min(sample.second, plan.duration_s), width=60), table)
+    return Group(_progress(plan, sample, tally["sessions lived and ended"], is_loaded=bool(measures.samples)), table)
+
+
+def _progress(plan: Plan, sample: Sample, lived: int, *, is_loaded: bool) -> ProgressBar:
+    """Of the ramp first, by who is there; then of the time; where sessions come and go, of these."""
+    if plan.scenario is Scenario.SESSIONS:
+        return ProgressBar(plan.sessions, lived, width=BAR)
+    if not is_loaded:
+        return ProgressBar(plan.editors, min(sample.connected, plan.editors), width=BAR, complete_style="yellow")
+    return ProgressBar(plan.duration_s, min(sample.second, plan.duration_s), width=BAR)
 
 
 def line(sample: Sample) -> str:
@@ -188,17 +201,21 @@ def pictures(results: Results) -> list[str]:
     return found
 
 
-def _picture(y: str, x: str, places: Sequence[float], lines: Mapping[str, Sequence[float]]) -> str:
+def _picture(
+    y: str, x: str, places: Sequence[float], lines: Mapping[str, Sequence[float]], marks: Sequence[str] = ()
+) -> str:
     # drawing is no business of a run without pictures, and takes its time to load
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(9, 3), layout="constrained")
     axes = figure.add_subplot()
     for name, values in lines.items():
-        axes.plot(places, values, label=name, linewidth=1.2)
+        axes.plot(places, values, label=name, linewidth=1.2, marker="o" if len(places) < FEW else "", markersize=3)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=0, top=1.15 * max((value for values in lines.values() for value in values), default=0) or 1)
+    if marks:
+        axes.set_xticks(places, marks)
     axes.grid(alpha=0.3)
     axes.legend(loc="upper right", fontsize="small")
     text = io.StringIO()
@@ -208,5 +225,5 @@ def _picture(y: str, x: str, places: Sequence[float], lines: Mapping[str, Sequen
 
 def _percentiles(percentiles: Sequence[float], lines: Mapping[str, Sequence[float]]) -> str:
     """Evenly spaced, or the interesting end would be one point."""
-    labels = " ".join(f"{percentile:g}" for percentile in percentiles)
-    return _picture("milliseconds", f"percentile: {labels}", range(len(percentiles)), lines)
+    marks = [f"{percentile:g}" for percentile in percentiles]
+    return _picture("milliseconds", "percentile", range(len(percentiles)), lines, marks)

@@ -51,6 +51,7 @@ class Results(msgspec.Struct, frozen=True):
     servers: Sequence[Served]
     remarks: Sequence[str]
     samples: Sequence[Sample]
+    is_interrupted: bool = False
 
     @property
     def is_good(self) -> bool:
@@ -99,4 +100,6 @@ def remarks(measures: Measures, cpu: float) -> list[str]:
             f"The generator sent late (p99 {late:.0f} ms) though it used only {cpu:.0%} of one core: the machine has "
             "no time for it, and so much of the latencies is its own."
         )
+    if not measures.tally["operations"] and not measures.tally["cursors"]:
+        found.append("Nothing was sent in that time, so that nothing is proved: give more --duration or --rate.")
     return found

@@ -7,10 +7,11 @@ import os
 import resource
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,7 +26,7 @@ from codraw.load.plan import Plan
 from codraw.load.results import Results
 from codraw.load.scenarios import STROKES, Hand, Scenario, Stroke, chance_of, uuid
 from codraw.load.schedule import Schedule
-from codraw.load.stage import Stage
+from codraw.load.stage import Stage, Unready
 from codraw.load.usage import Watch, use
 from collab.tasks import Tasks
 
@@ -64,6 +65,15 @@ class Run:
         self.generator = Watch(os.getpid())
         self._chance, self._chance_of_ids = chance_of(plan.seed, "run"), chance_of(plan.seed, "ids")
         self._sampled = Watch(os.getpid())
+        self._stop = asyncio.Event()
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """The load ends here; what is under way is still waited for, held against GET and reported."""
+        self._stop.set()
 
     async def run(self) -> Results:
         """Raises Unready."""
@@ -73,7 +83,8 @@ class Run:
         loaded = Loaded()
         try:
             is_live = self.plan.scenario is not Scenario.SESSIONS
-            await self.stage.build(self.plan.people, self.plan.diagrams, live=is_live)
+            if not await self._unless_stopped(self.stage.build(self.plan.people, self.plan.diagrams, live=is_live)):
+                raise Unready("Interrupted before anybody was there.")
             server = await self._server()
             if is_live:
                 agreement, loaded = await self._editing()
@@ -93,15 +104,20 @@ class Run:
         service = said.get("service") if isinstance(said, dict) else None
         return str(service["build"]) if isinstance(service, dict) and "build" in service else "unknown"
 
-    async def _editing(self) -> tuple[Agreement, Loaded]:
+    async def _editing(self) -> tuple[Agreement | None, Loaded]:
         self.crew.hire()
         keeping_up = self.tasks.start("load replay", self._keep_up())
-        await self.crew.come_in()
+        if not await self._come_in():
+            return None, Loaded()
         begin = perf_counter()
         schedule = Schedule(self._strokes(), self._ids, self.measures.lag)
         disturbing = self.tasks.start("load disturbance", self._disturb(begin))
         loaded = await self._loaded(schedule.run(begin, begin + self.plan.duration_s))
-        await disturbing
+        if self.is_stopped:
+            disturbing.cancel()
+            self._speed_up()
+        else:
+            await disturbing
         keeping_up.cancel()
         found = await agree(self.stage, self.crew.editors, self.plan.settle_s, self.measures, self.tasks)
         await self.crew.dismiss()
@@ -110,11 +126,31 @@ class Run:
     async def _sessions(self) -> Loaded:
         return await self._loaded(live_and_end(self.plan, self.stage, self.measures, self.tasks))
 
-    async def _loaded(self, work: Awaitable[None]) -> Loaded:
+    async def _come_in(self) -> bool:
+        """Shown to those who look on, but no part of what is measured."""
+        watching = self.tasks.start("load ramp", self._sample(lambda sample: self.watch(sample, self.measures)))
+        came = await self._unless_stopped(self.crew.come_in())
+        watching.cancel()
+        return came
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, object]) -> bool:
+        """False: it was cut short."""
+        working, stopped = self.tasks.start("load", work), self.tasks.start("load stop", self._stop.wait())
+        await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if working.done():
+            working.result()
+            return True
+        working.cancel()
+        await asyncio.wait((working,))
+        return False
+
+    async def _loaded(self, work: Coroutine[Any, Any, None]) -> Loaded:
         before, begun = self._counts(), perf_counter()
         self.generator.look()
-        sampling = self.tasks.start("load samples", self._sample())
-        await work
+        self._sampled.look()
+        sampling = self.tasks.start("load samples", self._sample(self._keep))
+        await self._unless_stopped(work)
         sampling.cancel()
         cpu, _ = self.generator.look()
         return Loaded(perf_counter() - begun, self._counts() - before, cpu)
@@ -150,8 +186,7 @@ class Run:
                 await asyncio.sleep(begin + SLOW_AT * self.plan.duration_s - perf_counter())
                 self._slow_down()
                 await asyncio.sleep(begin + self.plan.duration_s - perf_counter())
-                for editor in self.crew.editors:
-                    editor.recover()
+                self._speed_up()
 
     async def _storm(self) -> None:
         """All but one of each diagram lose their connection at once, and return within the jitter."""
@@ -182,18 +217,26 @@ class Run:
         for number, editor in enumerate(those[: round(self.plan.slow * len(self.crew.writers))]):
             editor.slow_down(trickle=number % 2 == 0)
 
+    def _speed_up(self) -> None:
+        for editor in self.crew.editors:
+            editor.recover()
+
     # looking on -------------------------------------------------------------------------------------------------------
 
-    async def _sample(self) -> None:
-        """Once a second, also for those who look on."""
-        begun = perf_counter()
+    async def _sample(self, take: Callable[[Sample], None]) -> None:
+        """Once a second."""
+        begun = then = perf_counter()
         before = self._counts()
-        while True:
-            await asyncio.sleep(SAMPLE_S)
-            now = self._counts()
+        for number in count(1):
+            await asyncio.sleep(begun + number * SAMPLE_S - perf_counter())
+            at, now = perf_counter(), self._counts()
             step = {name: now[name] - before[name] for name in now}
-            before = now
-            self._add_sample(perf_counter() - begun, step)
+            take(self._sampled_at(at - begun, at - then, step))
+            before, then = now, at
+
+    def _keep(self, sample: Sample) -> None:
+        self.measures.samples.append(sample)
+        self.watch(sample, self.measures)
 
     def _counts(self) -> Counter[str]:
         tally = self.measures.tally
@@ -204,13 +247,14 @@ class Run:
             closes=self.measures.closes.total(),
         )
 
-    def _add_sample(self, second: float, step: Mapping[str, int]) -> None:
+    def _sampled_at(self, second: float, span_s: float, step: Mapping[str, int]) -> Sample:
+        """Of a generator without time a second may be longer: the rates are those of the time that it was."""
         receipt, delivery = self.measures.receipt.recent(), self.measures.delivery.recent()
-        sample = Sample(
+        return Sample(
             second=round(second, 2),
             connected=sum(editor.is_in_sync for editor in self.crew.editors),
-            operations=step.get("operations", 0),
-            deliveries=step.get("deliveries", 0),
+            operations=round(step.get("operations", 0) / span_s),
+            deliveries=round(step.get("deliveries", 0) / span_s),
             receipt_p50=receipt.at(50),
             receipt_p99=receipt.at(99),
             delivery_p50=delivery.at(50),
@@ -220,8 +264,6 @@ class Run:
             generator_cpu=self._sampled.look()[0],
             servers={str(server.pid): server.look() for server in self.servers},
         )
-        self.measures.samples.append(sample)
-        self.watch(sample, self.measures)
 
     def _results(self, begun_at: str, server: str, agreement: Agreement | None, loaded: Loaded) -> Results:
         measures = self.measures
@@ -246,9 +288,14 @@ class Run:
             agreement=agreement,
             generator_cpu=loaded.cpu,
             servers=results.served(self.servers, [use(server.pid) for server in self.servers]),
-            remarks=results.remarks(measures, loaded.cpu),
+            remarks=self._remarks(loaded),
             samples=measures.samples,
+            is_interrupted=self.is_stopped,
         )
+
+    def _remarks(self, loaded: Loaded) -> list[str]:
+        cut = f"Interrupted, {loaded.took_s:.1f} s under load: what is told is that of this time."
+        return [*([cut] if self.is_stopped else []), *results.remarks(self.measures, loaded.cpu)]
 
 
 def _many_files() -> None:

@@ -129,7 +129,7 @@ def _why(error: CodrawError) -> str:
 async def each(
     tasks: Tasks, items: Iterable[object], work: Callable[..., Awaitable[T]], at_once: int = AT_ONCE
 ) -> list[T]:
-    """`work` on each of them, so many at a time; the first failure is raised once all have ended."""
+    """`work` on each of them, so many at a time; the first failure is raised once all have ended. Cancelled as one."""
     waiting = list(enumerate(items))[::-1]
     found: dict[int, T] = {}
 
@@ -139,8 +139,13 @@ async def each(
             found[place] = await work(item)
 
     running = [tasks.start("load", worker()) for _ in range(min(at_once, len(waiting)))]
-    if running:
-        await asyncio.wait(running)
+    try:
+        if running:
+            await asyncio.wait(running)
+    except asyncio.CancelledError:
+        for one in running:
+            one.cancel()
+        raise
     for one in running:
         one.result()
     return [found[place] for place in sorted(found)]

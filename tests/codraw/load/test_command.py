@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -7,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from codraw.cli import cli
-from codraw.load.command import HERE, WrongUse, again, plan
+from codraw.load.command import HERE, Exit, WrongUse, again, plan
 from tests.support.servers import Server, free_port
+from tests.support.tree import ROOT
 
 SHORT = ["--editors", "3", "--rate", "20", "--duration", "0.5"]
 
@@ -30,6 +34,8 @@ def test_it_writes_what_came_of_it(server: Server, tmp_path: Path) -> None:
         (["there"], "no address"),
         (["http://there", "--scenario", "dancing"], "dancing"),
         (["http://there", "--dialect", "morse"], "morse"),
+        (["http://there", "--jitter", "-1"], "--jitter"),
+        (["http://there", "--settle", "nan"], "--settle"),
         ([f"http://127.0.0.1:{free_port()}", *SHORT], "does not answer"),
     ],
 )
@@ -37,6 +43,28 @@ def test_wrong_use_is_told_in_a_sentence(options: list[str], said: str) -> None:
     ended = CliRunner().invoke(cli, ["load", *options])
     assert ended.exit_code == 2
     assert said in ended.output and "Traceback" not in ended.output
+
+
+@pytest.mark.parametrize("option", ["--json", "--report"])
+def test_what_cannot_be_written_is_told_before_the_run(tmp_path: Path, option: str) -> None:
+    ended = CliRunner().invoke(cli, ["load", "http://there", option, str(tmp_path / "away" / "out")])
+    assert ended.exit_code == 2 and "no folder" in ended.output
+
+
+def test_ctrl_c_ends_the_load_and_what_came_of_it_is_written(server: Server, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "codraw", "load", server.http, "--editors", "3", "--rate", "20"]
+    json, page = tmp_path / "out.json", tmp_path / "out.html"
+    with subprocess.Popen(
+        [*command, "--duration", "600", "--json", str(json), "--report", str(page)], cwd=ROOT, stdout=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        told, _ = running.communicate(timeout=60)
+    assert running.returncode == Exit.INTERRUPTED
+    assert b"Interrupted" in told and b"good: nothing lost" in told
+    assert msgspec.json.decode(json.read_bytes())["is_interrupted"] is True
+    assert "Interrupted" in page.read_text("utf-8")
 
 
 def test_without_a_test_provider_it_says_what_to_do(server: Server) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 from rich.console import Console
+from rich.progress_bar import ProgressBar
 
 from codraw.load.agreement import Agreement
 from codraw.load.measures import Measures, Sample
 from codraw.load.plan import Plan
 from codraw.load.report import head, line, live, page, rows, show, verdict
 from codraw.load.results import Results, Served, latencies, phases
+from codraw.load.scenarios import Scenario
 from codraw.load.usage import use
 
 PID = os.getpid()
@@ -103,6 +105,31 @@ def test_the_picture_of_one_second(word: str) -> None:
     text = io.StringIO()
     Console(file=text, width=120).print(live(Plan(urls=("http://there",)), sample(3.0), Measures()))
     assert word in text.getvalue()
+
+
+def progress(plan: Plan, second: float, measures: Measures) -> float | None:
+    bar = live(plan, sample(second), measures).renderables[0]
+    assert isinstance(bar, ProgressBar)
+    return bar.percentage_completed
+
+
+def test_the_bar_shows_who_is_in_and_then_the_time() -> None:
+    plan, measures = Plan(urls=("http://there",), editors=8, duration_s=12.0), Measures()
+    assert progress(plan, 3.0, measures) == 25.0  # two of eight
+    measures.samples.append(sample(1.0))
+    assert progress(plan, 6.0, measures) == 50.0
+    assert progress(plan, 13.0, measures) == 100.0
+
+
+def test_where_sessions_come_and_go_the_bar_shows_these() -> None:
+    measures = Measures()
+    measures.tally["sessions lived and ended"] = 30
+    plan = Plan(urls=("http://there",), scenario=Scenario.SESSIONS, sessions=40)
+    assert progress(plan, 3.0, measures) == 75.0
+
+
+def test_the_percentiles_stand_below_their_points() -> None:
+    assert "<!-- 99.99 -->" in page(results())
 
 
 def test_without_a_terminal_a_second_is_one_line() -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from codraw.load.measures import Measures
 from codraw.load.results import latencies, machine, phases, remarks, served
 from codraw.load.usage import Watch, use
@@ -24,10 +26,19 @@ def test_phases_stand_apart() -> None:
 
 def test_a_generator_without_time_says_so() -> None:
     measures = Measures()
+    measures.tally["operations"] = 1
     assert remarks(measures, 0.5) == []
     assert "itself was the bottleneck" in remarks(measures, 0.95)[0]
     measures.lag.add(0.5)
     assert "sent late" in remarks(measures, 0.5)[0]
+
+
+@pytest.mark.parametrize("sent", ["operations", "cursors"])
+def test_a_run_in_which_nothing_was_sent_says_that_it_proves_nothing(sent: str) -> None:
+    measures = Measures()
+    assert "Nothing was sent" in remarks(measures, 0.5)[0]
+    measures.tally[sent] = 1
+    assert remarks(measures, 0.5) == []
 
 
 def test_the_machine_is_named() -> None:

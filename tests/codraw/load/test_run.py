@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from codraw.load.measures import Measures, Sample
+from codraw.load.plan import Plan
+from codraw.load.run import Run
 from codraw.load.scenarios import Scenario
+from codraw.load.stage import Unready
 from codraw.load.wire import Dialect
 from tests.codraw.load.conftest import Loading
 from tests.support.servers import Server
@@ -58,3 +64,45 @@ async def test_it_takes_away_what_it_made(loading: Loading, server: Server) -> N
 
 async def test_the_version_of_the_server_is_told(loading: Loading) -> None:
     assert (await loading()).server != "unknown"
+
+
+def long_run(server: Server, **options: Any) -> Run:
+    """Stopped in its first second, by whoever looks on."""
+
+    def stop(sample: Sample, measures: Measures) -> None:
+        if measures.samples:
+            one.stop()
+
+    plan = Plan(**{"urls": (server.http,), "editors": 6, "rate": 20.0, "duration_s": 1.8, "jitter_s": 0.5, **options})
+    one = Run(plan.checked(), stop)
+    return one
+
+
+@pytest.mark.parametrize("scenario", [Scenario.DRAWING, Scenario.SLOW_READERS, Scenario.JOIN_STORM])
+async def test_a_run_that_is_stopped_is_held_against_get_and_told(server: Server, scenario: Scenario) -> None:
+    found = await long_run(server, scenario=scenario).run()
+    assert found.is_interrupted and "Interrupted" in found.remarks[0]
+    assert found.is_good and found.agreement is not None and found.agreement.is_settled
+    assert found.tally["accepted"] > 10
+
+
+async def test_sessions_can_be_stopped(server: Server) -> None:
+    found = await long_run(server, scenario=Scenario.SESSIONS, sessions=100_000).run()
+    assert found.is_interrupted and found.is_good, found.examples
+
+
+async def test_stopped_in_the_ramp_there_is_no_load_to_tell_of(server: Server) -> None:
+    one = Run(Plan(urls=(server.http,), editors=6, ramp=0.01), lambda *_: one.stop())
+    found = await one.run()
+    assert found.is_interrupted and found.agreement is None and not found.samples
+
+
+async def test_stopped_before_anybody_is_there_it_says_so(server: Server) -> None:
+    one = Run(Plan(urls=(server.http,)))
+    one.stop()
+    with pytest.raises(Unready, match="Interrupted"):
+        await one.run()
+
+
+async def test_every_second_of_a_run_is_a_sample(loading: Loading) -> None:
+    assert len((await loading(duration_s=1.2)).samples) == 1

@@ -60,6 +60,24 @@ async def test_results_stand_in_the_order_of_what_they_came_of() -> None:
     assert await each(Tasks(), [], work) == []
 
 
+async def test_whoever_is_cancelled_takes_the_work_along() -> None:
+    tasks, begun, over = Tasks(), asyncio.Event(), []
+
+    async def work(number: int) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            over.append(number)
+
+    running = tasks.start("each", each(tasks, range(3), work))
+    await begun.wait()
+    running.cancel()
+    await asyncio.wait((running,))
+    await tasks.close()
+    assert running.cancelled() and sorted(over) == [0, 1, 2]
+
+
 async def test_a_failure_is_raised_once_all_have_ended() -> None:
     done = []
 
