@@ -9,34 +9,97 @@ import asyncio
 import socket
 import struct
 import sys
+from collections.abc import Callable
+from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn._types import ASGIReceiveEvent
+from uvicorn.config import Config
+from uvicorn.server import ServerState
 from websockets.frames import Frame
+from websockets.http11 import Request
+
+from codraw.reading import ReadingProtocol
+from codraw.waits import Latch, Mailbox
 
 if sys.platform == "linux":
     import fcntl
     import termios
 
+READY_FRAMES = "codraw.frames"
+"""The ASGI extension: its value takes frames as they go over the wire, made once for many sockets."""
 LINGER_S = 5.0
 """So long after the application is done with a socket what it has written may still be on its way."""
 SEND_BUFFER = 256 * 1024
 """Bytes that the kernel may keep for a peer that is slow to read. Left to itself it takes 4 MiB, and the outbox, which
 would replace stale events by one state, notices nothing for as long."""
+UNFINISHED_S = 30.0
+"""So long a message may take from its first byte to its last, unless we ourselves do not read."""
+INBOUND = 32 * 1024
+"""Bytes that may wait for the application before no more is read: to stop and start for each message is two system
+calls, for 32 operations of one socket that wait for their outcome it is none."""
+MESSAGE = 100
+"""Bytes that a message costs beside its own."""
 FRAGMENTS = 1_000
 """Beyond that those of one message are put together: each costs more than it holds."""
 
 
-class SocketProtocol(WebSocketsSansIOProtocol):
+class SocketProtocol(ReadingProtocol):
     pong = b""
     """The newest that could not be written yet."""
     ahead = 0
     """Bytes that lay before the ping when the peer was last seen to take some."""
     heard = False
     """Whether anything came from the peer since the ping."""
+    drained: Callable[[], None] | None = None
+    inbound = 0
+    """Bytes that have come since the application last had them all."""
+    messages = 0
+    finished = 0
+    """Messages when the deadline of an unfinished one was set."""
+    deadline: asyncio.TimerHandle | None = None
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.queue = Mailbox[ASGIReceiveEvent]()  # type: ignore[assignment]
+        self.writable = Latch()  # type: ignore[assignment]
+        self.writable.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        # What is negotiated, such as compression, the library applies to each frame.
+        if self.response.status_code == 101 and not self.conn.extensions:
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[READY_FRAMES] = self
+
+    # the extension `READY_FRAMES`: whole frames, as they go over the wire ---------------------------------------------
+
+    def report(self, drained: Callable[[], None], above: int) -> None:
+        """`drained` is called when nothing waits any more, each time that `above` bytes or more did."""
+        self.drained = drained
+        # The upgrade is done, and what it was asked with is 3 KiB.
+        del self.request, self.response
+        self.transport.set_write_buffer_limits(high=above - 1, low=0)
+
+    def pass_on(self, wire: bytes) -> None:
+        # uvloop raises an error at a transport that is closed, asyncio sends behind a close frame.
+        if not (self.close_sent or self.transport.is_closing()):
+            self.transport.write(wire)
+
+    def waiting(self) -> int:
+        """Bytes that the kernel has not taken."""
+        return self.transport.get_write_buffer_size()
+
+    # ------------------------------------------------------------------------------------------------------------------
 
     def send_keepalive_ping(self) -> None:
         self.ahead = self._untaken()
@@ -54,6 +117,52 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         self.heard = True
         super().data_received(data)
+        if self.deadline is None and self._amid_message():
+            self._expect_end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
+
+    def send_receive_event_to_app(self) -> None:
+        """S76: what waits is bounded by its bytes."""
+        self.messages += 1
+        self.inbound += MESSAGE + sum([len(part) for part in self.frames])
+        if self.inbound > INBOUND or self.read_paused:
+            super().send_receive_event_to_app()
+            return
+        # The library would stop reading at each message.
+        self.read_paused = True
+        super().send_receive_event_to_app()
+        self.read_paused = False
+
+    async def receive(self) -> ASGIReceiveEvent:
+        message = await super().receive()
+        if self.queue.empty():
+            self.inbound = 0
+        return message
+
+    def late_message(self) -> None:
+        """S71, S73: one that does not end holds its bytes for as long."""
+        self.deadline = None
+        if self.close_sent or self.transport.is_closing() or not self._amid_message():
+            return
+        if self.messages != self.finished or (self.read_paused and self.rest is None):
+            self._expect_end()
+            return
+        self.conn.fail(1008, "unfinished message")
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.close()
+
+    def _amid_message(self) -> bool:
+        return bool(self.conn.reader.buffer or self.frames)
+
+    def _expect_end(self) -> None:
+        self.finished = self.messages
+        self.deadline = self.loop.call_later(UNFINISHED_S, self.late_message)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -67,15 +176,19 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.pong and self.conn.close_sent is None:
             self.transport.write(self.pong)
         self.pong = b""
+        if self.drained is not None:
+            self.drained()
 
     async def run_asgi(self) -> None:
         try:
             await super().run_asgi()
         finally:
+            self.scope["extensions"].pop(READY_FRAMES, None)
             asyncio.get_running_loop().call_later(LINGER_S, self.transport.abort)
 
     def handle_ping(self) -> None:
         """RFC 6455, 5.5.3: the newest ping needs its pong, not every one. Who reads none is not sent more (S72)."""
+        self.spare += 1
         pongs = self.conn.data_to_send()
         if self.writable.is_set() or self.conn.close_rcvd is not None:
             self.transport.write(b"".join(pongs))

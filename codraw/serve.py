@@ -15,6 +15,7 @@ import uvicorn
 from codraw import __version__
 from codraw.app import PAGES, App
 from codraw.fastws import SocketProtocol
+from codraw.http_heads import HttpProtocol
 from codraw.logs import configure
 from codraw.settings import Settings
 from codraw.supervisor import supervise
@@ -120,7 +121,7 @@ def uvicorn_config(app: App) -> uvicorn.Config:
     settings = app.settings
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=HttpProtocol,
         ws=SocketProtocol,
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,

@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from secrets import token_hex
 from typing import Any, Protocol
 from uuid import uuid4
@@ -25,7 +26,7 @@ from collab.fanout import Connected, Fanout
 from collab.handshake import Admission, Entry, Handshake, Refused, Scope
 from collab.outbox import Outbox
 from collab.ports import Clock, StoreUnavailable
-from collab.sockets import AsgiSocket, Message
+from collab.sockets import READY_FRAMES, AsgiSocket, FrameSocket, Message, Socket
 from collab.tasks import Tasks
 from protocol.codec import Encoding, decode
 from protocol.intents import Aware, Edit, Intent, Misedit, Redo, RefreshToken, Resume, Undo
@@ -99,13 +100,21 @@ class Endpoint:
             await send({"type": "websocket.accept", "subprotocol": entry.choice.subprotocol})
         except OSError:
             return
-        await self._accepted(entry, receive, send)
-
-    async def _accepted(self, entry: Entry, receive: Receive, send: Send) -> None:
-        socket = AsgiSocket(send)
         id = SocketId(token_hex(8))
-        connected = Connected(id, entry.caller.id, entry.dialect, entry.encoding, Outbox(socket))
+        carrier = (scope.get("extensions") or {}).get(READY_FRAMES)
+        if carrier is not None:
+            closing = partial(self._tasks.start, f"close {id}")
+            await self._accepted(entry, id, receive, FrameSocket(carrier, send, closing))
+            return
+        socket = AsgiSocket(send)
         writer = self._tasks.start(f"socket {id}", socket.run())
+        try:
+            await self._accepted(entry, id, receive, socket)
+        finally:
+            writer.cancel()
+
+    async def _accepted(self, entry: Entry, id: SocketId, receive: Receive, socket: Socket) -> None:
+        connected = Connected(id, entry.caller.id, entry.dialect, entry.encoding, Outbox(socket))
         try:
             async with asyncio.timeout(None) as patience:
                 connected.on_end = lambda: patience.reschedule(asyncio.get_running_loop().time() + CLOSE_PATIENCE_S)
@@ -113,7 +122,6 @@ class Endpoint:
         except TimeoutError:
             log.info("socket %s did not read its last frames", id)
         finally:
-            writer.cancel()
             if connected.ending is not None:
                 log.info("socket %s closed, diagram %s: %s", id, entry.diagram, connected.ending)
 
@@ -133,7 +141,7 @@ class Visit:
         self._operations = Bucket(rate, rate * BURST_S, now_s)
         self._pointings = Bucket(POINTING * rate, POINTING * rate * BURST_S, now_s)
         self._others = Bucket(rate, rate * BURST_S, now_s)
-        self._unreadable_at_s: deque[float] = deque(maxlen=UNREADABLE_PER_MINUTE)
+        self._unreadable_at_s: deque[float] | None = None
         self._barred = False
 
     async def run(self) -> None:
@@ -239,7 +247,7 @@ class Visit:
     def _floods(self) -> bool:
         """WS7: one unreadable frame more; whether it is one too many within a minute."""
         now_s = self._clock.now().monotonic_s
-        times = self._unreadable_at_s
+        times = self._unreadable_at_s = self._unreadable_at_s or deque(maxlen=UNREADABLE_PER_MINUTE)
         flood = len(times) == UNREADABLE_PER_MINUTE and now_s - times[0] < 60
         times.append(now_s)
         return flood

@@ -2,7 +2,8 @@
 
 1. A notice is rendered once per dialect and side and encoded once per encoding; all those sockets get the same bytes.
 2. A socket's first frames are those it is admitted with (WS14); what is sent to it earlier waits for them.
-3. What one turn of the event loop has for a socket is given to it in one write.
+3. What one turn of the event loop has for a socket is given to it in one write: system calls are what fan-out costs.
+4. Into the outbox of one who is in a circle nothing goes past what the turn has for it: `Circle.settle` comes first.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from collab.circle import Circle
 from collab.core.events import Barred, Event, Lagged
 from collab.outbox import Kind, Outbox, Parcel
 from collab.sockets import Frame
@@ -105,18 +107,18 @@ class Connected:
         self.ending: Ending | None = None
         self.on_end: Callable[[], None] = lambda: None
         self.unanswered = 0
-        self._moved = asyncio.Event()
+        self._moved: asyncio.Future[None] | None = None
 
     def asked(self) -> None:
         self.unanswered += 1
 
     def answered(self) -> None:
         self.unanswered -= 1
-        self._moved.set()
+        self._wake()
 
     def admitted(self) -> None:
         self.early = None
-        self._moved.set()
+        self._wake()
 
     async def admission(self) -> None:
         """Waits until it is admitted, or being closed."""
@@ -136,11 +138,16 @@ class Connected:
         self.ending = ended.ending
         self.on_end()
         self.outbox.end(Parcel(frames(farewell.messages, self.encoding), Kind.KEPT), farewell.code, farewell.reason)
-        self._moved.set()
+        self._wake()
 
     async def _move(self) -> None:
-        self._moved.clear()
-        await self._moved.wait()
+        self._moved = asyncio.get_running_loop().create_future()
+        await self._moved
+
+    def _wake(self) -> None:
+        moved, self._moved = self._moved, None
+        if moved is not None and not moved.done():
+            moved.set_result(None)
 
 
 class Fanout:
@@ -151,8 +158,10 @@ class Fanout:
         self._server = server
         self._soon = soon
         self._connected: dict[SocketId, Connected] = {}
-        self._audience: dict[Likeness, dict[SocketId, Connected]] = {}
+        self._circles: dict[Likeness, Circle] = {}
+        """The audience."""
         self._due: dict[SocketId, Outbox] = {}
+        self._scheduled = False
         self._shown: DiagramView | None = None
         self._states: WeakValueDictionary[Hashable, Parcel] = WeakValueDictionary()
 
@@ -168,8 +177,8 @@ class Fanout:
     def detach(self, socket: SocketId) -> Connected | None:
         """Of a socket that is gone; nothing is told."""
         connected = self._connected.pop(socket, None)
-        if connected is not None:
-            self._audience.get(connected.likeness, {}).pop(socket, None)
+        if connected is not None and (circle := self._circle(connected)) is not None:
+            circle.leave(socket, connected.user)
         return connected
 
     def admit(self, socket: SocketId, notices: Iterable[Notice]) -> None:
@@ -178,11 +187,11 @@ class Fanout:
         if connected is None or connected.early is None:
             return
         for notice in notices:
-            self._deliver(connected, self._parcel(connected.likeness, self._completed(connected, notice), Side.SENDER))
+            self._put(connected, self._parcel(connected.likeness, self._completed(connected, notice), Side.SENDER))
         for parcel in connected.early:
-            self._deliver(connected, parcel)
+            self._put(connected, parcel)
         connected.admitted()
-        self._audience.setdefault(connected.likeness, {})[socket] = connected
+        self._circles.setdefault(connected.likeness, Circle()).enter(socket, connected.user, connected.outbox)
 
     def hold(self, socket: SocketId) -> None:
         """What it is told waits until its release, in order."""
@@ -203,10 +212,12 @@ class Fanout:
         if isinstance(notice, Accepted | Rejected):
             connected.answered()
         parcel = self._parcel(connected.likeness, notice, Side.SENDER)
-        if connected.early is None:
-            self._deliver(connected, parcel)
-        elif parcel is not None:
+        if parcel is None:
+            return
+        if connected.early is not None:
             connected.early.append(parcel)
+        elif (circle := self._circle(connected)) is not None:
+            self._send(circle, connected, parcel)
 
     def replay(self, socket: SocketId, notices: Iterable[Notice]) -> None:
         """In one piece: all that a copy lacks, and never a part of it (WS17).
@@ -215,21 +226,29 @@ class Fanout:
         """
         connected = self._connected.get(socket)
         if connected is not None:
+            if (circle := self._circle(connected)) is not None:
+                circle.settle(socket)
             parcels = (self._parcel(connected.likeness, notice, Side.RESUMED) for notice in notices)
             shown = [frame for parcel in parcels if parcel is not None for frame in parcel.frames]
             kind = Kind.EVENT if connected.outbox.shows else Kind.STATE
-            self._deliver(connected, Parcel(shown, kind) if shown else None)
+            self._put(connected, Parcel(shown, kind) if shown else None)
 
     def tell(self, notice: Notice, skip: frozenset[SocketId] = frozenset(), by: UserId | None = None) -> None:
-        for likeness, audience in self._audience.items():
-            parcels: dict[Side, Parcel | None] = {}
-            for id, connected in audience.items():
-                if id in skip:
-                    continue
-                side = Side.OWN if connected.user == by else Side.OTHER
-                if side not in parcels:
-                    parcels[side] = self._parcel(likeness, notice, side)
-                self._deliver(connected, parcels[side])
+        for likeness, circle in self._circles.items():
+            own = [socket for socket in circle.of(by) if socket not in skip]
+            skipped = [socket for socket in skip if socket in circle]
+            heard = len(circle) - len(skipped)
+            # Where most sockets are one user's, the others are those who get something else.
+            if 2 * len(own) > heard:
+                usual, side = Side.OWN, Side.OTHER
+                own = [socket for socket in circle if socket not in skip and socket not in circle.of(by)]
+            else:
+                usual, side = Side.OTHER, Side.OWN
+            apart: dict[SocketId, Parcel | None] = dict.fromkeys(skipped)
+            if own:
+                apart |= dict.fromkeys(own, self._parcel(likeness, notice, side))
+            parcel = self._parcel(likeness, notice, usual) if heard > len(own) else None
+            self._tell(circle, parcel, apart)
 
     def dismiss(self, socket: SocketId, ended: Ended) -> None:
         """Out of the audience, then the end frames and the close."""
@@ -241,16 +260,37 @@ class Fanout:
         for socket in list(self._connected):
             self.dismiss(socket, ended)
 
-    def _deliver(self, connected: Connected, parcel: Parcel | None) -> None:
-        if parcel is None:
-            return
-        connected.outbox.put(parcel)
-        if not self._due:
+    def _circle(self, connected: Connected) -> Circle | None:
+        circle = self._circles.get(connected.likeness)
+        return circle if circle is not None and connected.id in circle else None
+
+    def _tell(self, circle: Circle, parcel: Parcel | None, apart: dict[SocketId, Parcel | None]) -> None:
+        if parcel is not None:
+            if not circle.has_room(parcel):
+                self._due.update(circle.flush())
+            circle.tell(parcel, apart)
+        else:
+            for socket, other in apart.items():
+                if other is not None:
+                    self._send(circle, self._connected[socket], other)
+        self._flush_soon()
+
+    def _send(self, circle: Circle, connected: Connected, parcel: Parcel) -> None:
+        if not circle.send(connected.id, parcel):
+            self._due[connected.id] = connected.outbox
+        self._flush_soon()
+
+    def _put(self, connected: Connected, parcel: Parcel | None) -> None:
+        if parcel is not None:
+            connected.outbox.put(parcel)
+            self._due[connected.id] = connected.outbox
             self._flush_soon()
-        self._due[connected.id] = connected.outbox
 
     def _flush(self) -> None:
         """What comes to much, as where many join at once, is spread over turns: others have their say in between."""
+        self._scheduled = False
+        for circle in self._circles.values():
+            self._due.update(circle.flush())
         given = 0
         while self._due and given < FLUSHED:
             outbox = self._due.pop(next(iter(self._due)))
@@ -261,7 +301,9 @@ class Fanout:
             self._flush_soon()
 
     def _flush_soon(self) -> None:
-        (self._soon or asyncio.get_running_loop().call_soon)(self._flush)
+        if not self._scheduled:
+            self._scheduled = True
+            (self._soon or asyncio.get_running_loop().call_soon)(self._flush)
 
     def _completed(self, connected: Connected, notice: Notice) -> Notice:
         """A room knows neither the program it runs in nor how a socket encodes."""

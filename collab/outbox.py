@@ -9,14 +9,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from enum import Enum, auto
 
-from collab.sockets import Frame, Socket
+from collab.sockets import HANDOVER, Batch, Frame, Socket
 
 BOUND = 1024 * 1024
-HANDOVER = 64 * 1024
 STATES = 3
 
 
@@ -73,6 +71,7 @@ class Outbox:
         "_awareness",
         "_bound",
         "_close",
+        "_passing",
         "_phase",
         "_socket",
         "_waiting",
@@ -84,15 +83,17 @@ class Outbox:
 
     def __init__(self, socket: Socket, bound: int = BOUND) -> None:
         self._socket = socket
-        socket.drained = self.flush
+        socket.drained = self._drained
         self._bound = bound
         self.on_lag: Callable[[], None] = _nothing
         self.on_slow: Callable[[], None] = _nothing
         self._phase = Phase.FLOWING
-        self._waiting: deque[Parcel] = deque()
+        self._waiting: list[Parcel] = []
         self._awareness: dict[Hashable, Parcel] = {}
         self._weight = 0
         self._close: tuple[int, str] | None = None
+        self._passing: list[Parcel] = []
+        """States that the socket is passing on: for as long, whoever else is to be shown one finds it."""
         self.held = False
         """While it is, nothing goes out before the end frames."""
 
@@ -131,13 +132,25 @@ class Outbox:
         if self._weight > self._bound:
             self._relieve()
 
+    def pass_on(self, batch: Batch) -> bool:
+        """What comes after all that was put, at once, if nothing is in its way; else it has to be put."""
+        if self._phase is not Phase.FLOWING or self._waiting or self._awareness or self.held:
+            return False
+        if self._socket.buffered() >= HANDOVER:
+            return False
+        self._socket.write(batch)
+        return True
+
     def flush(self) -> None:
         """Gives the socket what it can pass on now."""
         if self.held and self._close is None:
             return
         # What is kept while events are lacking waits for the state: a receipt out of order would be a gap (WS15).
         while self._waiting and self._phase is not Phase.LAGGING and (room := HANDOVER - self._socket.buffered()) > 0:
-            self._socket.write(self._take(room))
+            taken = self._take(room)
+            self._socket.write([frame for parcel in taken for frame in parcel.frames])
+            if self._socket.buffered() >= HANDOVER:
+                self._passing += [parcel for parcel in taken if parcel.kind is Kind.STATE]
         if self._waiting:
             return
         if self._awareness and self._socket.buffered() < HANDOVER:
@@ -166,16 +179,25 @@ class Outbox:
             case Phase.LAGGING:
                 return kind is Kind.STATE or kind is Kind.KEPT
             case Phase.FLOWING | Phase.RECOVERING:
+                # The last of it may have been taken without a word: only of much a socket says that it is.
+                if not self._waiting and not self._socket.buffered():
+                    self._phase = Phase.FLOWING
                 return True
 
-    def _take(self, room: int) -> list[Frame]:
-        frames: list[Frame] = []
-        while self._waiting and room > 0:
-            parcel = self._waiting.popleft()
+    def _drained(self) -> None:
+        self._passing.clear()
+        self.flush()
+
+    def _take(self, room: int) -> list[Parcel]:
+        taken: list[Parcel] = []
+        for parcel in self._waiting:
+            if room <= 0:
+                break
             self._weight -= parcel.weight
             room -= parcel.size
-            frames += parcel.frames
-        return frames
+            taken.append(parcel)
+        del self._waiting[: len(taken)]
+        return taken
 
     def _replace(self, parcel: Parcel) -> None:
         # Taken out first: a newer one about the same must also come after others about part of it.
@@ -194,7 +216,7 @@ class Outbox:
         else:
             self._waiting.append(state)
             return
-        self._waiting.appendleft(state)
+        self._waiting.insert(0, state)
 
     def _relieve(self) -> None:
         # A burst larger than the bound is no lag as long as the socket takes it.
@@ -218,7 +240,7 @@ class Outbox:
 
     def _drop_events(self) -> None:
         kept = (parcel if parcel.kind is Kind.KEPT else Parcel(parcel.receipt, Kind.KEPT) for parcel in self._waiting)
-        self._waiting = deque(parcel for parcel in kept if parcel.frames)
+        self._waiting = [parcel for parcel in kept if parcel.frames]
         self._weight = sum(parcel.weight for parcel in self._waiting) + sum(
             parcel.weight for parcel in self._awareness.values()
         )

@@ -1,25 +1,49 @@
-"""One face for every kind of WebSocket: `Socket`. Here is the plain ASGI kind; a faster kind is one more class."""
+"""One face for every kind of WebSocket: `Socket`. Plain ASGI sends frame by frame; ready frames go out in one write."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 Message = Mapping[str, Any]
 """An ASGI event."""
 
+READY_FRAMES = "codraw.frames"
+"""The ASGI extension by which a server takes frames as they go over the wire: its value is a `Carrier`."""
+HANDOVER = 64 * 1024
+"""Bytes that a socket may have on its way before it is given no more."""
+SHARED = 16 * 1024
+"""Longer payloads are not copied to stand beside others: all sockets that wait for one hold the same bytes."""
+
 
 class Frame:
     """One wire message, encoded once and handed to every socket that is told the same."""
 
-    __slots__ = ("_message", "payload", "text")
+    __slots__ = ("_message", "_wire", "payload", "text")
 
     def __init__(self, payload: bytes, *, text: bool) -> None:
         self.payload = payload
         self.text = text
         self._message: Message | None = None
+        self._wire: bytes | None = None
+
+    @property
+    def head(self) -> bytes:
+        """RFC 6455, 5.2: final, not masked, not compressed."""
+        opcode, size = b"\x81" if self.text else b"\x82", len(self.payload)
+        if size < 126:
+            return opcode + size.to_bytes(1)
+        return opcode + (b"\x7e" + size.to_bytes(2) if size < 65_536 else b"\x7f" + size.to_bytes(8))
+
+    @property
+    def wire(self) -> bytes:
+        """Head and payload, put together once for all sockets."""
+        if self._wire is None:
+            self._wire = self.head + self.payload
+        return self._wire
 
     def message(self) -> Message:
         """The ASGI event, made once for all sockets: servers read it and do not change it."""
@@ -29,11 +53,27 @@ class Frame:
         return self._message
 
 
+class Batch(list[Frame]):
+    """Frames that many sockets are given together; joined once for all of them."""
+
+    __slots__ = ("_wire",)
+
+    def __init__(self, frames: Iterable[Frame]) -> None:
+        super().__init__(frames)
+        self._wire: bytes | None = None
+
+    @property
+    def wire(self) -> bytes:
+        if self._wire is None:
+            self._wire = b"".join([frame.wire for frame in self])
+        return self._wire
+
+
 class Socket(Protocol):
     """What an outbox writes to."""
 
     drained: Callable[[], None]
-    """Called whenever everything written has been taken."""
+    """Called whenever everything written has been taken, if `HANDOVER` bytes or more waited before."""
 
     def write(self, frames: Sequence[Frame]) -> None:
         """Never waits; order is kept."""
@@ -100,3 +140,65 @@ class AsgiSocket:
         if self._ending is not None and not self._queue:
             await self._send(self._ending)
             self._closed = True
+
+
+class Carrier(Protocol):
+    """One connection of a server with `READY_FRAMES`."""
+
+    def report(self, drained: Callable[[], None], above: int) -> None:
+        """`drained` is called when nothing waits any more, each time that `above` bytes or more did."""
+
+    def pass_on(self, wire: bytes) -> None:
+        """Never waits. What comes once the connection is being closed is dropped."""
+
+    def waiting(self) -> int:
+        """Bytes passed on that the kernel has not taken."""
+        ...
+
+
+class FrameSocket:
+    """Ready frames straight to the transport: no task, no queue, and one write for all that a turn of the loop has."""
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        send: Callable[[Any], Awaitable[None]],
+        start: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self.drained: Callable[[], None] = lambda: None
+        self.buffered = carrier.waiting
+        self._pass_on = carrier.pass_on
+        self._send = send
+        self._start = start
+        self._ending = False
+        carrier.report(self._drained, HANDOVER)
+
+    def write(self, frames: Sequence[Frame]) -> None:
+        if self._ending:
+            return
+        if isinstance(frames, Batch):
+            self._pass_on(frames.wire)
+            return
+        small: list[bytes] = []
+        for frame in frames:
+            if len(frame.payload) <= SHARED:
+                small.append(frame.wire)
+                continue
+            self._pass_on(b"".join((*small, frame.head)))
+            small.clear()
+            self._pass_on(frame.payload)
+        if small:
+            self._pass_on(b"".join(small))
+
+    def close(self, code: int, reason: str) -> None:
+        if not self._ending:
+            self._ending = True
+            self._start(self._close({"type": "websocket.close", "code": code, "reason": reason}))
+
+    def _drained(self) -> None:
+        self.drained()
+
+    async def _close(self, ending: Message) -> None:
+        # As in `AsgiSocket.run`: it may be gone.
+        with suppress(OSError, RuntimeError):
+            await self._send(ending)

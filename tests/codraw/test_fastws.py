@@ -6,16 +6,19 @@ import asyncio
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from codraw.fastws import SEND_BUFFER, SocketProtocol
+from codraw.fastws import INBOUND, MESSAGE, READY_FRAMES, SEND_BUFFER, SocketProtocol
 from tests.support.client import CodrawV1, add, cell_id
+from tests.support.loops import on_both_loops
 from tests.support.raw import CLOSE, HANDSHAKE, PING, PONG, TEXT, Raw, frame, memory
 from tests.support.servers import Meeting, Server, meet, sign_in
+from tests.support.turns import until
 
 MIB = 1024 * 1024
 SMALL = 256 * 1024
@@ -98,14 +101,15 @@ async def test_S71_a_message_of_very_many_fragments_takes_no_more_than_it_is_lon
 ) -> None:
     with Server(tmp_path_factory.mktemp("patient"), ping_seconds="1000") as server:
         meeting = await meet(await sign_in(server, "ana"))
-        endless = [await Raw.join(meeting, meeting.host) for _ in range(2)]
+        endless = [await Raw.join(meeting, meeting.host) for _ in range(4)]
         for raw in endless:
             await raw.say(TEXT, b'"', fin=False)
         before = memory(server.pid)
         for raw in endless:
-            for _ in range(250):
+            for _ in range(100):
                 await raw.send(frame(0, b"x", fin=False) * 1_000)
             await raw.say(PING, b"read")
+        for raw in endless:
             while (await raw.read())[0] != PONG:
                 pass
         assert memory(server.pid) - before < 10 * MIB
@@ -138,10 +142,10 @@ class Peer(Raw):
             elif "text" in (message := await receive()):
                 self.received.put_nowait(message["text"])
 
-    async def connect(self, port: int) -> None:
+    async def connect(self, port: int, asked: str) -> None:
         loop = asyncio.get_running_loop()
         await loop.sock_connect(self._sock, ("127.0.0.1", port))
-        await loop.sock_sendall(self._sock, HANDSHAKE.format(path="/", port=port).encode())
+        await loop.sock_sendall(self._sock, asked.format(path="/", port=port).encode())
         while b"\r\n\r\n" not in self._read:
             await self._more(1)
         assert self._read.startswith(b"HTTP/1.1 101"), self._read
@@ -169,14 +173,15 @@ class Peer(Raw):
         return self.server.transport.is_closing()
 
 
-@pytest.fixture
-async def peer() -> AsyncIterator[Peer]:
+@asynccontextmanager
+async def connected(asked: str = HANDSHAKE, **settings: Any) -> AsyncIterator[Peer]:
     sock, listening = socket.socket(), socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
     sock.setblocking(False)
     listening.bind(("127.0.0.1", 0))
     peer = Peer(sock)
-    config = Config(peer.app, ws_ping_interval=1_000, ws_ping_timeout=1_000, interface="asgi3", log_config=None)
+    pings = {"ws_ping_interval": 1_000, "ws_ping_timeout": 1_000, "ws_per_message_deflate": False}
+    config = Config(peer.app, interface="asgi3", log_config=None, **(pings | settings))
     config.load()
     state = ServerState()
 
@@ -185,7 +190,7 @@ async def peer() -> AsyncIterator[Peer]:
         return peer.server
 
     async with await asyncio.get_running_loop().create_server(protocol, sock=listening):
-        await peer.connect(listening.getsockname()[1])
+        await peer.connect(listening.getsockname()[1], asked)
         yield peer
         peer.close()
         if not peer.server.transport.is_closing():
@@ -194,12 +199,17 @@ async def peer() -> AsyncIterator[Peer]:
             task.cancel()
 
 
+both = on_both_loops(connected)
+
+
+@both
 async def test_I28_the_kernel_keeps_little_for_a_peer(peer: Peer) -> None:
     """Linux counts what it needs itself, too: twice as much."""
     sock = peer.server.transport.get_extra_info("socket")
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) in (SEND_BUFFER, 2 * SEND_BUFFER)
 
 
+@both
 async def test_the_newest_ping_of_one_who_reads_late_is_answered(peer: Peer) -> None:
     await peer.is_owed()
     for payload in (b"1", b"2", b"3"):
@@ -211,6 +221,7 @@ async def test_the_newest_ping_of_one_who_reads_late_is_answered(peer: Peer) -> 
     assert await peer.read() == (PONG, b"4")
 
 
+@both
 async def test_no_pong_follows_a_close_frame(peer: Peer) -> None:
     await peer.is_owed()
     await peer.say(PING)
@@ -219,12 +230,14 @@ async def test_no_pong_follows_a_close_frame(peer: Peer) -> None:
     assert await peer.ended() == (2, CLOSE)
 
 
+@both
 async def test_a_close_that_comes_with_a_ping_is_answered(peer: Peer) -> None:
     await peer.is_owed()
     await peer.send(frame(PING) + frame(CLOSE, b"\x03\xe8"))
     assert await peer.ended() == (2, PONG, CLOSE)
 
 
+@both
 async def test_WS5_one_who_reads_slowly_stays_as_long_as_it_takes_something(peer: Peer) -> None:
     await peer.is_owed()
     peer.server.send_keepalive_ping()
@@ -234,6 +247,7 @@ async def test_WS5_one_who_reads_slowly_stays_as_long_as_it_takes_something(peer
     assert peer.late()
 
 
+@both
 async def test_WS5_what_came_behind_the_ping_is_also_waited_for(peer: Peer) -> None:
     peer.server.send_keepalive_ping()
     await peer.is_owed()
@@ -242,6 +256,7 @@ async def test_WS5_what_came_behind_the_ping_is_also_waited_for(peer: Peer) -> N
     assert peer.late()
 
 
+@both
 async def test_WS5_one_whose_pong_is_behind_what_it_sends_stays(peer: Peer) -> None:
     peer.server.send_keepalive_ping()
     for text in ("a", "b"):
@@ -251,8 +266,9 @@ async def test_WS5_one_whose_pong_is_behind_what_it_sends_stays(peer: Peer) -> N
     assert await peer.ended() == (PING, CLOSE)
 
 
+@both
 async def test_WS8_one_who_is_not_read_is_not_expected_to_answer(peer: Peer) -> None:
-    await peer.send(frame(TEXT, b"a") + frame(PING))
+    await peer.send(frame(TEXT, bytes(INBOUND)) + frame(PING))
     await peer.read()
     peer.server.send_keepalive_ping()
     assert not peer.late()
@@ -261,6 +277,7 @@ async def test_WS8_one_who_is_not_read_is_not_expected_to_answer(peer: Peer) -> 
     assert peer.late()
 
 
+@both
 async def test_S74_one_who_speaks_but_takes_nothing_is_let_go(peer: Peer) -> None:
     await peer.is_owed()
     peer.server.send_keepalive_ping()
@@ -269,3 +286,126 @@ async def test_S74_one_who_speaks_but_takes_nothing_is_let_go(peer: Peer) -> Non
         if peer.late():
             return
     pytest.fail("it was not let go")
+
+
+# ready frames ---------------------------------------------------------------------------------------------------------
+
+HELLO = b"\x81\x05hello"
+
+
+@both
+async def test_ready_frames_go_out_as_they_are(peer: Peer) -> None:
+    assert peer.server.scope["extensions"][READY_FRAMES] is peer.server
+    peer.server.pass_on(HELLO + b"\x82\x01")
+    peer.server.pass_on(b"!")
+    assert [await peer.read(), await peer.read()] == [(TEXT, b"hello"), (2, b"!")]
+    assert peer.server.waiting() == 0
+
+
+@both
+async def test_of_much_that_waits_it_is_told_when_all_is_taken(peer: Peer) -> None:
+    drained: list[int] = []
+    peer.server.report(lambda: drained.append(peer.server.waiting()), 64 * 1024)
+    peer.server.pass_on(HELLO)
+    peer.server.pass_on(bytes(4 * MIB))
+    assert peer.server.waiting() > MIB
+    assert drained == []
+    await peer.take(len(HELLO) + 4 * MIB)
+    await until(lambda: drained != [])
+    assert drained == [0]
+
+
+@both
+async def test_what_waits_at_the_limit_is_told_of_too(peer: Peer) -> None:
+    """An outbox gives no more then: a transport that pauses only above it would never call back."""
+    peer.server.report(lambda: None, 1_000)
+    assert peer.server.transport.get_write_buffer_limits() == (0, 999)
+
+
+@both
+async def test_nothing_follows_a_close_frame(peer: Peer) -> None:
+    await peer.server.send({"type": "websocket.close", "code": 1000, "reason": ""})
+    peer.server.pass_on(HELLO)
+    assert (await peer.read())[0] == CLOSE
+    await peer.say(CLOSE, b"\x03\xe8")
+    assert await peer.ended() == ()
+
+
+@both
+async def test_what_comes_for_a_connection_that_is_gone_is_dropped(peer: Peer) -> None:
+    peer.server.transport.abort()
+    peer.server.pass_on(HELLO)
+    await until(lambda: peer.server.disconnected)
+    peer.server.pass_on(HELLO)
+    assert peer.server.waiting() == 0
+
+
+async def test_WS6_where_frames_are_compressed_the_library_makes_them() -> None:
+    offer = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"
+    asked = HANDSHAKE.replace("Sec-WebSocket-Version: 13\r\n", offer)
+    for deflate in (True, False):
+        async with connected(asked, ws_per_message_deflate=deflate) as peer:
+            assert (READY_FRAMES in peer.server.scope["extensions"]) is not deflate
+
+
+# reading --------------------------------------------------------------------------------------------------------------
+
+
+@both
+async def test_S71_S73_a_message_that_does_not_end_is_cut(peer: Peer) -> None:
+    for part in (frame(TEXT, b"{", fin=False), frame(TEXT, b"{}")[:-1]):
+        assert peer.server.deadline is None
+        await peer.send(part)
+        await until(lambda: peer.server.deadline is not None)
+        peer.server.deadline = None
+    peer.server.late_message()
+    assert await peer.read() == (CLOSE, b"\x03\xf0unfinished message")
+
+
+@both
+async def test_a_message_that_has_ended_is_not_late(peer: Peer) -> None:
+    await peer.send(frame(TEXT, b"{", fin=False))
+    await until(lambda: peer.server.deadline is not None)
+    await peer.send(frame(0, b"}"))
+    await until(lambda: peer.server.messages == 1)
+    peer.server.late_message()
+    assert peer.server.deadline is None
+    assert not peer.server.transport.is_closing()
+
+
+@both
+async def test_the_next_message_has_its_own_deadline(peer: Peer) -> None:
+    await peer.send(frame(TEXT, b"{", fin=False))
+    await until(lambda: peer.server.deadline is not None)
+    await peer.send(frame(0, b"}") + frame(TEXT, b"{", fin=False))
+    await until(lambda: peer.server.messages == 1)
+    peer.server.late_message()
+    assert not peer.server.transport.is_closing()
+    peer.server.late_message()
+    assert peer.server.transport.is_closing()
+
+
+@both
+async def test_WS8_a_message_that_we_do_not_read_is_not_late(peer: Peer) -> None:
+    await peer.send(frame(TEXT, bytes(INBOUND)) + frame(TEXT, b"{", fin=False))
+    await until(lambda: peer.server.deadline is not None)
+    peer.server.late_message()
+    peer.server.late_message()
+    assert not peer.server.transport.is_closing()
+
+
+@both
+async def test_S76_so_many_bytes_wait_for_the_application_and_no_more(peer: Peer) -> None:
+    size = 1_000
+    few = INBOUND // (size + MESSAGE)
+    await peer.send(frame(TEXT, bytes(size)) * few)
+    await until(lambda: peer.server.messages == few)
+    assert not peer.server.read_paused
+    await peer.send(frame(TEXT, bytes(size)))
+    await until(lambda: peer.server.read_paused)
+    for _ in range(few + 1):
+        peer.orders.put_nowait(0)
+        await peer.received.get()
+    assert not peer.server.read_paused
+    await peer.is_heard("again")
+    assert not peer.server.read_paused

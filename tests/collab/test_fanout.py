@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from collab import fanout
 from collab.core.apply import Applied, apply
 from collab.core.diagram import Diagram
 from collab.core.events import Barred, Event, Lagged
 from collab.fanout import FLUSHED, UNANSWERED, Connected, Fanout
 from collab.outbox import BOUND, STATES, Outbox
-from collab.sockets import Frame
+from collab.sockets import HANDOVER, Frame
 from protocol.codec import Encoding
 from protocol.dialects import CLASSIC, CODRAW_V1, TMI, Dialect, patches
 from protocol.notices import (
@@ -209,6 +210,76 @@ def test_another_socket_of_the_same_user_is_told_from_its_own_side(house: House)
     assert other.heard[0]["initiating_user"]["provider_id"] == "ana"
 
 
+def test_where_most_sockets_are_one_user_s_each_is_told_from_its_side_all_the_same(house: House) -> None:
+    sender, *own = (house.join(f"own {n}", ANA, TMI) for n in range(4))
+    other = house.join("other", BO, TMI)
+    house.fanout.tell(HAPPENED, frozenset((sender.id,)), ANA.id)
+    house.turn()
+    assert sender.words == []
+    assert [listener.heard[0]["initiating_user"]["provider"] for listener in own] == ["codraw"] * 3
+    assert other.heard[0]["initiating_user"]["provider_id"] == "ana"
+    assert len({id(listener.wire.frames[0]) for listener in own}) == 1
+
+
+def test_what_nobody_but_its_author_could_hear_is_not_rendered(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    sender = house.join("a", ANA)
+    monkeypatch.setattr(fanout, "encode", None)
+    house.fanout.tell(HAPPENED, frozenset((sender.id,)), ANA.id)
+    house.turn()
+    assert sender.words == []
+
+
+def test_WS15_a_receipt_and_the_events_around_it_stay_in_order(house: House) -> None:
+    sender, other = house.join("a", ANA), house.join("b")
+    house.fanout.tell(HAPPENED)
+    house.fanout.send(sender.id, ACCEPTED)
+    house.fanout.tell(HAPPENED, frozenset((sender.id,)), ANA.id)
+    house.fanout.tell(HAPPENED)
+    house.turn()
+    assert sender.words == ["event", "operation_accepted", "event"]
+    assert other.words == ["event"] * 3
+    assert (sender.wire.writes, other.wire.writes) == (1, 1)
+
+
+def test_I8_who_is_sent_away_amid_a_turn_hears_what_was_told_before_and_then_the_end(house: House) -> None:
+    listener, other = house.join("a"), house.join("b")
+    house.fanout.tell(HAPPENED)
+    house.fanout.dismiss(listener.id, OVER)
+    house.fanout.tell(HAPPENED)
+    house.turn()
+    assert (listener.words, other.words) == (["event", "goodbye"], ["event", "event"])
+
+
+def test_WS17_what_a_resume_shows_comes_behind_what_was_told_in_the_same_turn(house: House) -> None:
+    listener = house.join("a")
+    house.fanout.tell(HAPPENED)
+    house.fanout.replay(listener.id, (Resumed(AFTER.epoch, 0, 1, AFTER.state_hash),))
+    house.fanout.tell(HAPPENED)
+    house.turn()
+    assert listener.words == ["event", "resumed", "event"]
+
+
+def test_WS11_what_was_told_in_the_turn_of_a_release_comes_behind_what_was_held(house: House) -> None:
+    newcomer = house.attach("a")
+    house.fanout.admit(newcomer.id, (STATE,))
+    house.fanout.hold(newcomer.id)
+    house.turn()
+    house.fanout.tell(HAPPENED)
+    house.fanout.release(newcomer.id)
+    house.turn()
+    assert newcomer.words == ["state", "event"]
+
+
+def test_more_than_is_given_at_once_goes_out_in_parts_and_in_order(house: House) -> None:
+    listener = house.join("a")
+    for _ in range(1_000):
+        house.fanout.tell(HAPPENED)
+    house.turn()
+    parts = sum(len(frame.payload) for frame in listener.wire.frames) / HANDOVER
+    assert listener.words == ["event"] * 1_000
+    assert parts < listener.wire.writes < parts + 2
+
+
 def test_whoever_listens_alike_gets_the_same_bytes(house: House) -> None:
     alike = [house.join(str(n)) for n in range(3)]
     packed = house.join("p", encoding=Encoding.MSGPACK)
@@ -305,7 +376,9 @@ def test_WS19_a_receipt_too_large_to_show_its_cells_outlives_the_state_in_their_
     house.fanout.send(listener.id, msgspec.structs.replace(ACCEPTED, kind=Kind.UNDO))
     for _ in range(STATES):
         house.fanout.send(listener.id, STATE)
+    house.turn()
     listener.wire.stalled = False
+    listener.wire.drained()
     house.turn()
     assert listener.words == ["state", "operation_accepted"]
 
@@ -395,6 +468,7 @@ def test_WS12_a_socket_that_lags_is_reported_and_recovers_with_a_state(house: Ho
     assert house.posted == [Lagged(listener.id)]
     house.fanout.send(listener.id, StateShown(AFTER, StateReason.OVERFLOW))
     house.fanout.tell(HAPPENED)
+    house.turn()
     listener.wire.stalled = False
     listener.wire.drained()
     assert listener.words == ["state", "event"]
@@ -416,6 +490,7 @@ def test_WS12_a_full_state_in_place_of_an_event_is_not_counted(house: House) -> 
         ACCEPTED, kind=Kind.UNDO, operation=msgspec.structs.replace(OPERATION, kind=Kind.UNDO)
     )
     house.fanout.send(listener.id, undone)
+    house.turn()
     assert listener.connected.outbox.weight == 0
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from collab.core.events import Said
 from collab.headwatch import SLICES, HeadWatch, Looks
+from collab.news import EVERYWHERE, Standing
 from collab.ports import StoreUnavailable, Watched
-from collab.room_task import RoomPorts
-from protocol.values import DiagramId
+from collab.room_task import IN_FULL, RoomPorts
+from protocol.values import DiagramId, SessionId
 from storage.diagrams import SqlDiagrams
 from tests.support.clock import HandClock
 from tests.support.turns import PATIENCE_S, turns, until
@@ -157,6 +159,56 @@ async def test_every_so_many_looks_a_room_says_who_is_here(two: Workers) -> None
         await watch.look()
         await turns()
     assert len(two.hub.spoken) == before + 1
+
+
+async def test_mostly_it_is_said_of_all_rooms_at_once_that_what_was_said_stands(two: Workers) -> None:
+    await two[1].present("bo")
+    await turns()
+    watch, _ = watching(two)
+    spoken = len(two.hub.spoken)
+    for _ in range(IN_FULL * SLICES):
+        await watch.look()
+        await turns()
+    heard = [two[0].ports.seal.opened(EVERYWHERE, news) for news in two.hub.spoken[spoken:]]
+    assert [type(news) for news in heard] == [Standing] * (IN_FULL - 1) + [type(None)]
+    (room,) = two[1].rooms.open_rooms()
+    last = two[0].ports.seal.opened(room.diagram, two.hub.spoken[-1])
+    assert isinstance(last, Said) and last.participants
+
+
+async def test_I22_whoever_missed_what_stands_asks_for_it(two: Workers) -> None:
+    await two[0].present("ana")
+    await two[1].present("bo")
+    two.hub.deaf = False
+    first, _ = watching(two)
+    other = HeadWatch(two[0].rooms, two[0].ports, PATIENT)
+    two[0].tasks.start("watch", other.run())
+    (there,) = two[0].rooms.open_rooms()
+    there.room.state.roster.remote.clear()
+    await turns()
+    for _ in range(SLICES):
+        await first.look()
+        await turns()
+    await until(lambda: [one.user.provider_id for one in there.room.state.roster.remote] == ["bo"])
+
+
+async def test_presence_is_asked_for_all_rooms_at_once(two: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    await two[1].present("bo")
+    await turns()
+    watch, _ = watching(two)
+    asked: list[list[SessionId]] = []
+    read_many = two[1].ports.presence.read_many
+
+    async def counted(sessions: Any) -> Any:
+        asked.append(list(sessions))
+        return await read_many(sessions)
+
+    monkeypatch.setattr(two[1].ports.presence, "read_many", counted)
+    for _ in range(IN_FULL * SLICES):
+        await watch.look()
+        await turns()
+    (room,) = two[1].rooms.open_rooms()
+    assert asked == [[room.room.state.session.id]]
 
 
 async def test_the_watch_goes_on_by_itself_and_faster_while_the_bus_is_deaf(two: Workers) -> None:

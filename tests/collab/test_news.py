@@ -7,6 +7,8 @@ import pytest
 
 from collab.core.effects import Publish
 from collab.core.events import (
+    Claim,
+    Claimed,
     Declined,
     Heard,
     Pointed,
@@ -17,7 +19,7 @@ from collab.core.events import (
     Spoken,
     Wanted,
 )
-from collab.news import Seal
+from collab.news import EVERYWHERE, Seal, Standing
 from protocol.notices import AwareUpdate
 from protocol.values import DiagramId, SocketId
 from tests.support.script import DIAGRAM, EPOCH, FOUNDED, SESSION, add, change, logged, participant, remove, user
@@ -39,6 +41,7 @@ SPOKEN: list[Spoken] = [
     RollCalled(SESSION.id),
     SessionMoved(SESSION.id, 4),
     RightsMoved(),
+    Claimed(7, Claim.LISTENING),
 ]
 
 
@@ -65,6 +68,14 @@ def test_what_a_worker_says_is_numbered() -> None:
     heard = [THEIRS.opened(DIAGRAM, MINE.sealed(DIAGRAM, SPOKEN[0])) for _ in range(2)]
     first, second = (one.serial for one in heard if isinstance(one, Said))
     assert first < second
+
+
+def test_what_stands_is_told_of_many_rooms_by_the_number_of_what_was_said() -> None:
+    seal = Seal(SECRET, "w1")
+    said = THEIRS.opened(DIAGRAM, seal.sealed(DIAGRAM, SPOKEN[0]))
+    assert isinstance(said, Said) and said.serial == seal.serial
+    heard = THEIRS.opened(EVERYWHERE, seal.sealed(EVERYWHERE, Standing(((DIAGRAM, SESSION.id, said.serial),))))
+    assert heard == Standing(((DIAGRAM, SESSION.id, said.serial),), "w1")
 
 
 def test_one_s_own_echo_is_dropped_before_anything_is_looked_at() -> None:

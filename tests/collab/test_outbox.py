@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Hashable, Sequence
+from weakref import ref
 
-from collab.outbox import HANDOVER, STATES, Kind, Outbox, Parcel
-from collab.sockets import Frame
+from collab.outbox import STATES, Kind, Outbox, Parcel
+from collab.sockets import HANDOVER, Batch, Frame
 
 BOUND = 1_000
 
@@ -299,3 +300,54 @@ def test_who_is_sent_away_while_held_hears_why() -> None:
     asked.put(Kind.STATE, b"state")
     asked.outbox.end(parcel(Kind.KEPT, b"end"), 4403, "")
     assert (asked.wire.written, asked.wire.closed) == ([b"state", b"end"], (4403, ""))
+
+
+def test_a_state_is_kept_for_others_for_as_long_as_the_socket_passes_it_on() -> None:
+    asked = Asked()
+    asked.wire.reading = False
+    state = parcel(Kind.STATE, b"s" * HANDOVER)
+    asked.outbox.put(state)
+    asked.outbox.flush()
+    alive = ref(state)
+    del state
+    assert alive() is not None
+    asked.read()
+    assert alive() is None
+    asked.outbox.put(state := parcel(Kind.STATE, b"s" * HANDOVER))
+    alive = ref(state)
+    del state
+    asked.outbox.flush()
+    assert alive() is None
+
+
+def test_a_batch_goes_out_at_once_only_where_nothing_is_in_its_way() -> None:
+    asked, batch = Asked(), Batch([Frame(b"batch", text=True)])
+    assert asked.outbox.pass_on(batch)
+    asked.put(Kind.AWARENESS, b"cursor", "bo")
+    assert not asked.outbox.pass_on(batch)
+    asked.outbox.flush()
+    asked.put(Kind.EVENT, b"event")
+    assert not asked.outbox.pass_on(batch)
+    asked.outbox.flush()
+    asked.outbox.held = True
+    assert not asked.outbox.pass_on(batch)
+    asked.outbox.held = False
+    asked.wire.stall()
+    assert not asked.outbox.pass_on(batch)
+    asked.wire.read()
+    asked.outbox.end(parcel(Kind.KEPT, b"end"), 1000, "")
+    assert not asked.outbox.pass_on(batch)
+    assert asked.wire.written == [b"batch", b"cursor", b"event", b"end"]
+
+
+def test_WS12_what_was_taken_without_a_word_is_drained_too() -> None:
+    asked = stalled()
+    asked.put(Kind.EVENT, b"e" * 1_001)
+    asked.wire._buffered = HANDOVER - 1
+    asked.put(Kind.STATE, b"state")
+    asked.outbox.flush()
+    asked.wire._buffered = 0
+    asked.put(Kind.EVENT, b"f")
+    asked.wire.stall()
+    asked.put(Kind.EVENT, b"f" * 1_000)
+    assert asked.asked == ["state", "state"]

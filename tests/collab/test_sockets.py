@@ -1,14 +1,16 @@
-"""The plain ASGI socket: order, back-pressure, close."""
+"""The plain ASGI socket, and that of ready frames: order, back-pressure, close."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from websockets.frames import Frame as LibraryFrame
+from websockets.frames import Opcode
 
-from collab.sockets import AsgiSocket, Frame
+from collab.sockets import HANDOVER, SHARED, AsgiSocket, Batch, Frame, FrameSocket
 from tests.support.turns import turns
 
 
@@ -136,3 +138,106 @@ async def test_a_cancelled_writer_keeps_nothing() -> None:
     server.task.cancel()
     await turns()
     assert server.socket.buffered() == 0
+
+
+# ready frames ---------------------------------------------------------------------------------------------------------
+
+
+class Transport:
+    """The server's side of `READY_FRAMES`, and of ASGI for the close."""
+
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+        self.on_its_way = 0
+        self.closed: list[Mapping[str, Any]] = []
+        self.gone: type[Exception] | None = None
+        self.tasks: list[asyncio.Task[None]] = []
+        self.socket = FrameSocket(self, self.send, lambda work: self.tasks.append(asyncio.create_task(work)))
+
+    def report(self, drained: Callable[[], None], above: int) -> None:
+        self.drained, self.above = drained, above
+
+    def pass_on(self, wire: bytes) -> None:
+        self.got.append(wire)
+
+    def waiting(self) -> int:
+        return self.on_its_way
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        if self.gone is not None:
+            raise self.gone
+        self.closed.append(message)
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 70_000])
+@pytest.mark.parametrize("text_frame", [True, False])
+def test_a_ready_frame_is_what_a_library_would_make_of_it(size: int, text_frame: bool) -> None:
+    opcode = Opcode.TEXT if text_frame else Opcode.BINARY
+    frame = Frame(b"x" * size, text=text_frame)
+    assert frame.wire == LibraryFrame(opcode, frame.payload).serialize(mask=False)
+    assert frame.wire == frame.head + frame.payload
+
+
+def test_a_ready_frame_is_made_once() -> None:
+    frame = text("to all")
+    assert frame.wire is frame.wire
+
+
+def test_frames_together_are_one_write() -> None:
+    transport = Transport()
+    transport.socket.write([text("1"), text("2")])
+    assert transport.got == [b"\x81\x011\x81\x012"]
+
+
+def test_many_sockets_are_given_the_same_bytes_of_a_batch() -> None:
+    one, other, batch = Transport(), Transport(), Batch([text("1"), text("2")])
+    one.socket.write(batch)
+    other.socket.write(batch)
+    assert one.got == [b"\x81\x011\x81\x012"]
+    assert one.got[0] is other.got[0]
+
+
+def test_I28_a_large_payload_is_given_as_it_is_and_not_as_a_copy() -> None:
+    transport, large = Transport(), Frame(b"s" * (SHARED + 1), text=True)
+    transport.socket.write([text("1"), large, text("2")])
+    assert transport.got == [b"\x81\x011" + large.head, large.payload, b"\x81\x012"]
+    assert transport.got[1] is large.payload
+
+
+def test_of_a_large_payload_no_second_copy_is_kept() -> None:
+    large = Frame(b"s" * (SHARED + 1), text=True)
+    Transport().socket.write([large])
+    assert large._wire is None
+
+
+def test_what_waits_is_what_the_transport_says() -> None:
+    transport = Transport()
+    transport.on_its_way = 7
+    assert transport.socket.buffered() == 7
+
+
+def test_an_outbox_hears_when_all_of_much_is_taken() -> None:
+    transport, heard = Transport(), list[str]()
+    transport.socket.drained = lambda: heard.append("drained")
+    transport.drained()
+    assert (heard, transport.above) == (["drained"], HANDOVER)
+
+
+async def test_the_close_is_the_server_s_and_comes_once_and_last() -> None:
+    transport = Transport()
+    transport.socket.write([text("1")])
+    transport.socket.close(4401, "token")
+    transport.socket.write([text("too late")])
+    transport.socket.close(1000, "again")
+    await turns()
+    assert transport.got == [b"\x81\x011"]
+    assert transport.closed == [{"type": "websocket.close", "code": 4401, "reason": "token"}]
+
+
+@pytest.mark.parametrize("error", [OSError, RuntimeError])
+async def test_the_close_of_a_connection_that_is_gone_is_quiet(error: type[Exception]) -> None:
+    transport = Transport()
+    transport.gone = error
+    transport.socket.close(1000, "")
+    await turns()
+    assert transport.tasks[0].exception() is None

@@ -36,6 +36,9 @@ def free_port() -> int:
 class Server:
     """`folder` holds its store, which outlives every start, and `server.log`, which all starts append to."""
 
+    before = ""
+    """Python that runs first, for a server that is not quite as it is delivered."""
+
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.port = free_port()
@@ -70,7 +73,7 @@ class Server:
         return self
 
     def launched(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", LAUNCH, "serve", "--dev", "--port", str(self.port)]
+        command = [sys.executable, "-c", self.before + LAUNCH, "serve", "--dev", "--port", str(self.port)]
         environment = {
             "PATH": "/usr/bin:/bin",
             "PYTHONPATH": str(ROOT),

@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 from collab.core.meeting import Leave, Session
+from collab.headwatch import SLICES
+from collab.room_task import IN_FULL
 from tests.support.premises import person
 from tests.support.wire import Line, word
 from tests.support.workers import BadHub, Workers, names, workers
@@ -490,6 +492,8 @@ async def test_I2_I3_a_bus_that_loses_repeats_and_swaps_leaves_all_equal(tmp_pat
         for line in lines[:2]:
             for _ in range(15):
                 await line.hear("operation_accepted")
+        for _ in range(SLICES * IN_FULL):
+            await three.look()  # where the news of who came was lost, presence is asked
         lines[0].say(presenting("grant", "bo"))
         await lines[0].hear("done")
         three.hub.lose = three.hub.swap = 0.0

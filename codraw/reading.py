@@ -1,0 +1,94 @@
+"""The reading half of our WebSocket protocol: by the book, and of one peer not so much at once that others wait.
+
+Pings, pongs and fragments wake nobody who could read more slowly (WS8): one read of uvloop's brings 40 000 of them, at
+5 µs each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
+
+SLICE = 8_192
+"""Bytes that are parsed before a look at what they were."""
+SPARE = 2_000
+"""Frames without a message that are taken in a row."""
+REST_S = 0.1
+"""So long nothing is read then."""
+
+
+CLOSE, recv_frame = Opcode.CLOSE, ServerProtocol.recv_frame
+"""Not looked up for each frame: that would be 0.5 µs of the 4.5 that one takes."""
+
+
+class Parser(ServerProtocol):
+    def recv_frame(self, frame: Frame) -> None:
+        """RFC 6455, 5.5.1: amid the fragments of a message, too, a close is one; the library takes it for an error."""
+        if frame.opcode is CLOSE:
+            self.current_size = None
+        recv_frame(self, frame)
+
+
+class ReadingProtocol(WebSocketsSansIOProtocol):
+    spare = 0
+    """Frames since the last rest that completed no message."""
+    unparsed = b""
+    rest: asyncio.TimerHandle | None = None
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        offered = self.conn.available_extensions
+        self.conn = Parser(extensions=offered, max_size=config.ws_max_size, logger=self.logger)
+
+    def data_received(self, data: bytes) -> None:
+        if self.unparsed:
+            # The application, which got a message, had reading go on before the rest was over.
+            data, self.unparsed = self.unparsed + data, b""
+        for at in range(0, len(data), SLICE):
+            super().data_received(data[at : at + SLICE])
+            if self.transport.is_closing():
+                return
+            if self.spare >= SPARE:
+                self.unparsed = data[at + SLICE :]
+                self._rest()
+                return
+
+    def handle_ping(self) -> None:
+        self.spare += 1
+        super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        self.spare += 1
+        super().handle_pong(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        self.spare += not event.fin
+        super().handle_cont(event)
+
+    def _rest(self) -> None:
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+        if self.rest is None:
+            self.rest = self.loop.call_later(REST_S, self.go_on)
+
+    def go_on(self) -> None:
+        self.rest, self.spare = None, 0
+        if self.unparsed and not self.transport.is_closing():
+            self.data_received(b"")
+        # With a message waiting it is the application that has reading go on.
+        if self.spare < SPARE and self.read_paused and self.queue.empty():
+            self.read_paused = False
+            self.transport.resume_reading()

@@ -1,0 +1,161 @@
+"""Requests that do not come, on both event loops; the deadlines are turned by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from codraw.fastws import SocketProtocol
+from codraw.http_heads import BODY_S, HEAD_S, LEAST_BODY, HttpProtocol
+from tests.support.loops import on_both_loops
+from tests.support.raw import HANDSHAKE
+from tests.support.turns import until
+
+WHOLE = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+UPGRADE = HANDSHAKE.format(path="/", port=80).encode()
+POST = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n"
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Reads everything and says yes."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+        return
+    while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+        pass
+    if message["type"] == "http.request":
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+class Client:
+    server: HttpProtocol
+
+    def __init__(self) -> None:
+        self.sock = socket.socket()
+        self.sock.setblocking(False)
+
+    async def send(self, data: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self.sock, data)
+
+    async def read(self) -> bytes:
+        try:
+            return await asyncio.get_running_loop().sock_recv(self.sock, 65_536)
+        except ConnectionResetError:
+            return b""
+
+    def due_s(self) -> float:
+        assert self.server.deadline is not None
+        return self.server.deadline.when() - asyncio.get_running_loop().time()
+
+    async def late(self) -> bytes:
+        """The deadline is over: what the client reads then."""
+        head = self.due_s() <= HEAD_S
+        self.server.deadline.cancel()  # type: ignore[union-attr]
+        self.server.late_head() if head else self.server.late_body()
+        return await self.read()
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[Client]:
+    client, listening, state = Client(), socket.socket(), ServerState()
+    listening.bind(("127.0.0.1", 0))
+    config = Config(app, ws=SocketProtocol, interface="asgi3", log_config=None)
+    config.load()
+
+    def protocol() -> HttpProtocol:
+        client.server = HttpProtocol(config, state, {})
+        return client.server
+
+    server = await asyncio.get_running_loop().create_server(protocol, sock=listening)
+    await asyncio.get_running_loop().sock_connect(client.sock, listening.getsockname())
+    await until(lambda: hasattr(client, "server") and client.server.transport is not None)
+    yield client
+    client.sock.close()
+    for connection in list(state.connections):
+        connection.transport.abort()
+    await until(lambda: not state.connections and not state.tasks)
+    server.close()
+    await server.wait_closed()
+
+
+both = on_both_loops(connected)
+
+
+@both
+async def test_S73_a_connection_that_says_nothing_is_closed(client: Client) -> None:
+    assert 0 < client.due_s() <= HEAD_S
+    assert await client.late() == b""
+
+
+@both
+@pytest.mark.parametrize("part", [b"GET", WHOLE[:-2], b"\r\n", UPGRADE[:-2]])
+async def test_S73_a_head_that_does_not_end_is_closed(client: Client, part: bytes) -> None:
+    first = client.server.deadline
+    await client.send(part)
+    await until(lambda: client.server.received == len(part))
+    assert client.server.deadline is first
+    assert await client.late() == b""
+
+
+@both
+async def test_S73_the_head_of_the_next_request_has_its_own_deadline(client: Client) -> None:
+    await client.send(WHOLE)
+    assert b" 204 " in await client.read()
+    assert client.server.deadline is None
+    await client.send(b"GET")
+    await until(lambda: client.server.deadline is not None)
+    assert client.due_s() <= HEAD_S
+    assert await client.late() == b""
+
+
+@both
+async def test_S73_a_body_that_does_not_come_is_closed(client: Client) -> None:
+    await client.send(POST + b"a")
+    await until(lambda: client.server.deadline is not None and client.due_s() > HEAD_S)
+    assert client.due_s() <= BODY_S
+    assert await client.late() == b""
+
+
+@both
+async def test_a_body_that_comes_slowly_is_read_to_its_end(client: Client) -> None:
+    await client.send(POST)
+    await until(lambda: client.server.deadline is not None and client.due_s() > HEAD_S)
+    await client.send(bytes(LEAST_BODY))
+    await until(lambda: client.server.received >= LEAST_BODY)
+    client.server.late_body()
+    assert client.server.received == 0
+    await client.send(bytes(1_000_000 - LEAST_BODY))
+    assert b" 204 " in await client.read()
+    assert client.server.deadline is None
+
+
+@both
+async def test_a_body_that_we_do_not_read_is_not_late(client: Client) -> None:
+    await client.send(POST)
+    await until(lambda: client.server.deadline is not None and client.due_s() > HEAD_S)
+    client.server.flow.pause_reading()
+    client.server.late_body()
+    assert not client.server.transport.is_closing()
+
+
+@both
+async def test_an_upgrade_has_no_deadline_left(client: Client) -> None:
+    await client.send(UPGRADE)
+    assert b" 101 " in await client.read()
+    assert client.server.deadline is None
+
+
+@both
+async def test_a_connection_that_went_has_no_deadline(client: Client) -> None:
+    client.sock.close()
+    await until(lambda: client.server.deadline is None)
