@@ -62,8 +62,14 @@ class Reversal:
         while (closing := cycle(self.draft, self._moved)) is not None:
             del self._moved[closing]
             self._skip(closing, IN_USE, ("parent",))
-            former = parent(base.cell(closing) or {})
+            former = self._standing(parent(base.cell(closing) or {}))
             self._put(closing, merged(self.draft.cells[closing] or {}, {"parent": former}))
+
+    def _standing(self, node: CellId | None) -> CellId | None:
+        """It, or of its former ancestors the nearest that this inversion leaves (OP5)."""
+        while node is not None and not self.draft.has_node(node):
+            node = parent(self.draft.base.cell(node) or {})
+        return node
 
     def _give_up(self, id: CellId) -> None:
         """An id that this inversion frees is not free for a cell of the other kind (OP2)."""

@@ -7,17 +7,24 @@ from collections import deque
 import msgspec
 
 from collab.core.awareness import Awareness
-from collab.core.deadlines import Deadlines
+from collab.core.deadlines import ROSTER, Deadlines
 from collab.core.effects import Announce, Dismiss, Effect, Tell
 from collab.core.events import Loaded
 from collab.core.meeting import Session
 from collab.core.replica import Replica
-from collab.core.roster import Roster, Shown
+from collab.core.roster import LISTS, Roster, Shown
 from protocol.notices import Participant, RosterChanged
 from protocol.refusals import Ending
 from protocol.values import DiagramId, Instant, Limits, SocketId, ThreatModelId, UserId
 
 TOLD = 256
+CROWD = 50
+"""Sockets. Beyond that who comes and goes is listed for all of them now and then (WS11): a thousand joins, each listed
+for everybody, would be 70 GB."""
+LISTING_S = 0.002
+"""Times the number of sockets, between two lists."""
+
+Listed = dict[UserId, Participant]
 
 
 class RoomSettings(msgspec.Struct, frozen=True):
@@ -64,8 +71,11 @@ class RoomState:
         self.surveying = False
         """Nobody is let in before it is known who is at other workers (WS11)."""
         self.roster = Roster()
-        self._listed: dict[UserId, Participant] = {}
-        """Whom the sockets here take for present."""
+        self._heard: Listed = {}
+        """Whom the sockets here take for present that are told of each coming and going."""
+        self._listed: Listed = self._heard
+        """The same of those that are shown lists; in a crowd of before the last comings and goings."""
+        self._listed_at_s = float("-inf")
         self.awareness = Awareness()
         self.deadlines = Deadlines()
         self.now = Instant(0.0, 0)
@@ -132,27 +142,55 @@ class RoomState:
         if self.session is None:
             return
         roster = self.roster.view(self.session)
-        before, self._listed = self._listed, {one.user.id: one for one in roster.participants}
-        joined = tuple(one.user for id, one in self._listed.items() if id not in before)
-        left = tuple(one.user for id, one in before.items() if id not in self._listed)
+        heard, self._heard = self._heard, {one.user.id: one for one in roster.participants}
         changed = RosterChanged(
             roster=roster,
             at_ms=self.now.wall_ms,
-            joined=joined,
-            left=left,
             ejected=ejected,
             presenter_changed=presenter_changed,
-            roles_changed=successor or any(_role_moved(before.get(id), one) for id, one in self._listed.items()),
+            roles_changed=successor or any(_role_moved(heard.get(id), one) for id, one in self._heard.items()),
         )
-        by = joined[0].id if joined else left[0].id if left else None
-        self.ask(Tell(changed, skip, by))
+        urgent = ejected or presenter_changed or changed.roles_changed
+        due_s = self._listed_at_s + LISTING_S * len(self.roster)
+        if not urgent and len(self.roster) > CROWD and self.now.monotonic_s < due_s:
+            self._tell(changed, heard, skip | self._shown_lists(True))
+            self.deadlines.set_if_unset(ROSTER, due_s)
+        elif heard is self._listed:
+            self._tell(changed, heard, skip)
+            self._now_listed()
+        else:
+            self._tell(changed, heard, skip | self._shown_lists(True))
+            self._tell(changed, self._listed, skip | self._shown_lists(False))
+            self._now_listed()
         if announce:
             self.ask(Announce(self.session.id, self.roster.said(), self.session.version))
+
+    def list_roster(self) -> None:
+        """What a crowd was not shown yet."""
+        if self.session is not None:
+            changed = RosterChanged(self.roster.view(self.session), self.now.wall_ms)
+            self._tell(changed, self._listed, self._shown_lists(False))
+            self._now_listed()
+
+    def _tell(self, changed: RosterChanged, before: Listed, skip: frozenset[SocketId]) -> None:
+        """With who came and went since `before`."""
+        joined = tuple(one.user for id, one in self._heard.items() if id not in before)
+        left = tuple(one.user for id, one in before.items() if id not in self._heard)
+        by = joined[0].id if joined else left[0].id if left else None
+        self.ask(Tell(msgspec.structs.replace(changed, joined=joined, left=left), skip, by))
+
+    def _now_listed(self) -> None:
+        self._listed, self._listed_at_s = self._heard, self.now.monotonic_s
+        self.deadlines.drop(ROSTER)
+
+    def _shown_lists(self, shown: bool) -> frozenset[SocketId]:
+        return frozenset(present.socket for present in self.roster if (present.dialect in LISTS) is shown)
 
     def forget_everybody(self) -> None:
         """With the session."""
         self.session = None
-        self._listed.clear()
+        self._heard = self._listed = {}
+        self.deadlines.drop(ROSTER)
         self.roster.unheard.clear()
         self.roster.awaited = None
         self.roster.remote.clear()

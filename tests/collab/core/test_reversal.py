@@ -160,6 +160,14 @@ def test_UN2_a_parent_that_is_gone_or_below_by_now_stays() -> None:
     assert (story.cell(), story.why) == (node("a"), [("a", ("parent",), "in_use")])
 
 
+def test_UN2_a_parent_that_cannot_go_back_is_found_above_one_that_goes_with_the_undo() -> None:
+    story = Story(node("a", parent="b"), node("b"), node("d"))
+    story.by(ANA, add(node("c", parent="d")), group_id="g").by(ANA, update("a", parent="c"), group_id="g")
+    story.by(BO, update("b", parent="a")).undo()
+    assert (story.cell("c"), story.cell()) == (None, node("a", parent="d"))
+    assert story.why == [("a", ("parent",), "in_use")]
+
+
 def test_UN2_a_kind_that_would_change_stays() -> None:
     story = Story(node("a", shape="gadget"), node("b"))
     story.by(ANA, update("a", shape="process", x=5)).by(BO, update("a", source="b", target="b")).undo()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from collab.core.deadlines import STATE
+from collab.core.deadlines import ROSTER, STATE
 from collab.core.effects import Announce, Dismiss, Tell
 from collab.core.events import Loaded
 from collab.core.meeting import Session
 from collab.core.roster import Present
-from collab.core.state import RoomSettings, RoomState
+from collab.core.state import CROWD, RoomSettings, RoomState
 from protocol.intents import Aware
 from protocol.notices import Participant, RosterChanged
 from protocol.refusals import Ending
-from protocol.values import Role, RoleAt, SocketId
+from protocol.values import Role, RoleAt, SocketId, UserId
 from tests.support.script import (
     FOUNDED,
     SESSION,
@@ -78,6 +78,70 @@ def test_WS11_what_was_told_is_told_once() -> None:
     room = told_of("ana", "bo")
     room.tell_roster()
     assert asked(room, told(RosterChanged, joined=(), left=(), roles_changed=False), Announce)
+
+
+def crowd(dialect: str, size: int = CROWD) -> RoomState:
+    """Of a classic socket and others; everybody has been told of them."""
+    room = state(SESSION, *(f"u{number}" for number in range(size)))
+    room.roster.add(Present(SocketId("old"), caller("old"), RoleAt(Role.WRITER, 1), dialect, 0))
+    room.tell_roster()
+    room.effects.clear()
+    return room
+
+
+def come(room: RoomState, name: str) -> None:
+    room.roster.add(present(name))
+    room.tell_roster(skip=frozenset((SocketId(name),)))
+
+
+def lists(room: RoomState) -> list[tuple[tuple[UserId, ...], tuple[UserId, ...]]]:
+    """Who came and who went, of each roster that the sockets of `u…` were told."""
+    found = []
+    for effect in room.effects:
+        if isinstance(effect, Tell) and isinstance(effect.notice, RosterChanged) and SocketId("u1") not in effect.skip:
+            joined, left = effect.notice.joined, effect.notice.left
+            found.append((tuple(one.id for one in joined), tuple(one.id for one in left)))
+    return found
+
+
+def test_WS11_a_crowd_is_listed_now_and_then() -> None:
+    room = crowd("tmi")
+    come(room, "ana")
+    come(room, "bo")
+    room.remove(SocketId("ana"))
+    room.tell_roster()
+    assert lists(room) == []
+    assert ROSTER in room.deadlines
+    room.list_roster()
+    assert lists(room) == [((user("bo").id,), ())]
+    assert ROSTER not in room.deadlines
+
+
+def test_WS11_in_a_crowd_classic_sockets_are_told_of_each_at_once() -> None:
+    room = crowd("classic")
+    come(room, "ana")
+    come(room, "bo")
+    room.list_roster()
+    heard = [
+        [one.id for one in effect.notice.joined]
+        for effect in room.effects
+        if isinstance(effect, Tell) and SocketId("old") not in effect.skip
+    ]
+    assert heard == [[user("ana").id], [user("bo").id]]
+
+
+def test_WS11_what_a_crowd_may_not_miss_is_told_at_once_and_with_it_who_came() -> None:
+    room = crowd("tmi")
+    come(room, "ana")
+    room.tell_roster(presenter_changed=True)
+    assert lists(room) == [((user("ana").id,), ())]
+    assert ROSTER not in room.deadlines
+
+
+def test_WS11_fifty_sockets_are_no_crowd() -> None:
+    room = crowd("tmi", CROWD - 2)
+    come(room, "ana")
+    assert lists(room) == [((user("ana").id,), ())]
 
 
 def test_AU15_another_role_is_told_whoever_found_it_out() -> None:
