@@ -8,14 +8,17 @@ PY := $(VENV)/bin/python
 SOURCES := $(patsubst %/__init__.py,%,$(wildcard $(addsuffix /__init__.py,protocol collab rest storage codraw)))
 OLD_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help serve test campaign-quick campaign soak lint format lock wheel clean
+.PHONY: help serve test autobahn campaign-quick campaign soak lint format lock wheel clean bench bench-quick
 
 help:
 	@echo "make serve    run codraw on http://127.0.0.1:8080/ (development mode)"
 	@echo "make test     lint, types and the whole test suite"
+	@echo "make autobahn  the whole Autobahn test suite on our WebSocket protocol, where a Python 2.7 is to be had"
 	@echo "make campaign-quick   faults: 10 000 simulated histories, state machines, and real processes that are killed"
 	@echo "make campaign         the same at the size of a release: hours; goes on where it was stopped (CAMPAIGN=folder)"
 	@echo "make soak             every night: fifty editors on every real diagram, and a tenth of make campaign"
+	@echo "make bench    speed: all bars beside a C floor and other projects' servers; about 20 minutes, on a quiet machine"
+	@echo "make bench-quick      the bars that need neither npm nor PyPI, in a minute"
 	@echo "make lint     lint and types alone;  make format  lets ruff rewrite"
 	@echo "make wheel    dist/codraw-*.whl"
 	@echo "make lock     pin the newest versions pyproject.toml allows"
@@ -24,13 +27,19 @@ help:
 serve: $(VENV)/.runtime
 	@exec $(PY) -m codraw serve --dev $(ARGS)
 
+# Many tests wait for servers, for browsers and for time that has to pass: three processes keep two cores busy.
+WORKERS := $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores + (cores + 1) / 2)))
+
 # The linters run first: they are quick, and what they find often explains the failures that follow. They do not
 # keep the tests from running: one run shows everything there is to repair.
-test: $(VENV)/.dev tests/node/node_modules/.package-lock.json
+test: $(VENV)/.dev tests/node/node_modules/.package-lock.json .autobahn/.installed
 	@$(MAKE) --no-print-directory lint; style=$$?; \
-	echo "== pytest"; $(PY) -m pytest -n auto $(ARGS); tests=$$?; \
+	echo "== pytest"; $(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS); tests=$$?; \
 	if [ $$style -ne 0 ]; then echo "error: lint or types failed, see above the tests" >&2; fi; \
 	exit $$((style || tests))
+
+autobahn: $(VENV)/.dev .autobahn/.installed
+	$(PY) -m tests.autobahn full
 
 # Each part says by itself what it injected, and fails where it injected nothing. One that fails keeps no other from
 # running: one run shows everything there is to repair. Bounded by counts, not by time; the seeds are the commit's own.
@@ -65,6 +74,13 @@ soak: $(VENV)/.dev
 	$(PY) -m tests.campaign soak || failed+=" processes"; \
 	if [ -n "$$failed" ]; then echo "error: the soak found something in:$$failed" >&2; exit 1; fi
 
+# Results are written to bench/results/. The peers are installed at their first run; one that cannot be had is named.
+bench: $(VENV)/.dev
+	@$(PY) -m bench.run $(ARGS)
+
+bench-quick: $(VENV)/.dev
+	@$(PY) -m bench.run --quick --rounds 2 --seconds 1 $(ARGS)
+
 lint: $(VENV)/.dev
 	@echo "== ruff check";  $(PY) -m ruff check .; check=$$?; \
 	echo "== ruff format"; $(PY) -m ruff format --check .; format=$$?; \
@@ -88,7 +104,7 @@ lock: $(VENV)/.uv
 	done
 
 clean:
-	rm -rf $(VENV) tests/node/node_modules dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .autobahn tests/node/node_modules bench/peers/node_modules bench/peers/.venv bench/peers/.made dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -not -path './web/node_modules/*' -prune -exec rm -rf {} +
 
 $(PY):
@@ -118,6 +134,10 @@ tests/node/node_modules/.package-lock.json: tests/node/package-lock.json
 	  echo "== installing tests/node/package-lock.json"; \
 	  npm --prefix tests/node ci --silent || echo "== npm could not; what needs it is skipped"; \
 	fi
+
+# Only under Python 2.7 does it run. Without one its tests are skipped, and say so.
+.autobahn/.installed: tests/autobahn/requirements.txt | $(VENV)/.dev
+	@if $(PY) -m tests.autobahn install; then touch $@; fi
 
 $(VENV)/.uv: | $(PY)
 	@$(PY) -m venv $(VENV)/uv && $(VENV)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv

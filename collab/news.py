@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from hmac import compare_digest
-from itertools import count
 
 import msgspec
 
 from collab.core.effects import Publish
 from collab.core.events import (
+    Claimed,
     Declined,
     Heard,
     Pointed,
@@ -24,11 +24,13 @@ from collab.core.events import (
     Wanted,
 )
 from protocol.operations import Effect, Inverse, Kind, LoggedOperation
-from protocol.values import DiagramId, OperationId, User, UserId
+from protocol.values import DiagramId, OperationId, SessionId, User, UserId
 
 MAC = 16
 HASH = 16
 """Bytes of a state hash, which no number of MessagePack holds."""
+EVERYWHERE = DiagramId("-")
+"""No diagram's, but of all workers."""
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -54,7 +56,14 @@ class Wrote(msgspec.Struct, frozen=True, tag="wrote"):
     used_up: tuple[UserId, ...] = ()
 
 
-News = Wrote | Said | Pointed | Wanted | Declined | RollCalled | SessionMoved | RightsMoved
+class Standing(msgspec.Struct, frozen=True, tag="standing"):
+    """Of many rooms at once, to be `Stood` for each: diagram, session, and the number of what was said last."""
+
+    rooms: tuple[tuple[DiagramId, SessionId, int], ...]
+    worker: str = ""
+
+
+News = Standing | Wrote | Said | Pointed | Wanted | Declined | RollCalled | SessionMoved | RightsMoved | Claimed
 
 
 class _Parcel(msgspec.Struct, frozen=True, array_like=True):
@@ -73,16 +82,18 @@ class Seal:
 
     def __init__(self, secret: bytes, worker: str) -> None:
         self.refused = 0
+        self.serial = 0
+        """Of what was sealed last."""
         self._key = blake2b(secret, digest_size=32, person=b"codraw news").digest()
         name = worker.encode()
         self._front = bytes((len(name),)) + name
-        self._serial = count(1)
 
-    def sealed(self, diagram: DiagramId, news: Publish | Spoken) -> bytes:
-        payload = _encode(_Parcel(next(self._serial), _wrote(news) if isinstance(news, Publish) else news))
+    def sealed(self, diagram: DiagramId, news: Publish | Spoken | Standing) -> bytes:
+        self.serial += 1
+        payload = _encode(_Parcel(self.serial, _wrote(news) if isinstance(news, Publish) else news))
         return b"".join((self._front, self._mac(diagram, self._front, payload), payload))
 
-    def opened(self, diagram: DiagramId, sealed: bytes) -> Heard | Spoken | None:
+    def opened(self, diagram: DiagramId, sealed: bytes) -> Heard | Spoken | Standing | None:
         """The event that it is for a room; None: our own, or not to be believed."""
         if sealed.startswith(self._front):
             return None
@@ -106,10 +117,12 @@ class Seal:
         return mac.digest()
 
 
-def _event(parcel: _Parcel, worker: str) -> Heard | Spoken:
+def _event(parcel: _Parcel, worker: str) -> Heard | Spoken | Standing:
     match parcel.news:
         case Wrote(epoch=epoch, operations=rows, used_up=used_up):
             return Heard(epoch, tuple(map(_operation, rows)), used_up=used_up)
+        case Standing() as standing:
+            return msgspec.structs.replace(standing, worker=worker)
         case Said() as said:
             return msgspec.structs.replace(said, worker=worker, serial=parcel.serial)
         case Pointed() as pointed:

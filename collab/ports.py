@@ -250,6 +250,11 @@ class Presence(Protocol):
         not empty: presence cannot be reached, or has lost its memory within the last 35 s, so that a worker may be
         missing that is there. Never raises."""
 
+    async def read_many(
+        self, sessions: Sequence[SessionId]
+    ) -> Mapping[SessionId, Mapping[str, tuple[Participant, ...]]] | None:
+        """The same of many sessions with one question; who is in one that is left out is unknown. Never raises."""
+
 
 class Subscription(Protocol):
     async def close(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, assert_never
 
 import msgspec
@@ -41,6 +41,7 @@ from collab.core.effects import (
 from collab.core.events import (
     Asked,
     BusSensed,
+    Claimed,
     Closing,
     Event,
     Gone,
@@ -70,7 +71,7 @@ from collab.history import history
 from collab.inbox import Inbox
 from collab.loading import load
 from collab.newcomers import Newcomers
-from collab.news import Seal
+from collab.news import Seal, Standing
 from collab.ports import (
     Alive,
     Authorizer,
@@ -93,6 +94,8 @@ from protocol.values import Caller, DiagramId, RoleAt, SessionId, UserId
 
 PRESENCE_S = 1.0
 """So long presence may take to say who is elsewhere; then it is unknown."""
+IN_FULL = 3
+"""Every so many surveys a room says in full who is here, and asks presence even if it has heard of everybody."""
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +140,9 @@ class RoomTask:
         self._unsaid: dict[SessionId, tuple[Participant, ...]] = {}
         """What presence is to be told next."""
         self._telling: asyncio.Task[None] | None = None
-        self._surveying: asyncio.Task[None] | None = None
+        self._said: tuple[SessionId, int, int] | None = None
+        """Of whom the others were told last, with the session's facts at which version, and the number of that news."""
+        self._surveys = 0
         self._healthy = True
         self._saving: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
@@ -179,7 +184,12 @@ class RoomTask:
         if sealed is not None:
             self._newcomers.heard(sealed)
         news = Heard("", (), gap=True) if sealed is None else self._ports.seal.opened(self.diagram, sealed)
-        if news is not None:
+        if isinstance(news, Standing):
+            return
+        if isinstance(news, Claimed):
+            # late it is worth nothing: it overtakes what would begin a commit
+            self._inbox.outcome(news)
+        elif news is not None:
             self._inbox.put_now(news)
 
     async def recall(self, resume: Resume) -> Resume:
@@ -389,13 +399,32 @@ class RoomTask:
         if state.session is not None and len(state.roster):
             self._say_presence(state.session.id, state.roster.said())
 
-    def survey(self) -> None:
-        """Who is elsewhere, and to them who is here: news may have been lost, and a worker may have died."""
+    def say_again(self) -> tuple[DiagramId, SessionId, int] | None:
+        """Who is here: news may have been lost. Mostly it is enough that what was said stands, and for many rooms at
+        once; then that is returned."""
+        state, said = self._room.state, self._said
+        session = state.session
+        if session is None or not len(state.roster) or state.alone:
+            return None
+        self._surveys += 1
+        if said is not None and said[:2] == (session.id, session.version) and self._surveys % IN_FULL:
+            return self.diagram, session.id, said[2]
+        self._say(session.id, session.version, state.roster.said())
+        return None
+
+    def unsure(self) -> SessionId | None:
+        """The session of which presence is to be asked now: at times, and while a worker that was there is silent."""
         state = self._room.state
-        session, surveying = state.session, self._surveying is not None and not self._surveying.done()
-        if session is not None and len(state.roster) and not surveying and not state.alone:
-            self._publish(Said(session.id, session.version, state.roster.said()))
-            self._surveying = self._start("survey", self._survey(session.id))
+        session, remote = state.session, state.roster.remote
+        if session is None or not len(state.roster) or state.alone:
+            return None
+        asks = self._surveys % IN_FULL == 0 or remote.stale(self._ports.clock.now().monotonic_s)
+        return session.id if asks else None
+
+    def surveyed(self, session: SessionId, said: Mapping[str, tuple[Participant, ...]] | None) -> None:
+        """As presence says; None: nothing."""
+        others = None if said is None else {name: there for name, there in said.items() if name != self._ports.worker}
+        self.post_now(Surveyed(session, others))
 
     def sense(self, healthy: bool) -> None:
         """Whether news of other workers comes through."""
@@ -409,21 +438,24 @@ class RoomTask:
         done, _ = await asyncio.wait((reading,), timeout=PRESENCE_S)
         if not done or reading.cancelled() or reading.exception() is not None:
             # of what it raised the supervisor tells; the room must not wait for ever
-            self.post_now(Surveyed(session, None))
+            self.surveyed(session, None)
 
     async def _read_presence(self, session: SessionId) -> None:
-        said = await self._ports.presence.read(session)
-        others = None if said is None else {name: there for name, there in said.items() if name != self._ports.worker}
-        self.post_now(Surveyed(session, others))
+        self.surveyed(session, await self._ports.presence.read(session))
 
     def _announce(self, effect: Announce) -> None:
         here = frozenset(participant.user.id for participant in effect.participants if participant.connections)
         before, self._here = self._here, here
         self._moved(effect.session, Moves(before ^ here, bool(before) != bool(here)))
-        said = self._publish(Said(effect.session, effect.version, effect.participants))
+        said = self._say(effect.session, effect.version, effect.participants)
         if said is not None:
             self._newcomers.said(said)
         self._say_presence(effect.session, effect.participants)
+
+    def _say(self, session: SessionId, version: int, participants: tuple[Participant, ...]) -> bytes | None:
+        sealed = self._publish(Said(session, version, participants))
+        self._said = (session, version, self._ports.seal.serial)
+        return sealed
 
     def _say_presence(self, session: SessionId, participants: tuple[Participant, ...]) -> None:
         """One after the other: what was said last must be what stays."""

@@ -77,8 +77,10 @@ def _is_respelled(raw: dict[str, Any], change: CellChange) -> bool:
         return True
     if change.data is None:
         return False
-    data = {key: value for key, value in raw["data"].items() if key != "id"}
-    return data != {key: value for key, value in change.data.items() if key != "id"}
+    data: dict[str, Any] = raw["data"]
+    if "id" in data or "id" in change.data:
+        return {**data, "id": None} != {**change.data, "id": None}
+    return data != change.data
 
 
 def check_cell(cell: Cell, limits: Limits) -> None:
@@ -190,11 +192,11 @@ def _patch(raw: dict[str, Any], id: CellId) -> Cell:
 
 
 def _flat(raw: dict[str, Any], id: CellId) -> dict[str, Any]:
-    """`raw` with flat geometry: for each number the flat key wins over `position` and `size`, which then go."""
+    """`raw` or a copy with flat geometry: for each number the flat key wins over `position` and `size`; these go."""
+    if "position" not in raw and "size" not in raw:
+        return raw
     flat = dict(raw)
     position, size = flat.pop("position", None), flat.pop("size", None)
-    if position is None and size is None:
-        return flat
     for key, outer in _GEOMETRY:
         nested = position if outer == "position" else size
         if nested is None:

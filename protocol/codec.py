@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -79,8 +80,9 @@ def _read_json_strictly(raw: bytes) -> Any:
     top = [_read_json(raw)]
     # JSON's keys are strings, and NUL can stand only as its escape; an escaped backslash before it costs time only.
     keys = _check(top, 0, suspect=b"\\" in raw and b"\\u0000" in raw)
-    # Each key has a colon. As many colons as keys: none was lost, so none stood twice. Else a string holds some.
-    if raw.count(b":") != keys:
+    # Each key has a colon. As many colons as keys: none was lost, so none stood twice. Else a string holds some; then
+    # what writes back to the same bytes has lost none either, as from clients that put no spaces.
+    if raw.count(b":") != keys and _write_json(top[0]) != raw:
         json.loads(raw, object_pairs_hook=_unique)
     return top[0]
 
@@ -102,32 +104,38 @@ def _check(value: dict[str, Any] | list[Any], level: int, suspect: bool) -> int:
     """
     if level > MAX_LEVELS:
         raise _Broken(f"more than {MAX_LEVELS} levels")
-    keys = 0
-    entries: Any
+    keys, whole_floats = 0, False
+    items: Iterable[Any] = value
     if type(value) is dict:
         if not FORBIDDEN_KEYS.isdisjoint(value):
             raise _Broken(f"the keys {', '.join(sorted(FORBIDDEN_KEYS))} are not allowed")
         if suspect:
             _check_keys(value)
-        keys = len(value)
-        entries = value.items()
-    else:
-        entries = enumerate(value)
-    for key, item in entries:
+        keys, items = len(value), value.values()
+    for item in items:
         kind = type(item)
         if kind is str:
             if suspect and "\0" in item:
                 raise _Broken("a string holds NUL")
+        elif kind is dict or kind is list:
+            keys += _check(item, level + 1, suspect)
         elif kind is int or kind is float:
             if not _LOWEST <= item <= MAX_NUMBER:
                 raise _Broken("a number is out of range")
             if kind is float and item.is_integer():
-                value[key] = int(item)
-        elif kind is dict or kind is list:
-            keys += _check(item, level + 1, suspect)
+                whole_floats = True
         elif item is not None and kind is not bool:
             raise _Broken("binary and extension types are not allowed")
+    if whole_floats:
+        _make_whole(value)
     return keys
+
+
+def _make_whole(value: dict[str, Any] | list[Any]) -> None:
+    entries: Any = value.items() if type(value) is dict else enumerate(value)
+    for key, item in entries:
+        if type(item) is float and item.is_integer():
+            value[key] = int(item)
 
 
 def _check_keys(value: dict[Any, Any]) -> None:

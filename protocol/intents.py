@@ -19,7 +19,7 @@ class UserName(msgspec.Struct, frozen=True):
     email: str | None = None
 
 
-class Edit(msgspec.Struct, frozen=True):
+class Edit(msgspec.Struct, frozen=True, gc=False):
     """A cell patch operation. `payload_sha256` covers kind and canonical changes only (VEC11).
 
     `respelled`: canonical form is not what was sent, so that its receipt shows the cells even where they are as asked.

@@ -40,7 +40,7 @@ class DiagramView(Protocol):
     def cells_in_order(self) -> Sequence[Cell]: ...
 
 
-class HistoryDepth(msgspec.Struct, frozen=True):
+class HistoryDepth(msgspec.Struct, frozen=True, gc=False):
     undo: int = 0
     redo: int = 0
 
@@ -147,7 +147,7 @@ class Repaired(msgspec.Struct, frozen=True):
     ref: str | None = None
 
 
-class Happened(msgspec.Struct, frozen=True):
+class Happened(msgspec.Struct, frozen=True, gc=False):
     """An accepted operation (E1, E5), told to everybody but the socket that sent it.
 
     `after` is the diagram right after it, so that whole cells can be shown.
@@ -161,7 +161,7 @@ class Happened(msgspec.Struct, frozen=True):
     shared_undo: bool = False
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The receipt of an operation, undo or redo (E1, E2, E3, E5), to the socket that sent it.
 
     `operation` is None where nothing was logged now (no-op, repeated id, empty inversion). `asked` holds the changes as

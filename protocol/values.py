@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from functools import cached_property
 from typing import Any, NewType
 
 import msgspec
@@ -24,15 +25,15 @@ Cell = Mapping[str, Any]
 """A canonical cell (`protocol.cells`). Never changed after it was made."""
 
 
-class User(msgspec.Struct, frozen=True):
-    """A person as every dialect shows one."""
+class User(msgspec.Struct, frozen=True, dict=True):
+    """A person as every dialect shows one. `id` is asked for twenty times an operation, and spelled once."""
 
     provider: str
     provider_id: str
     email: str
     display_name: str
 
-    @property
+    @cached_property
     def id(self) -> UserId:
         return UserId(f"{self.provider}:{self.provider_id}")
 
@@ -41,7 +42,7 @@ SERVER_USER = User(provider="codraw", provider_id="server", email="server@codraw
 """In whose name the server speaks where a frame of one's own would be skipped (E4, E8)."""
 
 
-class Caller(msgspec.Struct, frozen=True):
+class Caller(msgspec.Struct, frozen=True, dict=True):
     """A signed-in person: who, with which groups of the provider, by which login, until when."""
 
     user: User
@@ -52,7 +53,7 @@ class Caller(msgspec.Struct, frozen=True):
     expires_at_ms: int = 0
     email_verified: bool = True
 
-    @property
+    @cached_property
     def id(self) -> UserId:
         return self.user.id
 
@@ -75,7 +76,7 @@ class Role(IntEnum):
         return "writer" if self >= Role.WRITER else "reader"
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """Where a diagram stands in the store."""
 
     epoch: Epoch
@@ -84,7 +85,7 @@ class Head(msgspec.Struct, frozen=True):
     acl_version: int
 
 
-class RoleAt(msgspec.Struct, frozen=True):
+class RoleAt(msgspec.Struct, frozen=True, gc=False):
     """A role and the permission clock it was read at; `denied`: ejected from the live session (SES18)."""
 
     role: Role
@@ -92,7 +93,7 @@ class RoleAt(msgspec.Struct, frozen=True):
     denied: bool = False
 
 
-class Instant(msgspec.Struct, frozen=True):
+class Instant(msgspec.Struct, frozen=True, gc=False):
     """One reading of both clocks: `monotonic_s` for deadlines, `wall_ms` (Unix milliseconds) for timestamps."""
 
     monotonic_s: float

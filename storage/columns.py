@@ -10,6 +10,7 @@ import msgspec
 
 from protocol.operations import Effect, Inverse, Kind, LoggedOperation, Skipped
 from protocol.refusals import Refusal
+from protocol.sharing import Sharing
 from protocol.statehash import hex32
 from protocol.values import Caller, Cell, User
 from storage.database import DamagedRow, Row, Value
@@ -31,7 +32,7 @@ _inverse = msgspec.json.Decoder(Inverse)
 _answer = msgspec.json.Decoder(Answer)
 _caller = msgspec.json.Decoder(Caller)
 _user = msgspec.json.Decoder(User)
-_cells = msgspec.json.Decoder(tuple[dict[str, Any], ...])
+_cells = msgspec.json.Decoder(tuple[msgspec.Raw, ...])
 _object = msgspec.json.Decoder(dict[str, Any])
 _KINDS = {kind.value: kind for kind in Kind}
 
@@ -67,7 +68,9 @@ def fields(raw: str) -> dict[str, Any]:
 
 
 def cells(raw: str) -> tuple[Cell, ...]:
-    return _cells.decode(raw)
+    """One by one: what they share is never there as often as they name it."""
+    sharing = Sharing()
+    return tuple([sharing.cell(_object.decode(cell)) for cell in _cells.decode(raw)])
 
 
 def anything(raw: str) -> Any:

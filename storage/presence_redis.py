@@ -27,6 +27,8 @@ LONG_AWAY_S = 5.0
 PATIENCE_S = 0.5
 """For one question; to read takes two."""
 WATCH_S = 1.0
+AT_ONCE = 256
+"""Sessions read with one question."""
 
 _PARTICIPANTS = msgspec.msgpack.Decoder(tuple[Participant, ...])
 
@@ -70,21 +72,43 @@ class RedisPresence:
             await self._ask(("MULTI",), *said, ("EXEC",))
 
     async def read(self, session: SessionId) -> Mapping[str, tuple[Participant, ...]] | None:
+        said = await self.read_many((session,))
+        return None if said is None else said.get(session)
+
+    async def read_many(
+        self, sessions: Sequence[SessionId]
+    ) -> Mapping[SessionId, Mapping[str, tuple[Participant, ...]]] | None:
+        said: dict[SessionId, Mapping[str, tuple[Participant, ...]]] = {}
         try:
-            return await self._read(session)
+            for first in range(0, len(sessions), AT_ONCE):
+                some = await self._read(sessions[first : first + AT_ONCE])
+                if some is None:
+                    return None
+                said.update(some)
         except RedisAway:
             return None
+        return said
 
-    async def _read(self, session: SessionId) -> dict[str, tuple[Participant, ...]] | None:
-        (found,) = await self._ask(("SMEMBERS", self._index(session)))
-        workers = sorted(worker.decode("utf-8", "replace") for worker in found) if isinstance(found, list) else []
-        keys = [self._key(session, worker) for worker in workers]
+    async def _read(
+        self, sessions: Sequence[SessionId]
+    ) -> Mapping[SessionId, dict[str, tuple[Participant, ...]]] | None:
+        found = await self._ask(*(("SMEMBERS", self._index(session)) for session in sessions))
+        known = {session: names for session, names in zip(sessions, found, strict=True) if isinstance(names, list)}
+        there = [
+            (session, worker)
+            for session, names in known.items()
+            for worker in sorted(name.decode("utf-8", "replace") for name in names)
+        ]
+        keys = [self._key(session, worker) for session, worker in there]
         # What says whether Redis remembers is read last: an emptying before it is seen.
         values, *memory = await self._ask(("MGET", *(keys or [self._generation_key])), *self._memory())
-        if refused((found, values)) or not self._remembers(memory):
+        if refused((values,)) or not self._remembers(memory):
             return None
-        said = zip(workers, map(_decoded, values), strict=False)
-        return {worker: participants for worker, participants in said if participants}
+        said: dict[SessionId, dict[str, tuple[Participant, ...]]] = {session: {} for session in known}
+        for (session, worker), value in zip(there, values, strict=False):
+            if participants := _decoded(value):
+                said[session][worker] = participants
+        return said
 
     # whether Redis remembers ------------------------------------------------------------------------------------------
 

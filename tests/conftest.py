@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from tests.support.needs import NEEDS, need, required
 from tests.support.stores import (
+    memory,
     postgres_server,
     postgres_template,
     postgres_url,
@@ -28,6 +29,9 @@ if os.environ.get("CI"):
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if (folder := memory()) is not None:
+        # read when the first test asks for a folder; what passes leaves nothing there (tmp_path_retention_policy)
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
     unknown = required() - NEEDS.keys()
     if unknown:
         raise pytest.UsageError(f"CODRAW_REQUIRE names {', '.join(sorted(unknown))}; known: {', '.join(NEEDS)}")
@@ -73,6 +77,12 @@ def haproxy() -> str:
 def redis7() -> str:
     """The executable."""
     return need("redis7")
+
+
+@pytest.fixture
+def autobahn() -> str:
+    """The Python 2.7 that runs the Autobahn test suite."""
+    return need("autobahn")
 
 
 @pytest.fixture

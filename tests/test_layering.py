@@ -56,7 +56,10 @@ TABLE: Mapping[str, Arrows] = {
         ("asyncpg", "redis", "limits", "msgspec"),
         WEB,
     ),
-    "codraw.fastws": Arrows((), ("uvicorn", "websockets")),
+    "codraw.fastws": Arrows(("codraw.reading", "codraw.waits"), ("uvicorn", "websockets")),
+    "codraw.reading": Arrows((), ("uvicorn", "websockets")),
+    "codraw.http_heads": Arrows((), ("uvicorn",)),
+    "codraw.waits": Arrows((), ()),
     # A replica judges and merges cells by the code that does it on the server, which is pure; the server stays out.
     "codraw.client": Arrows(
         ("protocol", "collab.core", "collab.tasks", "codraw.client"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.needs import NEEDS, PACKAGES, need
+from tests.support.needs import NEEDS, PACKAGES, find_python27, need
 
 pytestmark = pytest.mark.usefixtures("no_settings")
 
@@ -15,6 +15,8 @@ pytestmark = pytest.mark.usefixtures("no_settings")
 def bare_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("tests.support.needs.NODE_MODULES", tmp_path)
+    monkeypatch.setattr("tests.support.needs.AUTOBAHN", tmp_path / "suite")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     monkeypatch.setattr("tests.support.needs.SYSTEM_PROGRAMS", str(tmp_path))
     monkeypatch.setattr("codraw.local_stores.SYSTEM_POSTGRES", tmp_path)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
@@ -69,3 +71,29 @@ def test_redis_7_is_known_by_what_it_says(bare_path: Path, version: str, enough:
     program.write_text(f"#!/bin/sh\necho 'Redis server v={version} sha=0:0'\n")
     program.chmod(0o755)
     assert (NEEDS["redis7"][0]() == str(program)) is enough
+
+
+def python27(at: Path, exit_code: int = 0) -> Path:
+    at.parent.mkdir(parents=True, exist_ok=True)
+    at.write_text(f"#!/bin/sh\nexit {exit_code}\n")
+    at.chmod(0o755)
+    return at
+
+
+def test_the_suite_needs_its_python_and_itself(bare_path: Path) -> None:
+    program = python27(bare_path / "python2.7")
+    with pytest.raises(pytest.skip.Exception):
+        need("autobahn")
+    (bare_path / "suite").mkdir()
+    assert need("autobahn") == str(program)
+
+
+def test_a_python_that_only_says_which_there_are_is_passed_over_for_one_of_pyenv(bare_path: Path) -> None:
+    python27(bare_path / "python2.7", exit_code=127)
+    program = python27(bare_path / "versions/2.7.18/bin/python2.7")
+    assert find_python27() == str(program)
+
+
+def test_a_python_elsewhere_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODRAW_TEST_PYTHON27", "other/python2.7")
+    assert find_python27() == "other/python2.7"

@@ -22,7 +22,7 @@ from protocol.refusals import CellError, Reason, Refusal
 from protocol.values import Cell, CellId, DiagramId, Epoch, Limits, UserId
 
 
-class Applied(msgspec.Struct, frozen=True):
+class Applied(msgspec.Struct, frozen=True, gc=False):
     diagram: Diagram
     effect: Effect
     inverse: Inverse

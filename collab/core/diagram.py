@@ -28,7 +28,7 @@ class Slot(msgspec.Struct, frozen=True, gc=False):
 References = Map[CellId, Map[CellId, None]]
 
 
-class Diagram(msgspec.Struct, frozen=True):
+class Diagram(msgspec.Struct, frozen=True, gc=False):
     id: DiagramId
     epoch: Epoch
     vector: int = 0
@@ -75,7 +75,7 @@ class Diagram(msgspec.Struct, frozen=True):
         )
 
     def touched(self) -> Any:
-        """Who last changed what, as a value that JSON can carry."""
+        """Who last changed what, as a value that msgspec writes as JSON."""
         return self.traces.dump()
 
     def forget_below(self, vector: int) -> Diagram:

@@ -20,7 +20,7 @@ Key = tuple[KeyPath, tuple[Any, ...]]
 """A key and its former value, or nothing if it had none."""
 
 
-class Difference(msgspec.Struct, frozen=True):
+class Difference(msgspec.Struct, frozen=True, gc=False):
     """Of a cell that stays, `data` holds each changed top-level key with its complete new value, None where it is gone,
     and `keys` each changed key (OP20). `made`: the objects inside `attrs` and `data`, or these themselves, that came to
     be, inner ones first.

@@ -20,7 +20,7 @@ class Admit(msgspec.Struct, frozen=True):
     notices: tuple[Notice, ...]
 
 
-class Send(msgspec.Struct, frozen=True):
+class Send(msgspec.Struct, frozen=True, gc=False):
     """To one socket, as the sender of what it is about, or on its own."""
 
     socket: SocketId
@@ -34,7 +34,7 @@ class Replay(msgspec.Struct, frozen=True):
     notices: tuple[Notice, ...]
 
 
-class Tell(msgspec.Struct, frozen=True):
+class Tell(msgspec.Struct, frozen=True, gc=False):
     """To the audience but `skip`. `by`: whose doing it is; that user's sockets see it from Side.OWN."""
 
     notice: Notice
@@ -50,7 +50,7 @@ class Dismiss(msgspec.Struct, frozen=True):
     host: User | None = None
 
 
-class Commit(msgspec.Struct, frozen=True):
+class Commit(msgspec.Struct, frozen=True, gc=False):
     """All or nothing, only if `base` is still the head.
 
     `operations` carry the vectors base+1 … in order; `outcomes` hold one entry for every id of the batch.
@@ -98,7 +98,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     diagram: Diagram
 
 
-class Publish(msgspec.Struct, frozen=True):
+class Publish(msgspec.Struct, frozen=True, gc=False):
     """One piece of news for the other workers. `used_up`: as in `events.Heard`."""
 
     epoch: str
@@ -127,7 +127,7 @@ class Survey(msgspec.Struct, frozen=True):
     session: SessionId
 
 
-class WakeAt(msgspec.Struct, frozen=True):
+class WakeAt(msgspec.Struct, frozen=True, gc=False):
     """The earliest deadline; replaces the former one. None: no deadline."""
 
     at: Instant | None

@@ -11,7 +11,7 @@ from itertools import chain
 
 from collab.core.chair import Chair
 from collab.core.effects import Announce, Send, Speak, Survey
-from collab.core.events import Declined, Pointed, RollCalled, Said, SessionMoved, Surveyed, Wanted
+from collab.core.events import Declined, Pointed, RollCalled, Said, SessionMoved, Stood, Surveyed, Wanted
 from collab.core.meeting import Session
 from collab.core.state import RoomState
 from protocol.notices import Participant, PresenterAsked, PresenterDenied
@@ -79,6 +79,16 @@ class Elsewhere:
         participants = _allowed(session, event.participants)
         news = self._state.roster.remote.hear(event.worker, event.serial, participants, now_s)
         self._changed(before, news=news)
+
+    def stands(self, event: Stood) -> bool:
+        mine, remote = self._state.session, self._state.roster.remote
+        ours = mine is not None and mine.id == event.session
+        return ours and remote.stands(event.worker, event.serial, self._state.now.monotonic_s)
+
+    def missed(self, event: Stood) -> None:
+        """What was said and stands was not heard here."""
+        if self._of(event.session) is not None:
+            self.survey()
 
     def roll_called(self, event: RollCalled) -> None:
         """To whoever has just opened the diagram, or may have missed what was said."""

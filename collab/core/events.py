@@ -46,7 +46,7 @@ class Left(msgspec.Struct, frozen=True):
     how: Departure
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """An intent of a socket."""
 
     socket: SocketId
@@ -173,6 +173,14 @@ class Said(msgspec.Struct, frozen=True, tag="said"):
     serial: int = 0
 
 
+class Stood(msgspec.Struct, frozen=True):
+    """What another worker `said` with this number stands."""
+
+    session: SessionId
+    worker: str
+    serial: int
+
+
 class Surveyed(msgspec.Struct, frozen=True):
     """What presence knows of the other workers; None: nothing, which is not nobody."""
 
@@ -216,6 +224,22 @@ class SessionMoved(msgspec.Struct, frozen=True, tag="session_moved"):
     session: SessionId
     version: int
     asked: bool = False
+
+
+class Claim(StrEnum):
+    """BEGUN: its commit is under way; LISTENING: it begins in a moment, unless somebody else has; WAITING: it gives way
+    to somebody who has."""
+
+    BEGUN = "begun"
+    LISTENING = "listening"
+    WAITING = "waiting"
+
+
+class Claimed(msgspec.Struct, frozen=True, tag="claimed"):
+    """Another worker has something to commit on top of this vector."""
+
+    vector: int
+    claim: Claim
 
 
 class BusSensed(msgspec.Struct, frozen=True):
@@ -289,12 +313,14 @@ Event = (
     | Heard
     | HeadSeen
     | Said
+    | Stood
     | Surveyed
     | Pointed
     | Wanted
     | Declined
     | RollCalled
     | SessionMoved
+    | Claimed
     | BusSensed
     | Stalled
     | Lagged
@@ -308,5 +334,5 @@ Event = (
 StoreOutcome = Committed | Missed | Gone | Known | Unresolved | Unavailable
 WriterOutcome = StoreOutcome | CaughtUp | Loaded | HistoryRead | RightsRead
 ChairOutcome = SessionRead | SessionChanged | SessionStale | SessionUnchanged
-Spoken = Said | Pointed | Wanted | Declined | RollCalled | SessionMoved | RightsMoved
+Spoken = Said | Pointed | Wanted | Declined | RollCalled | SessionMoved | RightsMoved | Claimed
 """What rooms of one diagram tell each other beside operations: each is the event that it is for the others."""

@@ -27,7 +27,7 @@ Step = LoggedOperation | Outcome
 """What moves a stack: a row of the log; or, as its outcome, an undo or redo that had no effect (UN6)."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """What one undo or redo inverts: these operations, oldest first.
 
     `vector` names the entry for good, in `undo_of` of its undo and its redo: of the edit, of a group its newest.
@@ -42,7 +42,7 @@ class Entry(msgspec.Struct, frozen=True):
         return self.operations[-1].group_id
 
 
-class Stacks(msgspec.Struct, frozen=True):
+class Stacks(msgspec.Struct, frozen=True, gc=False):
     """Newest last. Going up, vectors rise in `undo` and fall in `redo`."""
 
     undo: tuple[Entry, ...] = ()

@@ -15,12 +15,14 @@ those of one that died are in presence for half a minute yet, while their users 
 
 
 class _Worker:
-    """`participants` by user; when the worker itself was heard, and the number of what it said."""
+    """`participants` by user; when the worker itself was heard, and the number of what it said last."""
 
     def __init__(self, participants: dict[UserId, Participant]) -> None:
         self.participants = participants
         self.heard_s = float("-inf")
         self.serial = 0
+        self.as_said = False
+        """Nothing has been changed here since."""
 
 
 class Remote:
@@ -58,8 +60,21 @@ class Remote:
             return False
         moved = self._set(worker, participants)
         heard = self._workers.setdefault(worker, _Worker({}))
-        heard.heard_s, heard.serial = now_s, serial
+        heard.heard_s, heard.serial, heard.as_said = now_s, serial, True
         return moved
+
+    def stands(self, worker: str, serial: int, now_s: float) -> bool:
+        """Of the worker itself: what it said so. False: that was not heard here."""
+        known = self._workers.get(worker)
+        if known is None or not known.as_said or known.serial < serial:
+            return False
+        if known.serial == serial:
+            known.heard_s = now_s
+        return True
+
+    def stale(self, now_s: float) -> bool:
+        """Whether presence knows better of anybody who is listed."""
+        return any(worker.participants and now_s - worker.heard_s > FRESH_S for worker in self._workers.values())
 
     def read(self, said: Mapping[str, tuple[Participant, ...]], now_s: float) -> bool:
         """Of presence, for workers that were not heard lately. Whether it is news."""
@@ -89,7 +104,7 @@ class Remote:
         now = {one.user.id: one for one in participants}
         known = self._workers.setdefault(name, _Worker({}))
         moved = _seen(known.participants) != _seen(now)
-        known.participants = now
+        known.participants, known.as_said = now, known.as_said and not moved
         self._by_user.clear()
         for worker in self._workers.values():
             for user, one in worker.participants.items():

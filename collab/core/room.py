@@ -8,7 +8,19 @@ from __future__ import annotations
 from typing import assert_never
 
 from collab.core.chair import Chair
-from collab.core.deadlines import AWARENESS, DOUBT, GAP, HEARTBEAT, HOST, RETRY, SESSION_RETRY, SNAPSHOT, STATE
+from collab.core.deadlines import (
+    AWARENESS,
+    DOUBT,
+    GAP,
+    HEARTBEAT,
+    HOST,
+    RETRY,
+    ROSTER,
+    SESSION_RETRY,
+    SNAPSHOT,
+    STATE,
+    TURN,
+)
 from collab.core.door import Door
 from collab.core.effects import Announce, Answer, Closed, Effect, Send, Tell, WakeAt
 from collab.core.elsewhere import Elsewhere
@@ -18,6 +30,7 @@ from collab.core.events import (
     BusSensed,
     CaughtUp,
     ChairOutcome,
+    Claimed,
     Closing,
     Committed,
     Declined,
@@ -45,6 +58,7 @@ from collab.core.events import (
     SessionStale,
     SessionUnchanged,
     Stalled,
+    Stood,
     Submitted,
     Surveyed,
     TokenRenewed,
@@ -144,10 +158,14 @@ class Room:
         state = self._state
         state.now, state.effects = now, []
         state.turn += 1
-        if not self._closed:
+        if not self._closed and not self._stands(event):
             self._dispatch(event)
             self._settle()
         return state.effects
+
+    def _stands(self, event: Event) -> bool:
+        """Nothing has happened, as mostly while a room is idle: a third of what that costs was to settle it."""
+        return isinstance(event, Stood) and self._elsewhere.stands(event)
 
     def _dispatch(self, event: Event) -> None:
         match event:
@@ -165,8 +183,12 @@ class Room:
                     self._miss_news()
             case HeadSeen():
                 self._head_seen(event)
-            case Said() | Surveyed() | Pointed() | Wanted() | Declined() | RollCalled() | SessionMoved() | BusSensed():
+            case Claimed():
+                self._writer.claimed(event)
+            case Said() | Stood() | Surveyed() | Pointed() | Wanted() | Declined() | RollCalled() | SessionMoved():
                 self._hear(event)
+            case BusSensed(healthy=healthy):
+                self._elsewhere.sensed(healthy)
             case Stalled():
                 self._stale = True
                 self._writer.stale_rights()
@@ -218,12 +240,12 @@ class Room:
             case _:
                 assert_never(event)
 
-    def _hear(
-        self, event: Said | Surveyed | Pointed | Wanted | Declined | RollCalled | SessionMoved | BusSensed
-    ) -> None:
+    def _hear(self, event: Said | Stood | Surveyed | Pointed | Wanted | Declined | RollCalled | SessionMoved) -> None:
         match event:
             case Said():
                 self._elsewhere.said(event)
+            case Stood():
+                self._elsewhere.missed(event)
             case Surveyed():
                 self._elsewhere.surveyed(event)
             case Pointed():
@@ -237,8 +259,6 @@ class Room:
                 self._elsewhere.roll_called(event)
             case SessionMoved():
                 self._elsewhere.session_moved(event)
-            case BusSensed(healthy=healthy):
-                self._elsewhere.sensed(healthy)
             case _:
                 assert_never(event)
 
@@ -329,7 +349,7 @@ class Room:
     @property
     def _busy(self) -> bool:
         in_flight = self._writer.in_flight or self._chair.in_flight or self._chair.looking_around
-        return in_flight or (self._gone and self._state.session is not None)
+        return in_flight or self._writer.gives_way or (self._gone and self._state.session is not None)
 
     # asking -----------------------------------------------------------------------------------------------------------
 
@@ -485,6 +505,8 @@ class Room:
                 self._writer.save()
             elif name == AWARENESS:
                 self._show_awareness()
+            elif name == ROSTER:
+                state.list_roster()
             elif name == HEARTBEAT and len(state.roster):
                 state.after_s(HEARTBEAT, state.settings.heartbeat_s)
                 state.ask(Tell(self._views.heartbeat()))
@@ -493,7 +515,7 @@ class Room:
             elif name.startswith(DOUBT):
                 self._receipts.doubt_again(SocketId(name.removeprefix(DOUBT)))
             else:
-                assert name in (SESSION_RETRY, HEARTBEAT)  # noqa: S101 - the lane looks by itself
+                assert name in (SESSION_RETRY, HEARTBEAT, TURN)  # noqa: S101 - the lanes look by themselves
 
     # closing ----------------------------------------------------------------------------------------------------------
 

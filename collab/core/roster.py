@@ -18,11 +18,15 @@ FREE_AWARENESS = frozenset({"codraw.v1"})
 GRAIN = {"tmi": 0, "classic": 1}
 """How far down the path of a key a dialect tells changes apart: tmi shows the whole cell, classic the whole top-level
 key, so that an unseen change of any part of it overwrites what the client did there."""
+LISTS = frozenset({"tmi", "codraw.v1"})
+"""Dialects that are told who is there by a list of everybody; the others of each who comes or goes."""
 RESUMES = frozenset({"codraw.v1"})
 """Dialects that can say `resumed`; the others begin with a full state (WS14)."""
 FETCHES = frozenset({"classic"})
 """Dialects whose clients put a state that they ask for or fetch over their copy, with what they did meanwhile."""
 FETCHING_S = 1.0
+DATES = frozenset({"tmi"})
+"""Dialects whose clients do the same, and say with an operation by `base_vector` what they had seen before it."""
 SENDS_LATE = frozenset({"tmi"})
 """Dialects whose clients read `base_vector` when they send, which TMI's app does up to 0.2 s after the edit: 0.15 s in
 which a drag counts as unfinished, 0.05 s in which edits are gathered."""
@@ -83,8 +87,8 @@ class Present:
         self.corrected: dict[CellId, Shown] = {}
         """Cells shown to it whole because its copy was wrong (OP20)."""
         self.before = -1
-        """The newest vector that it was at when the history under it was read anew: a `base_vector` up to there may be
-        of what it was shown until then, and tells nothing."""
+        """The newest vector that it was at when the history under it was read anew, or it was shown the whole diagram
+        again: a `base_vector` up to there may be of what it was shown until then, and tells nothing."""
 
     def show(self, shown: Shown) -> None:
         """The whole diagram: newer than any cell shown before."""
@@ -92,6 +96,12 @@ class Present:
         self.corrected.clear()
         if self.dialect in FETCHES:
             self.syncing_until_s = shown.at_s + FETCHING_S
+
+    def show_again(self, shown: Shown) -> None:
+        """The diagram as it may have known it: its screen then lacks what its client did before that arrived."""
+        self.show(shown)
+        if self.dialect in DATES:
+            self.before = max(self.before, shown.vector)
 
     def fetches(self, now_s: float) -> None:
         """It was told something upon which its client fetches the diagram."""
@@ -130,6 +140,8 @@ class Roster:
         self.remote = Remote()
         self._present: dict[SocketId, Present] = {}
         self._by_user: dict[UserId, dict[SocketId, Present]] = {}
+        self._fetchers: dict[SocketId, Present] = {}
+        """Of dialects that fetch: they are looked through with every operation, and the others need not be."""
         self.unheard: dict[UserId, Participant] = {}
         """Whose last socket has gone, while the others still take them for present."""
         self.awaited: UserId | None = None
@@ -148,6 +160,8 @@ class Roster:
     def add(self, present: Present) -> bool:
         """Whether it is the user's first socket here."""
         self._present[present.socket] = present
+        if present.dialect in FETCHES:
+            self._fetchers[present.socket] = present
         sockets = self._by_user.setdefault(present.caller.id, {})
         sockets[present.socket] = present
         return len(sockets) == 1
@@ -155,6 +169,7 @@ class Roster:
     def remove(self, socket: SocketId) -> bool:
         """Whether it was the user's last socket here."""
         present = self._present.pop(socket)
+        self._fetchers.pop(socket, None)
         self._active_ms = max(self._active_ms, present.active_ms)
         sockets = self._by_user[present.caller.id]
         del sockets[socket]
@@ -182,7 +197,7 @@ class Roster:
         return sockets[0].user if sockets else self.elsewhere(user)
 
     def fetching(self, now_s: float) -> list[Present]:
-        return [present for present in self if now_s < present.fetching_until_s]
+        return [present for present in self._fetchers.values() if now_s < present.fetching_until_s]
 
     def named(self, name: UserName) -> User | None:
         """The one present user of that name; None: absent, or an e-mail address that fits two people."""

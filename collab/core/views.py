@@ -63,7 +63,7 @@ class Views:
         if wait_s > 0:
             state.after_s(name, wait_s)
         else:
-            present.show(state.shown())
+            present.show_again(state.shown())
             resumed = isinstance(first, Resumed)
             state.ask(Replay(present.socket, look) if resumed else Send(present.socket, first))
 
@@ -76,5 +76,5 @@ class Views:
         present = self._state.roster.get(socket)
         if present is not None:
             reason, ref, resend = present.awaited if why is None else (why, None, self._awaits_resend(present))
-            present.show(self._state.shown())
+            present.show_again(self._state.shown())
             self._state.ask(Send(socket, StateShown(self._state.replica.diagram, reason, resend, ref=ref)))

@@ -12,10 +12,11 @@ from typing import assert_never
 import msgspec
 
 from collab.core.apply import advance
+from collab.core.claims import Claims
 from collab.core.deadlines import GAP, RETRY, SNAPSHOT
 from collab.core.diagram import Diagram
 from collab.core.effects import CatchUp, Commit, Publish, ReadHistory, ReadRights, Reload, Send, Snapshot
-from collab.core.events import CaughtUp, HistoryRead, Joined, Known, Loaded, Missed, RightsRead, WriterOutcome
+from collab.core.events import CaughtUp, Claimed, HistoryRead, Joined, Known, Loaded, Missed, RightsRead, WriterOutcome
 from collab.core.follow import Held
 from collab.core.receipts import INVERSIONS, Receipts
 from collab.core.replica import Replica
@@ -58,6 +59,7 @@ class Writer:
         self._attempt = 1
         self._queue: list[Waiting] = []
         self._held = Held()
+        self._claims = Claims(state)
         self._joins: list[Joined] = []
         self._behind = False
         self._head_seen: Head | None = None
@@ -152,6 +154,9 @@ class Writer:
             return
         self._held.offer(operations, self._state.replica.diagram.vector)
 
+    def claimed(self, event: Claimed) -> None:
+        self._claims.heard(event, self._writing.base.vector if isinstance(self._writing, Committing) else None)
+
     def stale_rights(self) -> None:
         self._rights_stale = True
         self._state.doubt_session()
@@ -201,6 +206,11 @@ class Writer:
         return not isinstance(self._writing, Idle)
 
     @property
+    def gives_way(self) -> bool:
+        """What waits is to be committed after a commit of another worker."""
+        return bool(self._queue) and self._claims.waits
+
+    @property
     def diagram(self) -> Diagram:
         return self._state.replica.diagram
 
@@ -217,6 +227,7 @@ class Writer:
             self._state.replica.remember(outcome)
         for verdict in judged.verdicts:
             self._receipts.release(verdict)
+        self._claims.committed()
         used_up = () if self._state.alone else _used_up(judged.verdicts)
         if judged.operations or used_up:
             self._state.ask(Publish(self.diagram.epoch, judged.operations, used_up))
@@ -239,6 +250,7 @@ class Writer:
             # what was judged was judged on damaged memory
             self.reload(StateReason.HASH_MISMATCH)
         self._attempt = attempt + 1
+        self._claims.missed(self._attempt)
 
     def known(self, event: Known) -> None:
         self._back_to_queue()
@@ -371,7 +383,7 @@ class Writer:
             joins, self._joins, self._behind = tuple(self._joins), [], False
             self._writing = CatchingUp(joins)
             state.ask(CatchUp(state.replica.head))
-        elif self._queue and not state.session_doubted:
+        elif self._queue and not state.session_doubted and not self._claims.gives_way():
             return self._begin_batch()
         return False
 
@@ -386,6 +398,7 @@ class Writer:
             for verdict in judged.verdicts:
                 self._receipts.release(verdict)
             return True
+        self._claims.begins()
         attempt, self._attempt = self._attempt, 1
         self._writing = Committing(batch, judged, state.replica.head, attempt)
         state.ask(self._commit(self._writing))
@@ -506,6 +519,7 @@ class Writer:
         mine = self._uncertain(operation)
         if mine is None:
             self._receipts.tell(operation)
+            self._claims.took()
         else:
             self._queue.remove(mine)
             known = replica.outcome(mine.key)

@@ -44,7 +44,7 @@ Operational = Edit | Replace | Undo | Redo
 Source = SocketId | Ticket
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class Waiting(msgspec.Struct, frozen=True, gc=False):
     """One submission in the queue. `arrived`: the room's turn in which it came; `seen`: the newest vector that its
     sender can have known of then (OP20).
 
@@ -75,7 +75,7 @@ class Idle(msgspec.Struct, frozen=True):
     pass
 
 
-class Committing(msgspec.Struct, frozen=True):
+class Committing(msgspec.Struct, frozen=True, gc=False):
     batch: tuple[Waiting, ...]
     judged: Judged
     base: Head
@@ -116,7 +116,7 @@ OUTCOMES: Mapping[type[Writing], frozenset[type[WriterOutcome]]] = {
 # verdicts -----------------------------------------------------------------------------------------------------------
 
 
-class Logged(msgspec.Struct, frozen=True):
+class Logged(msgspec.Struct, frozen=True, gc=False):
     """Accepted. `doubtful`: cells that the sender now sees otherwise than they are (E4)."""
 
     waiting: Waiting
@@ -127,26 +127,31 @@ class Logged(msgspec.Struct, frozen=True):
     doubtful: tuple[CellId, ...]
 
 
-class NoOp(msgspec.Struct, frozen=True):
+class NoOp(msgspec.Struct, frozen=True, gc=False):
     waiting: Waiting
     stacks: Stacks
     skipped: tuple[Skipped, ...] = ()
 
 
-class Declined(msgspec.Struct, frozen=True):
+class Declined(msgspec.Struct, frozen=True, gc=False):
     waiting: Waiting
     refusal: Refusal
 
 
-class Repeated(msgspec.Struct, frozen=True):
+class Repeated(msgspec.Struct, frozen=True, gc=False):
     waiting: Waiting
     outcome: Outcome
 
 
 Judgement = Logged | NoOp | Declined | Repeated
+_WORDS: Mapping[type[Judgement], Verdict] = {
+    Logged: Verdict.ACCEPTED,
+    NoOp: Verdict.NO_OP,
+    Declined: Verdict.REFUSED,
+}
 
 
-class Judged(msgspec.Struct, frozen=True):
+class Judged(msgspec.Struct, frozen=True, gc=False):
     """What a batch came to on top of one state. Private until its commit is back."""
 
     verdicts: tuple[Judgement, ...]
@@ -319,22 +324,17 @@ class Judge:
         return stacks
 
     def _outcome(self, waiting: Waiting, payload: bytes, verdict: Logged | NoOp | Declined) -> Outcome:
-        outcome = Outcome(
+        return Outcome(
             user=waiting.caller.id,
             operation_id=waiting.operation_id,
             payload_sha256=payload,
-            verdict=Verdict.ACCEPTED,
+            verdict=_WORDS[type(verdict)],
             epoch=self._diagram.epoch,
             vector=self._diagram.vector,
             kind=kind_of(waiting.intent),
+            refusal=verdict.refusal if isinstance(verdict, Declined) else None,
+            skipped=() if isinstance(verdict, Declined) else verdict.skipped,
         )
-        match verdict:
-            case Logged():
-                return msgspec.structs.replace(outcome, skipped=verdict.skipped)
-            case NoOp():
-                return msgspec.structs.replace(outcome, verdict=Verdict.NO_OP, skipped=verdict.skipped)
-            case Declined():
-                return msgspec.structs.replace(outcome, verdict=Verdict.REFUSED, refusal=verdict.refusal)
 
 
 def kind_of(intent: Operational) -> Kind:
@@ -375,6 +375,9 @@ def _doubtful(before: Diagram, waiting: Waiting, changes: Sequence[CellChange], 
     if waiting.seen < before.vector:
         user = waiting.caller.id
         for cell in applied.inverse.cells:
+            # of most cells nobody else changed anything: then none of its keys need be looked at
+            if not before.changed_by_other(cell.id, None, user, waiting.seen):
+                continue
             paths = {path[: waiting.grain] for path, _ in cell.keys} or {()}
             if any(before.changed_by_other(cell.id, path, user, waiting.seen) for path in paths):
                 doubtful.append(cell.id)

@@ -51,7 +51,7 @@ TOLD_OTHERWISE = frozenset(
 ERRORS = sorted({*TROUBLES.values(), *LAST_ERRORS.values(), *(set(Reason) - TOLD_OTHERWISE)})
 
 
-class Message(msgspec.Struct, frozen=True, tag_field="message_type"):
+class Message(msgspec.Struct, frozen=True, tag_field="message_type", gc=False):
     pass
 
 

@@ -22,7 +22,7 @@ Ref = str | UnsetType
 """The `ref` of the message that is answered."""
 
 
-class Message(msgspec.Struct, frozen=True, tag_field="message_type"):
+class Message(msgspec.Struct, frozen=True, tag_field="message_type", gc=False):
     pass
 
 
@@ -40,7 +40,7 @@ class Session(msgspec.Struct, frozen=True):
     presenter_term: int
 
 
-class History(msgspec.Struct, frozen=True):
+class History(msgspec.Struct, frozen=True, gc=False):
     undo: int
     redo: int
 

@@ -29,7 +29,7 @@ class Person(msgspec.Struct, frozen=True, tag_field="principal_type", tag="user"
     display_name: str
 
 
-class UserRef(msgspec.Struct, frozen=True):
+class UserRef(msgspec.Struct, frozen=True, gc=False):
     id: str
     name: str
 

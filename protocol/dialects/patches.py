@@ -20,17 +20,17 @@ SURELY_SMALL = 15
 """So many cells of at most 64 KiB each stay below that without being measured."""
 
 
-class CellEntry(msgspec.Struct, frozen=True):
+class CellEntry(msgspec.Struct, frozen=True, gc=False):
     id: CellId
     operation: Verb
     data: Cell | msgspec.UnsetType = msgspec.UNSET
 
 
-class Patch(msgspec.Struct, frozen=True, tag_field="type", tag="patch"):
+class Patch(msgspec.Struct, frozen=True, tag_field="type", tag="patch", gc=False):
     cells: Sequence[CellEntry]
 
 
-class OrderedPatch(msgspec.Struct, frozen=True, tag_field="type", tag="patch"):
+class OrderedPatch(msgspec.Struct, frozen=True, tag_field="type", tag="patch", gc=False):
     cells: Sequence[CellEntry]
     order: Sequence[CellId] | msgspec.UnsetType = msgspec.UNSET
 

@@ -70,7 +70,7 @@ ENDS: Mapping[Ending, str] = {
 }
 
 
-class Message(msgspec.Struct, frozen=True, tag_field="message_type"):
+class Message(msgspec.Struct, frozen=True, tag_field="message_type", gc=False):
     pass
 
 

@@ -77,6 +77,16 @@ class PresenceContract:
         await world.presence.put(S, "w1", everybody)
         assert await world.presence.read(S) == {"w1": everybody}
 
+    async def test_of_many_sessions_is_said_what_is_said_of_each(self, world: PresenceWorld) -> None:
+        other, empty = SessionId("other"), SessionId("empty")
+        await world.presence.put(S, "w1", [participant(ANA)])
+        await world.presence.put(other, "w1", [participant(BO)])
+        await world.presence.put(other, "w2", [participant(CY)])
+        there = {"w1": (participant(BO),), "w2": (participant(CY),)}
+        said = await world.presence.read_many([S, empty, other])
+        assert said == {S: {"w1": (participant(ANA),)}, empty: {}, other: there}
+        assert await world.presence.read_many([]) == {}
+
     async def test_many_workers_speak_of_many_sessions_at_once(self, world: PresenceWorld) -> None:
         sessions = [SessionId(f"s{n}") for n in range(5)]
         workers = [f"w{n}" for n in range(8)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from collab.core.effects import Publish
 from collab.core.events import Spoken
-from collab.news import Seal
+from collab.news import Seal, Standing
 from protocol.values import DiagramId
 from storage.presence_memory import MemoryPresence
 
@@ -32,7 +32,7 @@ class Bus:
         self.old: bytes = b""
         self.forger = Seal(b"of somebody else", "F")
 
-    def publish(self, author: Worker, news: Publish | Spoken) -> None:
+    def publish(self, author: Worker, news: Publish | Spoken | Standing) -> None:
         world, chance, faults = self.world, self.world.chance, self.world.faults
         sealed = author.seal.sealed(DIAGRAM, news)
         for worker in world.workers.values():
@@ -48,7 +48,7 @@ class Bus:
             if chance.random() < faults["forge"]:
                 self._forge(worker, sealed, news)
 
-    def _forge(self, worker: Worker, sealed: bytes, news: Publish | Spoken) -> None:
+    def _forge(self, worker: Worker, sealed: bytes, news: Publish | Spoken | Standing) -> None:
         """A flipped bit, the same under another key, or what was said long ago."""
         chance = self.world.chance
         place = chance.randrange(len(sealed))

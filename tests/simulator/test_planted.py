@@ -30,9 +30,9 @@ PINNED = {
     "payload hash over base_vector": 8,
     "admitted without a read": 28,
     "a no-op answered without a commit": 9,
-    "corrections forget what was shown": 75,
+    "corrections forget what was shown": 90,
     "cursors outlive the session": 37,
-    "damaged memory is written": 36,
+    "damaged memory is written": 78,
 }
 """The seed that notices. Where the rooms have changed meanwhile, one of the first does."""
 NEAR = 60

@@ -39,15 +39,17 @@ from collab.core.events import (
     Said,
     Spoken,
     Stalled,
+    Stood,
     Woke,
 )
 from collab.core.room import Room
 from collab.fanout import Fanout
-from collab.news import Seal
+from collab.news import Seal, Standing
 from collab.ports import Alive
+from collab.room_task import IN_FULL
 from protocol.notices import Ended
 from protocol.refusals import Ending
-from protocol.values import Instant, UserId
+from protocol.values import Instant, SessionId, UserId
 from tests.simulator.bus import DIAGRAM, SECRET
 
 if TYPE_CHECKING:
@@ -96,6 +98,8 @@ class Worker:
         self.sensed = True
         self.here: frozenset[UserId] = frozenset()
         self.seal = Seal(SECRET, f"{self.name}{self.life}")
+        self.said: tuple[SessionId, int, int] | None = None
+        self.surveys = 0
 
     def now(self) -> Instant:
         return Instant(self.world.time_s, self.world.now_ms() + self.skew_ms)
@@ -105,14 +109,19 @@ class Worker:
     def hear(self, sealed: bytes | None) -> None:
         """A piece of news; None: some may have been lost."""
         news = Heard("", (), gap=True) if sealed is None else self.seal.opened(DIAGRAM, sealed)
+        if isinstance(news, Standing):
+            ((_, session, serial),) = news.rooms
+            news = Stood(session, news.worker, serial)
         if news is None:
             self.world.count["news refused"] += 1
         elif self.room is not None or self.opening:
             self.post(news)
 
-    def speak(self, news: Publish | Spoken) -> None:
+    def speak(self, news: Publish | Spoken | Standing) -> None:
         if not self.alone:
             self.world.bus.publish(self, news)
+        if isinstance(news, Said):
+            self.said = (news.session, news.version, self.seal.serial)
 
     @property
     def alone(self) -> bool:
@@ -276,10 +285,17 @@ class Worker:
 
     def survey(self) -> None:
         assert self.room is not None
-        state = self.room.state
-        if state.session is not None and len(state.roster) and not self.alone:
-            self.speak(Said(state.session.id, state.session.version, state.roster.said()))
-            self.world.call(self, Survey(state.session.id))
+        state, session = self.room.state, self.room.state.session
+        if session is None or not len(state.roster) or self.alone:
+            return
+        self.surveys += 1
+        in_full = self.surveys % IN_FULL == 0
+        if in_full or self.said is None or self.said[:2] != (session.id, session.version):
+            self.speak(Said(session.id, session.version, state.roster.said()))
+        else:
+            self.speak(Standing(((DIAGRAM, session.id, self.said[2]),)))
+        if in_full or state.roster.remote.stale(self.world.time_s):
+            self.world.call(self, Survey(session.id))
 
     def say(self) -> None:
         """Before the short life of presence is over."""

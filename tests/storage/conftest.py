@@ -18,6 +18,7 @@ from storage.database import Transaction  # noqa: E402
 from storage.migrations.migrate import migrate  # noqa: E402
 from storage.postgres import PostgresDatabase  # noqa: E402
 from storage.sqlite import SqliteDatabase  # noqa: E402
+from tests.contracts.worlds import SqlWorld  # noqa: E402
 from tests.support.keyed import CREATE  # noqa: E402
 from tests.support.stores import database_of, statement  # noqa: E402
 
@@ -108,6 +109,18 @@ async def other_postgres(postgres: PostgresDatabase) -> AsyncIterator[PostgresDa
     database = await PostgresDatabase.open(postgres.url)
     yield database
     await database.close()
+
+
+@pytest.fixture
+def world(postgres: PostgresDatabase) -> SqlWorld:
+    """What the contracts run on, unless a module says otherwise."""
+    return SqlWorld(postgres)
+
+
+@pytest.fixture
+def other(other_postgres: PostgresDatabase) -> SqlWorld:
+    """Another worker."""
+    return SqlWorld(other_postgres)
 
 
 async def emptied(tx: Transaction) -> None:

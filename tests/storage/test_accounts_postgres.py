@@ -5,30 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
-import pytest
 
 from protocol.values import Role, User
 from rest.ports import Code, Entry, ThreatModel
-from storage.postgres import PostgresDatabase
 from tests.contracts.accounts import GRACE_MS, REFRESH, SID, AccountsContract
 from tests.contracts.worlds import ANA, MODEL, SqlWorld, caller
 
 
-class TestPostgresAccounts(AccountsContract):
-    @pytest.fixture
-    def world(self, postgres: PostgresDatabase) -> SqlWorld:
-        return SqlWorld(postgres)
-
-
-@pytest.fixture
-def world(postgres: PostgresDatabase) -> SqlWorld:
-    return SqlWorld(postgres)
-
-
-@pytest.fixture
-def other(other_postgres: PostgresDatabase) -> SqlWorld:
-    """Another worker."""
-    return SqlWorld(other_postgres)
+class TestPostgresAccounts(AccountsContract): ...
 
 
 async def test_S34_a_refresh_token_used_50_times_at_once_on_two_workers_has_one_successor(

@@ -23,17 +23,6 @@ WAITING = "SELECT count(*) = $1 FROM pg_stat_activity WHERE wait_event_type = 'L
 
 
 @pytest.fixture
-def world(postgres: PostgresDatabase) -> SqlWorld:
-    return SqlWorld(postgres)
-
-
-@pytest.fixture
-def other(other_postgres: PostgresDatabase) -> SqlWorld:
-    """Another worker."""
-    return SqlWorld(other_postgres)
-
-
-@pytest.fixture
 async def cut(postgres: PostgresDatabase) -> AsyncIterator[tuple[Wire, SqlWorld]]:
     """A worker whose way to the store can be cut."""
     async with cuttable(postgres.url) as (wire, url):

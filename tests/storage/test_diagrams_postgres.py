@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from collab.ports import SnapshotData, StoredDiagram
 from protocol.values import DiagramId, Epoch, Role
 from storage.epochs import new_epoch
-from storage.postgres import PostgresDatabase
 from tests.contracts.diagram_store import DiagramStoreContract, snapshot
 from tests.contracts.worlds import BO, CELLS, EPOCH, MODEL, D, SqlWorld, caller, grow, head_of, new_diagram
 from tests.support.drawn import draw
@@ -17,21 +14,7 @@ from tests.support.drawn import draw
 DAY_S = 24 * 3_600
 
 
-class TestPostgresDiagrams(DiagramStoreContract):
-    @pytest.fixture
-    def world(self, postgres: PostgresDatabase) -> SqlWorld:
-        return SqlWorld(postgres)
-
-
-@pytest.fixture
-def world(postgres: PostgresDatabase) -> SqlWorld:
-    return SqlWorld(postgres)
-
-
-@pytest.fixture
-def other(other_postgres: PostgresDatabase) -> SqlWorld:
-    """Another worker."""
-    return SqlWorld(other_postgres)
+class TestPostgresDiagrams(DiagramStoreContract): ...
 
 
 async def test_snapshots_of_two_workers_at_once_leave_the_newest(world: SqlWorld, other: SqlWorld) -> None:

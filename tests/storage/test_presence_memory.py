@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from protocol.values import SessionId
 from storage.presence_memory import MemoryPresence
 from tests.contracts.presence import PresenceContract, S, participant
 from tests.contracts.worlds import ANA, Hands
@@ -38,3 +41,22 @@ async def test_nothing_is_kept_of_what_is_past() -> None:
     clock.turn(30)
     await presence.read(S)
     assert not presence._said
+
+
+async def test_however_many_rooms_speak_all_are_looked_through_once_a_second() -> None:
+    class Looked(dict[Any, Any]):
+        times = 0
+
+        def items(self) -> Any:
+            self.times += 1
+            return super().items()
+
+    clock = Hands()
+    presence = MemoryPresence(clock)
+    presence._said = looked = Looked()
+    for _ in range(3):
+        clock.turn(1)
+        for number in range(50):
+            await presence.put(SessionId(f"s{number}"), "w1", [participant(ANA)])
+            await presence.read(S)
+    assert looked.times == 3

@@ -122,6 +122,32 @@ async def test_what_is_not_understood_is_nobody(world: RedisPresenceWorld, redis
     assert await world.presence.read(S) == {"w2": (participant(BO),)}
 
 
+async def test_many_sessions_are_read_with_two_questions(
+    world: RedisPresenceWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = [SessionId(f"s{n}") for n in range(40)]
+    for session in sessions:
+        await world.presence.put(session, "w1", [participant(ANA)])
+    asked: list[tuple[object, ...]] = []
+    ask = world.presence._ask
+
+    async def counted(*commands: tuple[object, ...]) -> list[object]:
+        asked.append(commands)
+        return await ask(*commands)
+
+    monkeypatch.setattr(world.presence, "_ask", counted)
+    assert len(await world.presence.read_many(sessions) or {}) == 40
+    assert len(asked) == 2
+
+
+async def test_a_session_that_cannot_be_read_leaves_the_others_known(world: RedisPresenceWorld, redis_url: str) -> None:
+    await world.presence.put(S, "w1", [participant(ANA)])
+    with redis.Redis.from_url(redis_url) as client:
+        client.set("{codraw:}presence:bad", "no set")
+    assert await world.presence.read_many([SessionId("bad"), S]) == {S: {"w1": (participant(ANA),)}}
+    assert await world.presence.read(SessionId("bad")) is None
+
+
 # lost memory --------------------------------------------------------------------------------------------------------
 
 

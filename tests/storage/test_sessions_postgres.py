@@ -4,33 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from collab.core.events import Gone
 from collab.core.meeting import Deny, End, Session, SetPresenter
 from collab.ports import Alive, Exists, Grant, NewSession, Stale
 from protocol.refusals import Ending
 from protocol.values import DiagramId, SessionId
-from storage.postgres import PostgresDatabase
 from tests.contracts.session_store import S, SessionStoreContract, started
 from tests.contracts.worlds import ANA, BO, CY, D, SqlWorld, caller, head_of
 
 
-class TestPostgresSessions(SessionStoreContract):
-    @pytest.fixture
-    def world(self, postgres: PostgresDatabase) -> SqlWorld:
-        return SqlWorld(postgres)
-
-
-@pytest.fixture
-def world(postgres: PostgresDatabase) -> SqlWorld:
-    return SqlWorld(postgres)
-
-
-@pytest.fixture
-def other(other_postgres: PostgresDatabase) -> SqlWorld:
-    """Another worker."""
-    return SqlWorld(other_postgres)
+class TestPostgresSessions(SessionStoreContract): ...
 
 
 async def test_SES1_I19_of_creates_on_two_workers_one_wins(world: SqlWorld, other: SqlWorld) -> None:

@@ -21,17 +21,6 @@ from tests.support.cutting import Wire, cuttable
 from tests.support.turns import turns as turns_of_the_loop
 
 
-@pytest.fixture
-def world(postgres: PostgresDatabase) -> SqlWorld:
-    return SqlWorld(postgres)
-
-
-@pytest.fixture
-def other(other_postgres: PostgresDatabase) -> SqlWorld:
-    """Another worker."""
-    return SqlWorld(other_postgres)
-
-
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine under load is slow between two statements."""

@@ -9,7 +9,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,8 @@ from tests.support.tree import ROOT
 
 NODE_MODULES = ROOT / "tests/node/node_modules"
 PACKAGES = ("@asyncapi/parser", "terser", "typescript")
+AUTOBAHN = ROOT / ".autobahn/suite"
+"""The Autobahn test suite and what it needs, as `python -m tests.autobahn install` puts it there."""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SYSTEM_PROGRAMS = "/usr/sbin:/usr/local/sbin"
 """Not on everybody's path."""
@@ -61,6 +64,27 @@ def find_haproxy() -> str | None:
     return shutil.which("haproxy") or shutil.which("haproxy", path=SYSTEM_PROGRAMS)
 
 
+def find_python27() -> str | None:
+    """The one named; else one that runs, of those on the path and those of pyenv."""
+    return os.environ.get("CODRAW_TEST_PYTHON27") or next(filter(_is_python27, _pythons27()), None)
+
+
+def _pythons27() -> Iterator[str]:
+    yield from filter(None, map(shutil.which, ("python2.7", "python2")))
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from map(str, pyenv.glob("versions/2.7*/bin/python2.7"))
+
+
+def _is_python27(found: str) -> bool:
+    """pyenv puts programs on the path that only say which versions there are."""
+    says = "import sys; sys.exit(sys.version_info[:2] != (2, 7))"
+    return subprocess.run([found, "-c", says], check=False, capture_output=True).returncode == 0
+
+
+def find_autobahn() -> str | None:
+    return find_python27() if AUTOBAHN.is_dir() else None
+
+
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
@@ -74,6 +98,11 @@ NEEDS: dict[str, tuple[Callable[[], str | None], str]] = {
     "redis7": (find_redis7, "no redis-server of version 7 or newer is on the path"),
     "nginx": (find_nginx, "nginx is not on the path"),
     "haproxy": (find_haproxy, "HAProxy is not on the path"),
+    "autobahn": (
+        find_autobahn,
+        "the Autobahn test suite is not here; make test brings it where a Python 2.7 is on the path, in pyenv or named "
+        "by CODRAW_TEST_PYTHON27",
+    ),
 }
 
 

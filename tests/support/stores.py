@@ -27,12 +27,18 @@ DATABASES = 16
 NUMBERS = count(1)
 
 
+def memory() -> Path | None:
+    """Where files are kept in memory, if there is much. A store on a disk waits for it at every commit (a quarter of
+    the time of tests on SQLite) and at every database that is made or dropped, and no test cuts the power."""
+    if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK) or os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+        return None
+    return MEMORY if shutil.disk_usage(MEMORY).free > ENOUGH_BYTES else None
+
+
 @pytest.fixture(scope="session")
 def stores_folder() -> Iterator[Path]:
-    """In memory, if there is much: a server on a disk waits for it at every database that is made or dropped, and no
-    test cuts the power. Not in pytest's own folder, which is closed to the user as whom PostgreSQL runs."""
-    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
-    with temporary_folder(PREFIX, MEMORY if roomy else None) as folder:
+    """Not in pytest's own folder, which is closed to the user as whom PostgreSQL runs."""
+    with temporary_folder(PREFIX, memory()) as folder:
         yield folder
 
 

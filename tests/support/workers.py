@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from collab.core.state import RoomSettings
 from collab.headwatch import HeadWatch, Looks
 from collab.keeper import Intervals, Keeper
-from protocol.values import DiagramId, Limits
+from collab.news import EVERYWHERE
+from protocol.values import DiagramId, Instant, Limits
 from storage.bus_memory import MemoryBus, MemoryHub
+from storage.database import Work
 from storage.migrations.migrate import migrate
 from storage.presence_memory import MemoryPresence
 from storage.sqlite import SqliteDatabase
-from tests.support.clock import HandClock
+from tests.support.clock import HandClock, Timer
 from tests.support.premises import DEVELOPMENT, Premises
-from tests.support.turns import turns
+from tests.support.turns import turns, until
 from tests.support.wire import Line
+
+T = TypeVar("T")
 
 ALWAYS = Intervals(quiet_s=0, pause_s=float("inf"))
 PATIENT = Looks(pause_s=float("inf"))
@@ -57,6 +62,25 @@ class BadHub(MemoryHub):
             super().carry(late)
 
 
+MOMENT_S = 0.051
+"""Claims, and what else a room may wake for in between: a gap, a beat of cursors."""
+
+
+class Lively(HandClock):
+    """A moment passes by itself: nobody turns the clock for whoever waits for a commit of another worker."""
+
+    def call_at(self, at: Instant, callback: Callable[[], None]) -> Timer:
+        timer = super().call_at(at, callback)
+        if at.monotonic_s - self.now().monotonic_s <= MOMENT_S:
+            asyncio.get_running_loop().call_soon(self._come, timer)
+        return timer
+
+    def _come(self, timer: Timer) -> None:
+        if not timer.cancelled:
+            # a little more, lest rounding leaves it short of that instant for ever
+            self.advance(max(0.0, timer.at_s - self.now().monotonic_s) + 1e-6)
+
+
 class SickBus(MemoryBus):
     def healthy(self) -> bool:
         return not getattr(self._hub, "deaf", False)
@@ -79,6 +103,32 @@ class SickPresence(MemoryPresence):
         return None if self.away else await super().read(session)
 
 
+class Store(SqliteDatabase):
+    """Counts what it is asked and has not answered: its threads know nothing of a clock turned by hand."""
+
+    asked = 0
+
+    async def read(self, work: Work[T]) -> T:
+        return await self._counted(super().read(work))
+
+    async def transaction(self, work: Work[T]) -> T:
+        return await self._counted(super().transaction(work))
+
+    async def _counted(self, answer: Awaitable[T]) -> T:
+        self.asked += 1
+        try:
+            return await answer
+        finally:
+            self.asked -= 1
+
+    async def answered(self) -> None:
+        """All that was asked, and what followed from that."""
+        await turns()
+        while self.asked:
+            await until(lambda: not self.asked)
+            await turns()
+
+
 class Worker(Premises):
     """One process of several."""
 
@@ -98,8 +148,10 @@ class Worker(Premises):
 
 
 class Workers:
-    def __init__(self, workers: Sequence[Worker], hub: BadHub, presence: SickPresence, clock: HandClock) -> None:
-        self.all, self.hub, self.presence, self.clock = workers, hub, presence, clock
+    def __init__(
+        self, workers: Sequence[Worker], store: Store, hub: BadHub, presence: SickPresence, clock: HandClock
+    ) -> None:
+        self.all, self.store, self.hub, self.presence, self.clock = workers, store, hub, presence, clock
         self.alive = list(workers)
 
     def __getitem__(self, n: int) -> Worker:
@@ -116,19 +168,19 @@ class Workers:
         """A round of the head watch everywhere."""
         for worker in self.alive:
             await worker.watch.look()
-        await turns()
+        await self.store.answered()
 
     async def keep(self) -> None:
         for worker in self.alive:
             await worker.keeper.look()
-        await turns()
+        await self.store.answered()
 
     async def pass_time(self, seconds: float, step_s: float = 1.0) -> None:
         """Everything that happens by itself meanwhile."""
         while seconds > 0:
             self.clock.advance(min(step_s, seconds))
             seconds -= step_s
-            await turns(5)
+            await self.store.answered()
             await self.look()
             await self.keep()
 
@@ -142,16 +194,18 @@ async def workers(
     settings: RoomSettings | None = None,
     cells: Sequence[Any] = (),
 ) -> AsyncIterator[Workers]:
-    hub, clock = hub or BadHub(), HandClock()
+    hub, clock = hub or BadHub(), Lively()
     presence = SickPresence(lambda: clock.now().wall_ms)
-    database = SqliteDatabase(folder / "store.db")
+    database = Store(folder / "store.db")
     try:
         await migrate(database)
         made = [_worker(f"w{number + 1}", database, hub, presence, clock, settings) for number in range(n)]
         await made[0].found(cells)
         for one in made[1:]:
             one.threat_model, one.diagram = made[0].threat_model, made[0].diagram
-        yield Workers(made, hub, presence, clock)
+        for worker in made:
+            await worker.bus.subscribe(EVERYWHERE, worker.watch.hear)
+        yield Workers(made, database, hub, presence, clock)
         for one in made:
             await one.rooms.close()
             await one.tasks.close()
@@ -162,7 +216,7 @@ async def workers(
 
 def _worker(
     name: str,
-    database: SqliteDatabase,
+    database: Store,
     hub: BadHub,
     presence: SickPresence,
     clock: HandClock,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,7 +36,7 @@ A = CellId("a")
 def restored(of: Diagram) -> Diagram:
     """By way of a snapshot."""
     cells = json.loads(json.dumps(list(of.cells_in_order())))
-    return Diagram.restore(of.id, of.epoch, of.vector, cells, json.loads(json.dumps(of.touched())))
+    return Diagram.restore(of.id, of.epoch, of.vector, cells, msgspec.json.decode(msgspec.json.encode(of.touched())))
 
 
 def test_VEC14_the_hash_is_that_of_the_cells() -> None:

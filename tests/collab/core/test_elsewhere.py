@@ -20,6 +20,7 @@ from collab.core.events import (
     SessionChanged,
     SessionMoved,
     SessionRead,
+    Stood,
     Surveyed,
     Wanted,
 )
@@ -110,6 +111,20 @@ def test_WS11_who_comes_and_goes_at_another_worker_is_told_here() -> None:
 def test_WS11_what_another_worker_says_again_is_told_once() -> None:
     begun = script("ana", others=NOBODY) >> said(participant("bo", "b1")) << told(RosterChanged)
     assert begun >> said(participant("bo", "b1"), serial=2)
+
+
+def test_WS11_what_stands_at_another_worker_is_told_to_nobody() -> None:
+    begun = script("ana", others=NOBODY) >> said(participant("bo", "b1")) << told(RosterChanged)
+    assert begun >> Stood(SESSION.id, "w2", 1)
+
+
+def test_I22_where_what_stands_was_not_heard_the_roll_is_called_and_presence_is_asked() -> None:
+    begun = script("ana", others=NOBODY) >> said(participant("bo", "b1")) << told(RosterChanged)
+    assert begun >> Stood(SESSION.id, "w2", 2) << Survey(SESSION.id)
+
+
+def test_what_stands_of_another_session_makes_the_room_look() -> None:
+    assert script("ana", others=NOBODY) >> Stood(session(id="s2").id, "w2", 1) << ReadSession
 
 
 def test_WS11_the_last_socket_here_is_no_leave_while_there_is_one_elsewhere() -> None:

@@ -49,6 +49,40 @@ def test_a_user_at_two_workers_is_one_with_all_connections() -> None:
     assert together(ANA, participant("ana", "a2", at_ms=9)).last_activity_ms == 9
 
 
+def test_what_stands_is_as_if_it_were_said_again() -> None:
+    remote = heard(ANA, serial=5)
+    assert remote.stands("w2", 5, FRESH_S)
+    assert not remote.read({"w2": (BO,)}, LATER_S)
+    assert remote.sockets(LATER_S) == 1
+
+
+def test_I22_what_stands_and_was_not_heard_is_to_be_asked_for() -> None:
+    remote = heard(ANA, serial=5)
+    assert not remote.stands("w2", 6, 0.0)
+    assert not remote.stands("w3", 5, 0.0)
+
+
+def test_what_is_overtaken_by_what_was_said_since_stands_for_nothing() -> None:
+    remote = heard(ANA, serial=5)
+    assert remote.stands("w2", 4, FRESH_S)
+    assert remote.read({"w2": (BO,)}, LATER_S)
+
+
+def test_I22_what_was_changed_here_since_does_not_stand() -> None:
+    remote = heard(ANA, serial=5)
+    remote.read({"w2": (BO,)}, LATER_S)
+    assert not remote.stands("w2", 5, LATER_S)
+    remote = heard(ANA, BO, serial=5)
+    remote.forget([user("ana").id])
+    assert not remote.stands("w2", 5, 0.0)
+
+
+def test_I22_a_worker_with_somebody_and_not_heard_lately_is_stale() -> None:
+    remote = heard(ANA)
+    assert (remote.stale(FRESH_S), remote.stale(LATER_S)) == (False, True)
+    assert not heard().stale(LATER_S)
+
+
 def test_I22_presence_speaks_for_workers_that_were_not_heard_lately() -> None:
     remote = heard(ANA)
     assert not remote.read({"w2": (BO,)}, FRESH_S)

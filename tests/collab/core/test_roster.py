@@ -130,3 +130,15 @@ def test_a_full_state_is_newer_than_the_cells_shown_before() -> None:
     bo.corrected[CellId("n1")] = Shown(1, 1)
     bo.show(Shown(2, 1))
     assert (bo.shown, bo.corrected) == (Shown(2, 1), {})
+
+
+def test_only_sockets_that_fetch_are_looked_through_with_every_operation() -> None:
+    classic = Guest("cy", dialect="classic")
+    made = roster(ANA, BO, classic)
+    for each in made:
+        each.fetches(10.0)
+    assert [found.socket for found in made.fetching(10.5)] == [classic.id]
+    assert made.fetching(11.5) == []
+    assert list(made._fetchers) == [classic.id]
+    made.remove(classic.id)
+    assert made.fetching(10.5) == []

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from random import Random
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from immutables import Map
@@ -68,7 +68,7 @@ def test_after_forgetting_what_lies_above_the_floor_is_exact_and_below_everythin
 @given(st.integers(0, 2**32 - 1), st.integers(0, 12))
 def test_traces_survive_a_snapshot(seed: int, floor: int) -> None:
     known = traces(log(seed)).above(floor)
-    assert Traces.load(json.loads(json.dumps(known.dump()))) == known
+    assert Traces.load(msgspec.json.decode(msgspec.json.encode(known.dump()))) == known
 
 
 def test_a_cell_that_nobody_touched_was_changed_by_nobody() -> None:
@@ -90,7 +90,7 @@ def test_a_write_to_the_order_is_known_by_user() -> None:
     assert known.order_by_other(USERS[1], 3)
     assert not known.order_by_other(USERS[1], 4)
     assert not known.order_by_other(USERS[0], 0)
-    assert Traces.load(json.loads(json.dumps(known.dump()))) == known
+    assert Traces.load(msgspec.json.decode(msgspec.json.encode(known.dump()))) == known
 
 
 def test_a_users_writes_to_many_keys_share_one_object() -> None:
@@ -99,3 +99,25 @@ def test_a_users_writes_to_many_keys_share_one_object() -> None:
     trace = traced(None, [("x",), ("y",)], write)
     assert trace.newest is write
     assert all(part.own is write for part in trace.parts.values())
+
+
+def test_a_snapshot_spells_them_as_those_before_it_did() -> None:
+    """Stores of every version hold them."""
+    trace = traced(traced(None, [("x",)], Write(USERS[0], 1)), [("attrs", "line"), ()], Write(USERS[1], 2))
+    spelled = {
+        "floor": 0,
+        "order": None,
+        "cells": {
+            "a": [
+                ["bo", 2, 1],
+                ["bo", 2, 0],
+                {
+                    "x": [["ana", 1, 0], ["ana", 1, 0], {}],
+                    "attrs": [["bo", 2, 0], None, {"line": [["bo", 2, 0], ["bo", 2, 0], {}]}],
+                },
+            ]
+        },
+    }
+    known = Traces(cells=Map({A: trace}))
+    assert msgspec.json.decode(msgspec.json.encode(known.dump())) == spelled
+    assert Traces.load(spelled) == known
