@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +18,8 @@ from storage.database import DamagedRow, Row, Value
 
 OPERATION = "vector, operation_id, author, kind, effect, inverse, state_hash, committed_at, group_id, undo_of"
 """The columns of which `operation` makes a LoggedOperation."""
+PIECE = 100
+"""Cells spelled at once: a quarter of a millisecond."""
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -39,6 +42,13 @@ _KINDS = {kind.value: kind for kind in Kind}
 
 def text(value: Any) -> str:
     return _encode(value).decode()
+
+
+def cells_text(cells: Sequence[Cell]) -> str:
+    """As `text`, piece by piece: what else the process does goes on between two of them, and not only after thousands
+    of cells."""
+    pieces = [_encode(cells[at : at + PIECE])[1:-1] for at in range(0, len(cells), PIECE)]
+    return f"[{b','.join(pieces).decode()}]"
 
 
 def text_or_none(value: Any) -> str | None:

@@ -43,10 +43,13 @@ OUTCOME_COLUMNS, OPERATION_COLUMNS = 8, 11
 
 async def written(database: Database, diagram: DiagramId, commit: Commit, decided_at: int) -> bool:
     """False: the base does not stand any more. Conflict: an id has its outcome already."""
-    if isinstance(database, OneStatement):
-        return bool(await database.statement(WHOLE, *values(diagram, commit, decided_at)))
     claim, outcomes, operations = _claim(diagram, commit), _outcome_rows(commit), _operation_rows(commit)
     return await database.transaction(lambda tx: _write(tx, claim, outcomes, operations, decided_at))
+
+
+async def written_at_once(database: OneStatement, diagram: DiagramId, commit: Commit, decided_at: int) -> bool:
+    """As `written`."""
+    return bool(await database.statement(WHOLE, *values(diagram, commit, decided_at)))
 
 
 def values(diagram: DiagramId, commit: Commit, decided_at: int) -> tuple[Value, ...]:

@@ -70,8 +70,9 @@ class Database(Protocol):
         """One statement that only reads: the same as `read` with it alone."""
 
     async def transaction(self, work: Work[T]) -> T:
-        """All or nothing, durable on return; what the work raises rolls it back and comes through. A caller that is
-        cancelled cancels nothing. Raises StoreUnavailable: nothing was written; or CommitUnknown."""
+        """All or nothing, durable on return; what the work raises rolls it back and comes through. The work may run
+        twice, the first time rolled back: it keeps nothing. A caller that is cancelled cancels nothing. Raises
+        StoreUnavailable: nothing was written; or CommitUnknown."""
 
     def schema_text(self, statement: str) -> str:
         """A statement of the migrations in the words of this database."""

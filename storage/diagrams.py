@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -19,7 +19,7 @@ from protocol.values import DiagramId, Epoch, Head, OperationId, SessionId, Thre
 from storage import columns
 from storage.clock import real_ms
 from storage.columns import OPERATION
-from storage.commits import values, written
+from storage.commits import values, written, written_at_once
 from storage.database import CommitUnknown, Conflict, DamagedRow, Database, OneStatement, Row, Transaction, first
 from storage.pruning import ACCEPTED_MS, prune
 from storage.turns import Turns
@@ -70,7 +70,10 @@ class SqlDiagrams:
     def __init__(self, database: Database, now_ms: Callable[[], int] = real_ms) -> None:
         self._database = database
         self._now_ms = now_ms
-        self._turns = Turns(database, _missed) if isinstance(database, OneStatement) else None
+        self._turns: Turns[Missed | Gone] | None = None
+        self._written: Callable[[DiagramId, Commit, int], Awaitable[bool]] = partial(written, database)
+        if isinstance(database, OneStatement):  # asked once: a commit of one operation would pay 13 us for it
+            self._turns, self._written = Turns(database, _missed), partial(written_at_once, database)
 
     async def load(self, diagram: DiagramId) -> StoredDiagram | Gone:
         return await self._database.read(partial(stored, diagram=diagram, newest=True))
@@ -95,7 +98,7 @@ class SqlDiagrams:
             if self._turns is not None and self._turns.due(diagram, commit.attempt):
                 missed = await self._turns.written(diagram, commit.base, values(diagram, commit, self._now_ms()))
                 return Committed() if missed is None else missed
-            if await written(self._database, diagram, commit, self._now_ms()):
+            if await self._written(diagram, commit, self._now_ms()):
                 return Committed()
         except Conflict:
             return await self._database.read(partial(_known, diagram=diagram, commit=commit))
@@ -103,7 +106,11 @@ class SqlDiagrams:
 
     async def since(self, diagram: DiagramId, head: Head) -> CaughtUp | Gone | Unavailable:
         try:
-            return await self._database.read(partial(_since, diagram=diagram, head=head))
+            # every join asks, and most find nothing new: one way to the server and back is enough for that
+            rows = await self._database.fetch(LIVE, diagram)
+            if rows and _follows(_head(rows[0]), head):
+                return await self._database.read(partial(_since, diagram=diagram, head=head))
+            return CaughtUp(_head(rows[0])) if rows else Gone()
         except StoreUnavailable:
             return Unavailable()
 
@@ -173,7 +180,7 @@ def _watched(row: Row) -> Watched:
 
 
 def _texts(snapshot: SnapshotData) -> tuple[str, str, str]:
-    return columns.text(snapshot.cells), columns.text(snapshot.touched), columns.hash_text(snapshot.state_hash)
+    return columns.cells_text(snapshot.cells), columns.text(snapshot.touched), columns.hash_text(snapshot.state_hash)
 
 
 async def _missed(tx: Transaction, diagram: DiagramId, base: Head) -> Missed | Gone:
@@ -214,12 +221,16 @@ def _outcome(row: Row) -> Outcome:
     )
 
 
+def _follows(now: Head, head: Head) -> bool:
+    return now.epoch == head.epoch and now.vector > head.vector
+
+
 async def _since(tx: Transaction, diagram: DiagramId, head: Head) -> CaughtUp | Gone:
     row = await first(tx, LIVE, diagram)
     if row is None:
         return Gone()
     now = _head(row)
-    if now.epoch != head.epoch or now.vector <= head.vector:
+    if not _follows(now, head):
         return CaughtUp(now)
     operations = await _after(tx, row[0], now, head.vector)
     # A caller from below the log's floor loads anew: part of the way is no way.

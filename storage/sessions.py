@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from typing import TypeAlias
 
 from collab.core.events import Gone
 from collab.core.meeting import Deny, Leave, Session, SessionChange
@@ -54,6 +55,9 @@ END_ALL = (
 )
 
 
+Source: TypeAlias = Database | Transaction
+
+
 class SqlSessions:
     def __init__(self, database: Database, now_ms: Callable[[], int] = real_ms, ages: Ages = AGES) -> None:
         self._database = database
@@ -69,10 +73,10 @@ class SqlSessions:
             return await self._database.transaction(create)
 
     async def live(self, diagram: DiagramId) -> Session | None:
-        return await self._database.read(partial(_live, diagram=diagram))
+        return await _live(self._database, diagram)
 
     async def read(self, id: SessionId) -> Session | None:
-        return await self._database.read(partial(_read, id=id))
+        return await _read(self._database, id)
 
     async def change(self, id: SessionId, expected: int, to: SessionChange) -> Session | Stale:
         return await self._database.transaction(
@@ -109,8 +113,8 @@ class SqlSessions:
         return await self._database.read(partial(_overdue, ages=self._ages, now_ms=self._now_ms()))
 
     async def sessions_of(self, diagrams: Collection[DiagramId]) -> Sequence[Session]:
-        return await self._database.read(
-            lambda tx: _sessions(tx, f"diagram_id = ANY($1) AND {LIVE} ORDER BY created_at, id", list(diagrams))
+        return await _sessions(
+            self._database, f"diagram_id = ANY($1) AND {LIVE} ORDER BY created_at, id", list(diagrams)
         )
 
     async def issue_ticket(self, ticket: str, grant: Grant, ttl_ms: int) -> None:
@@ -208,22 +212,25 @@ async def _issue_ticket(tx: Transaction, ticket: str, grant: Grant, ttl_ms: int,
     await tx.execute(sql, secret_digest(ticket), *shown, now_ms + ttl_ms)
 
 
-async def _live(tx: Transaction, diagram: DiagramId) -> Session | None:
-    return next(iter(await _sessions(tx, f"diagram_id = $1 AND {LIVE}", diagram)), None)
+async def _live(source: Source, diagram: DiagramId) -> Session | None:
+    return next(iter(await _sessions(source, f"diagram_id = $1 AND {LIVE}", diagram)), None)
 
 
-async def _read(tx: Transaction, id: SessionId) -> Session | None:
-    return next(iter(await _sessions(tx, "id = $1", id)), None)
+async def _read(source: Source, id: SessionId) -> Session | None:
+    return next(iter(await _sessions(source, "id = $1", id)), None)
 
 
-async def _sessions(tx: Transaction, where: str, *args: Value) -> list[Session]:
-    rows = await tx.fetch(f"SELECT {COLUMNS} FROM session WHERE {where}", *args)
+async def _sessions(source: Source, where: str, *args: Value) -> list[Session]:
+    """One statement, and so one way to the server and back: every join reads a session."""
     sql = (
-        "SELECT session_id, user_id, status, since_version FROM session_member"
-        " WHERE session_id = ANY($1) AND (status = 'denied' OR since_version IS NOT NULL)"
+        f"SELECT {COLUMNS}, user_id, status, since_version FROM session LEFT JOIN session_member"
+        f" ON session_id = id AND (status = 'denied' OR since_version IS NOT NULL) WHERE {where}"
     )
-    gone = await tx.fetch(sql, [row[0] for row in rows]) if rows else ()
-    return [_session(row, [one[1:] for one in gone if one[0] == row[0]]) for row in rows]
+    gone: dict[Row, list[Row]] = {}
+    for row in await source.fetch(sql, *args):
+        session, member = tuple(row[:-3]), row[-3:]
+        gone.setdefault(session, []).extend([member] if member[0] is not None else [])
+    return [_session(row, members) for row, members in gone.items()]
 
 
 def _session(row: Row, gone: Collection[Row]) -> Session:

@@ -121,6 +121,8 @@ def _probe(path: Path) -> None:
 def _connected(path: Path, *, reader: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, cached_statements=256)
     settings = ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -16000"]
+    # what takes one statement or savepoint back is never read after a crash: no file is written for it
+    settings.append("temp_store = MEMORY")
     # a burst leaves no large log behind
     settings.append(f"journal_size_limit = {LOG_BYTES}")
     if sys.platform == "darwin":

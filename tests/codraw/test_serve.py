@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 import signal
 import socket
@@ -14,7 +16,8 @@ import httpx2
 import pytest
 
 from codraw.app import App
-from codraw.serve import banner, listen, uvicorn_config
+from codraw.serve import SWITCH_S, YOUNG, banner, listen, uvicorn_config
+from codraw.serve import Server as OneProcess
 from codraw.settings import Settings
 from tests.support.client import CodrawV1, add, cell_id
 from tests.support.servers import Meeting, Server, meet, sign_in
@@ -50,6 +53,29 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.stdout.readline()
         yield process, process.stdout.readline().split()[-1]
         process.kill()
+
+
+class Looking(OneProcess):
+    """Looks around where it would serve."""
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        self.found = (sys.getswitchinterval(), gc.get_threshold())
+
+
+def test_a_store_waits_briefly_for_a_busy_event_loop_and_operations_under_way_are_not_collected() -> None:
+    former, thresholds, errors = sys.getswitchinterval(), gc.get_threshold(), logging.getLogger("uvicorn.error")
+    app = App(Settings(mode="development"))
+    server = Looking(uvicorn_config(app), app, lambda port: None)
+    try:
+        with socket.socket() as listener:
+            assert server.serve_on(listener) is None
+        switch_s, (young, *older) = server.found
+        assert switch_s == pytest.approx(SWITCH_S) != pytest.approx(former)
+        assert (young, *older) == (YOUNG, *thresholds[1:])
+    finally:
+        sys.setswitchinterval(former)
+        gc.set_threshold(*thresholds)
+        errors.removeFilter(errors.filters[-1])
 
 
 # starting -------------------------------------------------------------------------------------------------------------

@@ -38,6 +38,12 @@ def test_numbers_and_letters_survive() -> None:
     assert columns.fields(columns.text(odd)) == odd
 
 
+@pytest.mark.parametrize("count", [0, 1, columns.PIECE, columns.PIECE + 1, 3 * columns.PIECE])
+def test_cells_in_pieces_are_spelled_as_at_one_go(count: int) -> None:
+    cells = [{"id": f"é{number}", "x": number} for number in range(count)]
+    assert columns.cells_text(cells) == columns.text(cells)
+
+
 def test_an_answer_without_words_is_none() -> None:
     assert columns.answer(None) == columns.Answer()
     refused = columns.Answer(Refusal(Reason.CONFLICT_DETECTED, "why", retry_after_ms=5))

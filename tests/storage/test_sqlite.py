@@ -29,7 +29,7 @@ def setting(keyed: SqliteDatabase, name: str) -> Any:
 
 
 async def test_I1_the_disk_is_asked_for_the_truth(keyed: SqliteDatabase) -> None:
-    for name, value in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
+    for name, value in (("journal_mode", "wal"), ("synchronous", 2), ("temp_store", 2), ("foreign_keys", 1)):
         assert await keyed.transaction(setting(keyed, name)) == value
 
 

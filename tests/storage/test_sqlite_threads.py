@@ -23,8 +23,41 @@ async def test_waiting_writes_share_one_commit(keyed: SqliteDatabase) -> None:
     outcomes, statements = await together(keyed, *(lambda tx, n=n: insert(tx, n) for n in range(20)))
     assert outcomes == [1] * 20
     assert statements.count("COMMIT") == 2  # the one that held the writer, and the group
-    assert statements.count("SAVEPOINT job") == 20
+    assert statements.count("BEGIN IMMEDIATE") == 1
+    assert statements.count("SAVEPOINT job") == 0
     assert await keys(keyed) == list(range(20))
+
+
+@pytest.mark.parametrize(("rows", "statements"), [(1, 1), (7, 7), (8, 1), (62, 9), (64, 1), (150, 9)])
+async def test_rows_are_inserted_many_to_a_statement(keyed: SqliteDatabase, rows: int, statements: int) -> None:
+    heard: list[str] = []
+
+    async def many(tx: Transaction) -> None:
+        assert isinstance(tx, SqliteTransaction)
+        tx.connection.set_trace_callback(heard.append)
+        await tx.execute_many("INSERT INTO t (k, v) VALUES ($1, $2)", ((k, f"v{k}") for k in range(rows)))
+        tx.connection.set_trace_callback(None)
+
+    await keyed.transaction(many)
+    assert len([statement for statement in heard if statement.startswith("INSERT")]) == statements
+    assert await keyed.fetch("SELECT k, v FROM t ORDER BY k") == [(k, f"v{k}") for k in range(rows)]
+
+
+async def test_values_in_another_order_than_their_columns_are_inserted_as_they_are_named(keyed: SqliteDatabase) -> None:
+    await keyed.transaction(
+        lambda tx: tx.execute_many("INSERT INTO t (v, k) VALUES ($2, $1)", [(k, f"v{k}") for k in range(9)])
+    )
+    assert await keyed.fetch("SELECT k, v FROM t ORDER BY k") == [(k, f"v{k}") for k in range(9)]
+
+
+async def test_a_taken_key_among_many_rows_is_a_conflict_and_leaves_none_of_them(keyed: SqliteDatabase) -> None:
+    async def taken(tx: Transaction) -> None:
+        await tx.execute_many("INSERT INTO t (k, v) VALUES ($1, $2)", [(k % 63, "") for k in range(64)])
+
+    outcomes, _ = await together(keyed, lambda tx: insert(tx, 100), taken)
+    assert outcomes[0] == 1
+    assert isinstance(outcomes[1], Conflict)
+    assert await keys(keyed) == [100]
 
 
 async def test_I30_a_failing_write_does_not_harm_its_neighbours(keyed: SqliteDatabase) -> None:
@@ -38,6 +71,7 @@ async def test_I30_a_failing_write_does_not_harm_its_neighbours(keyed: SqliteDat
     assert repr(outcomes[1]) == "ValueError('mine')"
     assert await keys(keyed) == [1, 8]
     assert statements.count("COMMIT") == 2
+    assert statements.count("SAVEPOINT job") == 3
 
 
 async def test_a_taken_key_is_a_conflict_and_leaves_nothing_of_its_work(keyed: SqliteDatabase) -> None:
