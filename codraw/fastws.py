@@ -1,6 +1,7 @@
-"""uvicorn's WebSocket protocol, which lets go of a peer that does not read: what it left unread would stay for ever.
+"""uvicorn's WebSocket protocol, which takes ready frames, and lets go of a peer that does not read or does not end.
 
-asyncio's `close` waits until everything written is taken, and a peer that keeps its window shut takes nothing.
+What a peer left unread would stay for ever: asyncio's `close` waits until everything written is taken, and a peer that
+keeps its window shut takes nothing.
 """
 
 from __future__ import annotations
@@ -95,9 +96,10 @@ class SocketProtocol(ReadingProtocol):
         if not (self.close_sent or self.transport.is_closing()):
             self.transport.write(wire)
 
-    def waiting(self) -> int:
-        """Bytes that the kernel has not taken."""
-        return self.transport.get_write_buffer_size()
+    @property
+    def waiting(self) -> Callable[[], int]:
+        """Bytes that the kernel has not taken; the transport's own, which is asked for each socket and turn."""
+        return self.transport.get_write_buffer_size
 
     # ------------------------------------------------------------------------------------------------------------------
 
@@ -129,7 +131,8 @@ class SocketProtocol(ReadingProtocol):
     def send_receive_event_to_app(self) -> None:
         """S76: what waits is bounded by its bytes."""
         self.messages += 1
-        self.inbound += MESSAGE + sum([len(part) for part in self.frames])
+        frames = self.frames
+        self.inbound += MESSAGE + (len(frames[0]) if len(frames) == 1 else sum([len(part) for part in frames]))
         if self.inbound > INBOUND or self.read_paused:
             super().send_receive_event_to_app()
             return
@@ -139,9 +142,14 @@ class SocketProtocol(ReadingProtocol):
         self.read_paused = False
 
     async def receive(self) -> ASGIReceiveEvent:
-        message = await super().receive()
-        if self.queue.empty():
+        # As the library's; a coroutine in a coroutine for each message that is there already is dearer than it.
+        mailbox: Mailbox[ASGIReceiveEvent] = self.queue  # type: ignore[assignment]
+        message = await mailbox.get() if mailbox.empty() else mailbox.take()
+        if mailbox.empty():
             self.inbound = 0
+            if self.read_paused:
+                self.read_paused = False
+                self.transport.resume_reading()
         return message
 
     def late_message(self) -> None:

@@ -7,12 +7,13 @@ Pings, pongs and fragments wake nobody who could read more slowly (WS8): one rea
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
-from websockets.frames import Frame, Opcode
+from websockets.frames import Frame, Opcode, apply_mask  # type: ignore[attr-defined]
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 SLICE = 8_192
@@ -23,19 +24,31 @@ REST_S = 0.1
 """So long nothing is read then."""
 
 
-CLOSE, recv_frame = Opcode.CLOSE, ServerProtocol.recv_frame
+CLOSE, OPEN, recv_frame = Opcode.CLOSE, State.OPEN, ServerProtocol.recv_frame
 """Not looked up for each frame: that would be 0.5 µs of the 4.5 that one takes."""
+MESSAGES: dict[int, Literal["text", "bytes"]] = {0x81: "text", 0x82: "bytes"}
+"""The first byte of a message of one frame."""
+MASKED = 0x80
 
 
 class Parser(ServerProtocol):
+    between = False
+    """Whether all that it was given made whole frames: what comes next begins one."""
+
+    def receive_data(self, data: bytes | bytearray) -> None:
+        self.between = False
+        super().receive_data(data)
+
     def recv_frame(self, frame: Frame) -> None:
         """RFC 6455, 5.5.1: amid the fragments of a message, too, a close is one; the library takes it for an error."""
         if frame.opcode is CLOSE:
             self.current_size = None
         recv_frame(self, frame)
+        self.between = not self.reader.buffer
 
 
 class ReadingProtocol(WebSocketsSansIOProtocol):
+    conn: Parser
     spare = 0
     """Frames since the last rest that completed no message."""
     unparsed = b""
@@ -56,7 +69,7 @@ class ReadingProtocol(WebSocketsSansIOProtocol):
         if self.unparsed:
             # The application, which got a message, had reading go on before the rest was over.
             data, self.unparsed = self.unparsed + data, b""
-        for at in range(0, len(data), SLICE):
+        for at in range(self._messages(data), len(data), SLICE):
             super().data_received(data[at : at + SLICE])
             if self.transport.is_closing():
                 return
@@ -64,6 +77,31 @@ class ReadingProtocol(WebSocketsSansIOProtocol):
                 self.unparsed = data[at + SLICE :]
                 self._rest()
                 return
+
+    def _messages(self, data: bytes) -> int:
+        """Delivers the whole unfragmented messages that `data` begins with, and says how long they are.
+
+        RFC 6455, 5.2. Nearly all that clients say: by the library's parser, a generator that knows all kinds of frames,
+        an operation takes 2.5 times as long. Whatever is not of the plainest is left to it, and so is what comes after.
+        """
+        conn, at, end = self.conn, 0, len(data)
+        if not conn.between or conn.extensions or conn.current_size is not None:
+            return 0
+        while end - at >= 6 and conn.state is OPEN:
+            kind, size, body = MESSAGES.get(data[at]), data[at + 1] - MASKED, at + 6
+            if size == 126:
+                size, body = data[at + 2] << 8 | data[at + 3], at + 8
+            elif not 0 <= size < 126:
+                return at
+            if kind is None or body + size > end or size > (conn.max_message_size or size):
+                return at
+            self.curr_msg_data_type = kind
+            self.frames = [apply_mask(data[body : body + size], data[body - 4 : body])]
+            self.send_receive_event_to_app()
+            if self.transport.is_closing():
+                return end
+            at = body + size
+        return at
 
     def handle_ping(self) -> None:
         self.spare += 1

@@ -66,6 +66,12 @@ class Mailbox(Generic[T]):
         while self._items is None:
             self._taker = asyncio.get_running_loop().create_future()
             await self._taker
+        return self.take()
+
+    def take(self) -> T:
+        """Raises LookupError where nothing waits."""
+        if self._items is None:
+            raise LookupError("the mailbox is empty")
         item = self._items.popleft()
         if not self._items:
             self._items = None

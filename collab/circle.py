@@ -14,6 +14,7 @@ from collab.sockets import HANDOVER, Batch
 from protocol.values import SocketId, UserId
 
 NOTHING = Parcel((), Kind.KEPT)
+AWARENESS = Kind.AWARENESS
 
 
 class Own:
@@ -76,7 +77,7 @@ class Circle:
             own.upto += 1
             if other is not None:
                 own.parcels.append(other)
-        if parcel.kind is Kind.AWARENESS:
+        if parcel.kind is AWARENESS:
             self._show(parcel)
         self._turn.append(parcel)
         self._size += parcel.size

@@ -22,6 +22,7 @@ from collab.access.buckets import Bucket
 from collab.access.guard import Guard
 from collab.access.pause import pause
 from collab.core.events import Asked, Barred, Departure, Event, Joined, Left, TokenRenewed
+from collab.entrance import Entrance, Place
 from collab.fanout import Connected, Fanout
 from collab.handshake import Admission, Entry, Handshake, Refused, Scope
 from collab.outbox import Outbox
@@ -41,9 +42,10 @@ CLOSE_PATIENCE_S = 5.0
 """So long a peer may take to read what is left for it, once it is being closed."""
 UNREADABLE_PER_MINUTE = 50
 BURST_S = 2
+"""An unused allowance of so many seconds is saved up (WS8)."""
+JSON = Encoding.JSON
 POINTING = 5
 """Times as often may a socket show its cursor: a mouse speaks up to 500 times a second, and only the newest counts."""
-"""An unused allowance of so many seconds is saved up (WS8)."""
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +57,11 @@ class Room(Protocol):
     def fanout(self) -> Fanout: ...
     @property
     def closed(self) -> bool: ...
+    @property
+    def full(self) -> bool:
+        """Whether an operation would have to wait."""
+        ...
+
     async def post(self, event: Joined | Asked) -> None:
         """Waits while the inbox is full; cancelled, it has posted nothing."""
 
@@ -85,12 +92,23 @@ class Endpoint:
         self.clock = clock
         self.limits = limits
         self._tasks = tasks
+        self._entrance = Entrance()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
+        place = await self._entrance.place(scope["path"])
+        try:
+            await self._let_in(place, scope, receive, send)
+        finally:
+            if place is not None:
+                place.leave()
+
+    async def _let_in(self, place: Place | None, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             if self.draining:
                 raise Refused(503, "unavailable", "The server is restarting.", {"Retry-After": "1"})
+            if place is None:
+                raise Refused(503, "unavailable", "Too many come at once.", {"Retry-After": "2"})
             entry = await self.handshake.enter(scope)
         except Refused as refused:
             log.info("socket refused: %s %s", refused.status, refused.error)
@@ -104,21 +122,21 @@ class Endpoint:
         carrier = (scope.get("extensions") or {}).get(READY_FRAMES)
         if carrier is not None:
             closing = partial(self._tasks.start, f"close {id}")
-            await self._accepted(entry, id, receive, FrameSocket(carrier, send, closing))
+            await self._accepted(entry, id, place, receive, FrameSocket(carrier, send, closing))
             return
         socket = AsgiSocket(send)
         writer = self._tasks.start(f"socket {id}", socket.run())
         try:
-            await self._accepted(entry, id, receive, socket)
+            await self._accepted(entry, id, place, receive, socket)
         finally:
             writer.cancel()
 
-    async def _accepted(self, entry: Entry, id: SocketId, receive: Receive, socket: Socket) -> None:
+    async def _accepted(self, entry: Entry, id: SocketId, place: Place, receive: Receive, socket: Socket) -> None:
         connected = Connected(id, entry.caller.id, entry.dialect, entry.encoding, Outbox(socket))
         try:
             async with asyncio.timeout(None) as patience:
                 connected.on_end = lambda: patience.reschedule(asyncio.get_running_loop().time() + CLOSE_PATIENCE_S)
-                await Visit(self, entry, connected, receive).run()
+                await Visit(self, entry, connected, place, receive).run()
         except TimeoutError:
             log.info("socket %s did not read its last frames", id)
         finally:
@@ -129,12 +147,13 @@ class Endpoint:
 class Visit:
     """One socket, from its upgrade to its end."""
 
-    def __init__(self, endpoint: Endpoint, entry: Entry, connected: Connected, receive: Receive) -> None:
+    def __init__(self, endpoint: Endpoint, entry: Entry, connected: Connected, place: Place, receive: Receive) -> None:
         self._endpoint = endpoint
         self._clock = endpoint.clock
         self._entry = entry
         self._connected = connected
         self._id = connected.id
+        self._place = place
         self._receive = receive
         rate = endpoint.limits.operations_per_second
         now_s = self._clock.now().monotonic_s
@@ -151,6 +170,7 @@ class Visit:
             log.exception("socket %s crashed", self._id)
             ending = Ending.RESTART
         if ending is not None:
+            self._place.leave()
             self._connected.end(Ended(ending, self._clock.now().wall_ms))
             while (await self._receive())["type"] != "websocket.disconnect":
                 pass
@@ -195,6 +215,7 @@ class Visit:
         try:
             # A room answers those only whom it has admitted.
             await self._connected.admission()
+            self._place.leave()
             how = await self._read(room)
         finally:
             self._endpoint.guard.forget(self._id)
@@ -205,31 +226,44 @@ class Visit:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 return departure(message)
-            if not (self._barred or self._connected.outbox.closing):
-                await self._hear(room, message)
+            if self._barred or self._connected.outbox.closing:
+                continue
+            intent = self._heard(room, message)
+            # A coroutine for each step of an operation, which mostly waits for nothing, is dearer than the steps.
+            if intent is not None and not (type(intent) is Edit and self._posted(room, intent)):
+                await self._perform(room, intent)
 
-    async def _hear(self, room: Room, message: Message) -> None:
+    def _heard(self, room: Room, message: Message) -> Intent | None:
         frame = self._frame(message)
         if isinstance(frame, Ending):
             self._bar(room, frame)
-            return
-        dialect = self._entry.dialect
+            return None
+        dialect, encoding, limits = self._entry.dialect, self._entry.encoding, self._endpoint.limits
+        if encoding is JSON and (plain := dialect.plain(frame, limits)) is not None:
+            return plain
         try:
-            intent = dialect.read(decode(frame, self._entry.encoding), limits=self._endpoint.limits)
+            return dialect.read(decode(frame, encoding), limits=limits)
         except ProtocolError as error:
             if self._floods():
                 self._bar(room, Ending.FLOODING)
-                return
+                return None
             misedit = dialect.misread(error)
             if misedit is None:
                 self._explain(room, error)
-                return
-            intent = misedit
-        await self._perform(room, intent)
+            return misedit
+
+    def _posted(self, room: Room, edit: Edit) -> bool:
+        """As `_operate`, unless that would have to wait for something."""
+        connected, bucket = self._connected, self._operations
+        if connected.crowded or room.full or (bucket.rate and bucket.ask(self._clock.now().monotonic_s)):
+            return False
+        connected.asked()
+        room.post_now(Asked(self._id, edit))
+        return True
 
     def _frame(self, message: Message) -> bytes | Ending:
         """WS4. The size is checked here for servers that have no limit of their own."""
-        if self._entry.encoding is Encoding.JSON:
+        if self._entry.encoding is JSON:
             text = message.get("text")
             # Not a server's text if it cannot be encoded: the decoder refuses what comes of it.
             frame = None if text is None else text.encode(errors="surrogatepass")

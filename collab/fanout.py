@@ -62,6 +62,11 @@ KINDS: dict[type, Kind] = {
 }
 """How an outbox treats a notice; what is not listed is kept."""
 
+ANSWERS = (Accepted, Rejected)
+KEPT, JSON = Kind.KEPT, Encoding.JSON
+SENDER, OWN, OTHER = Side.SENDER, Side.OWN, Side.OTHER
+"""To look a member of an enumeration up takes 0.1 µs."""
+
 RETRY_AFTER_MS = {
     Ending.TOO_MANY_CONNECTIONS: (10_000, 15_000),
     Ending.SESSION_FULL: (10_000, 15_000),
@@ -109,12 +114,18 @@ class Connected:
         self.unanswered = 0
         self._moved: asyncio.Future[None] | None = None
 
+    @property
+    def crowded(self) -> bool:
+        """Whether it is read no further; a socket that is being closed does not wait."""
+        return self.unanswered >= UNANSWERED and not self.outbox.closing
+
     def asked(self) -> None:
         self.unanswered += 1
 
     def answered(self) -> None:
         self.unanswered -= 1
-        self._wake()
+        if self._moved is not None:
+            self._wake()
 
     def admitted(self) -> None:
         self.early = None
@@ -126,8 +137,8 @@ class Connected:
             await self._move()
 
     async def room_for_operation(self) -> None:
-        """Waits while `UNANSWERED` operations have no outcome; a socket that is being closed does not wait."""
-        while self.unanswered >= UNANSWERED and not self.outbox.closing:
+        """Waits while `UNANSWERED` operations have no outcome."""
+        while self.crowded:
             await self._move()
 
     def end(self, ended: Ended) -> None:
@@ -209,9 +220,9 @@ class Fanout:
         connected = self._connected.get(socket)
         if connected is None:
             return
-        if isinstance(notice, Accepted | Rejected):
+        if isinstance(notice, ANSWERS):
             connected.answered()
-        parcel = self._parcel(connected.likeness, notice, Side.SENDER)
+        parcel = self._parcel(connected.likeness, notice, SENDER)
         if parcel is None:
             return
         if connected.early is not None:
@@ -240,10 +251,10 @@ class Fanout:
             heard = len(circle) - len(skipped)
             # Where most sockets are one user's, the others are those who get something else.
             if 2 * len(own) > heard:
-                usual, side = Side.OWN, Side.OTHER
+                usual, side = OWN, OTHER
                 own = [socket for socket in circle if socket not in skip and socket not in circle.of(by)]
             else:
-                usual, side = Side.OTHER, Side.OWN
+                usual, side = OTHER, OWN
             apart: dict[SocketId, Parcel | None] = dict.fromkeys(skipped)
             if own:
                 apart |= dict.fromkeys(own, self._parcel(likeness, notice, side))
@@ -335,7 +346,7 @@ def _retry_after_ms(ending: Ending) -> int | None:
 
 
 def frames(messages: Sequence[msgspec.Struct], encoding: Encoding) -> list[Frame]:
-    text = encoding is Encoding.JSON
+    text = encoding is JSON
     return [Frame(encode(message, encoding), text=text) for message in messages]
 
 
@@ -346,11 +357,11 @@ def _rendered(likeness: Likeness, notice: Notice, side: Side) -> Parcel | None:
         return None
     encoded = frames(messages, encoding)
     whole = [message.__struct_config__.tag in FULL_STATES for message in messages]
-    if any(whole):
+    if True in whole:
         receipt = encoded[1:] if isinstance(notice, Accepted) and whole[0] else ()
         return Parcel(encoded, Kind.STATE, receipt=receipt)
     subject = _subject(notice) if isinstance(notice, AwarenessShown) else None
-    return Parcel(encoded, KINDS.get(type(notice), Kind.KEPT), subject)
+    return Parcel(encoded, KINDS.get(type(notice), KEPT), subject)
 
 
 def _subject(notice: AwarenessShown) -> Hashable:

@@ -24,12 +24,17 @@ class Inbox:
         self._outcomes.append(event)
         self._wake()
 
+    @property
+    def full(self) -> bool:
+        """Whether `put` would wait."""
+        return len(self._events) >= INBOX and not self._over
+
     def put_now(self, event: Event) -> None:
         self._events.append(event)
         self._wake()
 
     async def put(self, event: Event) -> None:
-        while len(self._events) >= INBOX and not self._over:
+        while self.full:
             space = asyncio.get_running_loop().create_future()
             self._space.append(space)
             await space
@@ -40,7 +45,8 @@ class Inbox:
             if self._outcomes:
                 return self._outcomes.popleft()
             if self._events:
-                self._make_space()
+                if self._space:
+                    self._make_space()
                 return self._events.popleft()
             self._filled = asyncio.get_running_loop().create_future()
             await self._filled

@@ -176,6 +176,11 @@ class RoomTask:
                 await self._turned.wait()
         await self._inbox.put(event)
 
+    @property
+    def full(self) -> bool:
+        """Whether an operation would have to wait."""
+        return self._inbox.full
+
     def post_now(self, event: Event) -> None:
         self._inbox.put_now(event)
 

@@ -56,17 +56,11 @@ class Frame:
 class Batch(list[Frame]):
     """Frames that many sockets are given together; joined once for all of them."""
 
-    __slots__ = ("_wire",)
+    __slots__ = ("wire",)
 
     def __init__(self, frames: Iterable[Frame]) -> None:
         super().__init__(frames)
-        self._wire: bytes | None = None
-
-    @property
-    def wire(self) -> bytes:
-        if self._wire is None:
-            self._wire = b"".join([frame.wire for frame in self])
-        return self._wire
+        self.wire = self[0].wire if len(self) == 1 else b"".join([frame.wire for frame in self])
 
 
 class Socket(Protocol):
@@ -151,7 +145,8 @@ class Carrier(Protocol):
     def pass_on(self, wire: bytes) -> None:
         """Never waits. What comes once the connection is being closed is dropped."""
 
-    def waiting(self) -> int:
+    @property
+    def waiting(self) -> Callable[[], int]:
         """Bytes passed on that the kernel has not taken."""
         ...
 
@@ -176,9 +171,16 @@ class FrameSocket:
     def write(self, frames: Sequence[Frame]) -> None:
         if self._ending:
             return
-        if isinstance(frames, Batch):
-            self._pass_on(frames.wire)
-            return
+        try:
+            if type(frames) is Batch:
+                self._pass_on(frames.wire)
+            else:
+                self._write_apart(frames)
+        except (OSError, RuntimeError):
+            # Others are written to in the same turn. It lacks something now, and must come back.
+            self.close(1011, "")
+
+    def _write_apart(self, frames: Sequence[Frame]) -> None:
         small: list[bytes] = []
         for frame in frames:
             if len(frame.payload) <= SHARED:

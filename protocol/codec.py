@@ -38,7 +38,7 @@ class _Broken(Exception):
     """OP14 does not hold; the text says where."""
 
 
-_UNREADABLE = (_Broken, msgspec.MsgspecError, ValueError, TypeError, RecursionError)
+UNREADABLE = (_Broken, msgspec.MsgspecError, ValueError, TypeError, RecursionError)
 """All that the parsers and the walk raise for hostile input, UnicodeError and MessagePack's own errors among them."""
 
 
@@ -50,7 +50,7 @@ def decode(frame: bytes | str, encoding: Encoding) -> dict[str, Any]:
     raw = frame if isinstance(frame, bytes) else _octets(frame)
     try:
         message = _read_json_strictly(raw) if encoding is Encoding.JSON else _read_msgpack_strictly(raw)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _malformed(error, raw, encoding) from None
     if type(message) is not dict:
         raise ProtocolError(Trouble.MALFORMED, "a message is exactly one object")
@@ -61,7 +61,7 @@ def decode_body(raw: bytes) -> Any:
     """The JSON value of a REST body, by the same rules; at the top any value may stand."""
     try:
         return _read_json_strictly(raw)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _malformed(error, raw, Encoding.JSON) from None
 
 
@@ -80,11 +80,29 @@ def _read_json_strictly(raw: bytes) -> Any:
     top = [_read_json(raw)]
     # JSON's keys are strings, and NUL can stand only as its escape; an escaped backslash before it costs time only.
     keys = _check(top, 0, suspect=b"\\" in raw and b"\\u0000" in raw)
-    # Each key has a colon. As many colons as keys: none was lost, so none stood twice. Else a string holds some; then
-    # what writes back to the same bytes has lost none either, as from clients that put no spaces.
-    if raw.count(b":") != keys and _write_json(top[0]) != raw:
+    # What writes back to the same bytes has lost no key either, as from clients that put no spaces.
+    if not each_key_once(raw, keys) and _write_json(top[0]) != raw:
         json.loads(raw, object_pairs_hook=_unique)
     return top[0]
+
+
+def canonical_values(value: list[Any], level: int) -> int:
+    """How many keys there are in what stands so deep in a message, whose numbers are made canonical in place.
+
+    Raises one of UNREADABLE where OP14 does not hold; of NUL it knows nothing.
+    """
+    return _check(value, level, suspect=False)
+
+
+def each_key_once(raw: bytes, keys: int) -> bool:
+    """Whether it is certain that no key stood twice in one object of this JSON, of which so many were found.
+
+    Each key has a colon: as many colons as keys, and none was lost. Else strings hold some. Where no quotation mark is
+    followed by white space, each key has its colon right behind one, where few strings have any.
+    """
+    if raw.count(b":") == keys:
+        return True
+    return raw.count(b'":') == keys and not (b'" ' in raw or b'"\n' in raw or b'"\t' in raw or b'"\r' in raw)
 
 
 def _read_msgpack_strictly(raw: bytes) -> Any:
@@ -175,7 +193,7 @@ def _salvage(raw: bytes, encoding: Encoding) -> tuple[str | None, str | None]:
     """`operation_id` and `ref` of a message that broke OP14, read with every leniency; None where that fails."""
     try:
         message = _read_leniently(raw, encoding)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None, None
     if not isinstance(message, dict):
         return None, None

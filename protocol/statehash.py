@@ -6,6 +6,7 @@ Twin of `web/sdk/statehash.js`; both are held to the same vectors.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,8 @@ MODULUS = 2**128
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 _encode_in_order = msgspec.json.Encoder().encode
 _BELOW_ASTRAL = bytes(range(0xF0))
+_SMALL = re.compile(rb"e-6(?![0-9a-f])")
+"""An exponent, and not a piece of a UUID, which one cell in thirty has."""
 
 
 def canonical_bytes(value: Any) -> bytes:
@@ -28,7 +31,7 @@ def canonical_bytes(value: Any) -> bytes:
     from 1e-5 downwards, not from 1e-6. Where either may be the case the exact way is taken.
     """
     fast = _encode_sorted(value)
-    if b"e-6" in fast or (not fast.isascii() and fast.translate(None, _BELOW_ASTRAL)):
+    if (b"e-6" in fast and _SMALL.search(fast)) or (not fast.isascii() and fast.translate(None, _BELOW_ASTRAL)):
         return _encode_in_order(_exact(value))
     return fast
 

@@ -11,7 +11,8 @@ import msgspec
 from protocol.codec import Encoding
 from protocol.dialects import classic, codraw_v1, inbound, tmi
 from protocol.dialects.endings import Farewell as Farewell
-from protocol.intents import Intent, Misedit
+from protocol.dialects.plain import plain_edit
+from protocol.intents import Edit, Intent, Misedit
 from protocol.notices import Ended, Notice, Side
 from protocol.refusals import ProtocolError
 from protocol.values import Limits
@@ -29,6 +30,8 @@ class Dialect(msgspec.Struct, frozen=True, eq=False):
     misread: Callable[[ProtocolError], Misedit | None]
     render: Callable[[Notice, Side], Sequence[msgspec.Struct]]
     farewell: Callable[[Ended], Farewell]
+    plain: Callable[[bytes, Limits], Edit | None] = lambda frame, limits: None
+    """The short way of a JSON frame; None: it is to be decoded and read."""
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -56,7 +59,7 @@ CLASSIC = _dialect(inbound.CLASSIC, classic.render, classic.farewell)
 TMI = _dialect(inbound.TMI, tmi.render, tmi.farewell)
 TMI_APP = _dialect(inbound.TMI, tmi.render_for_app, tmi.farewell)
 """What TMI's web app is told: `tmi`, but for what the app cannot draw."""
-CODRAW_V1 = _dialect(inbound.CODRAW_V1, codraw_v1.render, codraw_v1.farewell)
+CODRAW_V1 = msgspec.structs.replace(_dialect(inbound.CODRAW_V1, codraw_v1.render, codraw_v1.farewell), plain=plain_edit)
 
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (CLASSIC, TMI, CODRAW_V1)}
 SUBPROTOCOLS: Mapping[str, Encoding] = {

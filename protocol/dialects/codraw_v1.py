@@ -19,6 +19,9 @@ from protocol.operations import Kind
 from protocol.refusals import CURRENT_CELLS
 from protocol.statehash import hex32
 
+OWN, RESTORE, INVERSIONS = Side.OWN, Kind.RESTORE, (Kind.UNDO, Kind.REDO)
+"""To look a member of an enumeration up takes 0.1 µs."""
+
 
 def render(notice: Notice, side: Side) -> Sequence[msgspec.Struct]:
     """Every side sees the same here, but for the depth of its own undo stack."""
@@ -77,8 +80,8 @@ def farewell(ended: notices.Ended) -> Farewell:
 
 def _happened(notice: notices.Happened, side: Side) -> msgspec.Struct:
     operation = notice.operation
-    moved = side is Side.OWN or notice.shared_undo
-    if operation.kind is Kind.RESTORE:
+    moved = side is OWN or notice.shared_undo
+    if operation.kind is RESTORE:
         return _state(notice.after, StateReason.EPOCH_CHANGED)
     event = wire.Event(
         epoch=notice.after.epoch,
@@ -117,7 +120,7 @@ def _accepted(notice: notices.Accepted) -> Sequence[msgspec.Struct]:
 
 def _told_cells(notice: notices.Accepted) -> Sequence[CellEntry] | UnsetType:
     """The effective cells where they differ from what was asked; of an undo or redo always."""
-    operation, inverts = notice.operation, notice.kind in (Kind.UNDO, Kind.REDO)
+    operation, inverts = notice.operation, notice.kind in INVERSIONS
     if operation is None:
         return () if inverts and not notice.duplicate else UNSET
     if not inverts and as_asked(notice.asked, operation.effect, notice.after):

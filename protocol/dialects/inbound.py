@@ -114,8 +114,7 @@ def _operation(
     try:
         asked = msgspec.convert(message, shape)
         changes = canonical_changes(asked.operation.cells, free_ids=dialect_name == CLASSIC, limits=limits)
-        edit = asked.edit(operation_id, changes, ref)
-        return msgspec.structs.replace(edit, respelled=respelled(asked.operation.cells, changes))
+        return asked.edit(operation_id, changes, ref, respelled(asked.operation.cells, changes))
     except CellError as error:
         return Misedit(operation_id, error.refusal, ref)
     except _CONTRADICTIONS as error:

@@ -79,15 +79,17 @@ def as_asked(asked: Sequence[CellChange], effect: Effect, after: DiagramView) ->
     return (
         effect.order is None
         and len(asked) == len(effect.cells)
-        and all(_as_asked(*pair, after) for pair in zip(asked, effect.cells, strict=True))
+        and all([_as_asked(*pair, after) for pair in zip(asked, effect.cells, strict=True)])
     )
 
 
 def _as_asked(change: CellChange, entry: CellEffect, after: DiagramView) -> bool:
     if change.id != entry.id or change.verb is not entry.verb:
         return False
+    if change.data == entry.data:
+        return True
     if change.data is None or entry.data is None or entry.verb is Verb.ADD:
-        return change.data == entry.data
+        return False
     cell = after.cell(entry.id) or {}
     return entry.data.keys() <= change.data.keys() and all(cell.get(k) == v for k, v in change.data.items())
 

@@ -22,6 +22,8 @@ from protocol.values import CellId, Epoch, OperationId
 MAX_ID_CHARACTERS = 64
 """Of `ref`, `group_id` and the operation ids of classic."""
 MAX_SELECTED = 500
+EDIT = Kind.EDIT
+"""To look a member of an enumeration up takes 0.1 µs."""
 
 Vector = Annotated[int, Meta(ge=0)]
 Selection = Annotated[tuple[str, ...], Meta(max_length=MAX_SELECTED)]
@@ -57,20 +59,25 @@ class DiagramOperation(Message, frozen=True):
     operation: PatchRequest
     base_vector: Vector | None = None
 
-    def edit(self, operation_id: OperationId, changes: tuple[CellChange, ...], ref: str | None) -> Edit:
-        return Edit(operation_id, changes, payload_sha256(Kind.EDIT, changes), self.base_vector, ref=ref)
+    def edit(
+        self, operation_id: OperationId, changes: tuple[CellChange, ...], ref: str | None, respelled: bool
+    ) -> Edit:
+        digest = payload_sha256(EDIT, changes)
+        return Edit(operation_id, changes, digest, self.base_vector, ref=ref, respelled=respelled)
 
 
 class Operation(DiagramOperation, frozen=True):
     strict: bool | None = None
     group_id: Annotated[str, Meta(max_length=MAX_ID_CHARACTERS)] | None = None
 
-    def edit(self, operation_id: OperationId, changes: tuple[CellChange, ...], ref: str | None) -> Edit:
+    def edit(
+        self, operation_id: OperationId, changes: tuple[CellChange, ...], ref: str | None, respelled: bool
+    ) -> Edit:
         strict = bool(self.strict)
         if strict and self.base_vector is None:
             raise ValueError("strict needs a base_vector")
-        digest = payload_sha256(Kind.EDIT, changes)
-        return Edit(operation_id, changes, digest, self.base_vector, strict, self.group_id, ref)
+        digest = payload_sha256(EDIT, changes)
+        return Edit(operation_id, changes, digest, self.base_vector, strict, self.group_id, ref, EDIT, respelled)
 
 
 class UndoRequest(Message, frozen=True):

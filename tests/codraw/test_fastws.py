@@ -13,7 +13,8 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from codraw.fastws import INBOUND, MESSAGE, READY_FRAMES, SEND_BUFFER, SocketProtocol
+from codraw.fastws import INBOUND, MESSAGE, SEND_BUFFER, SocketProtocol
+from collab.sockets import READY_FRAMES
 from tests.support.client import CodrawV1, add, cell_id
 from tests.support.loops import on_both_loops
 from tests.support.raw import CLOSE, HANDSHAKE, PING, PONG, TEXT, Raw, frame, memory

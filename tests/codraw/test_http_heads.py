@@ -55,7 +55,8 @@ class Client:
 
     def due_s(self) -> float:
         assert self.server.deadline is not None
-        return self.server.deadline.when() - asyncio.get_running_loop().time()
+        # uvloop counts in milliseconds, and a difference of those may be a hair too long
+        return round(self.server.deadline.when() - asyncio.get_running_loop().time(), 6)
 
     async def late(self) -> bytes:
         """The deadline is over: what the client reads then."""
@@ -79,12 +80,13 @@ async def connected() -> AsyncIterator[Client]:
     server = await asyncio.get_running_loop().create_server(protocol, sock=listening)
     await asyncio.get_running_loop().sock_connect(client.sock, listening.getsockname())
     await until(lambda: hasattr(client, "server") and client.server.transport is not None)
-    yield client
-    client.sock.close()
-    for connection in list(state.connections):
-        connection.transport.abort()
+    try:
+        yield client
+    finally:
+        client.sock.close()
+        client.server.transport.abort()
+        server.close()
     await until(lambda: not state.connections and not state.tasks)
-    server.close()
     await server.wait_closed()
 
 

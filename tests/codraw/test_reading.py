@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
+from websockets.frames import apply_mask  # type: ignore[attr-defined]
 
 from codraw.reading import SLICE, SPARE, ReadingProtocol
 from tests.support.loops import on_both_loops
@@ -154,3 +155,80 @@ async def test_S76_a_flood_ends_with_its_close(flood: Flood) -> None:
     flood.hurry()
     with pytest.raises(ConnectionError):
         await flood.read()
+
+
+MESSAGES = [frame(TEXT, b"short"), frame(TEXT, b"long" * 100), frame(TEXT, "\u00e4".encode()), frame(TEXT, b"")]
+"""Short and long heads, and nothing at all."""
+TEXTS = ["short", "long" * 100, "\u00e4", ""]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 400, 1_000])
+@both
+async def test_messages_are_the_same_wherever_they_are_cut(flood: Flood, size: int) -> None:
+    sent = b"".join(MESSAGES * 3)
+    for at in range(0, len(sent), size):
+        flood.server.data_received(sent[at : at + size])
+    assert [await flood.hears() for _ in range(12)] == TEXTS * 3
+
+
+LURE = "as a frame \x01\x01begins"
+LURES = b"".join(
+    [
+        bytes((0x81, 0x80 | len(LURE))) + mask + apply_mask(LURE.encode(), mask)
+        for mask in (b"\x81\x80\x81\x80", b"\x80\x81\x80\x81", b"\0\0\0\0")
+    ]
+)
+"""Masks and masked bytes that look like the head of a message."""
+
+
+@both
+async def test_what_looks_like_the_head_of_a_message_amid_one_is_none(flood: Flood) -> None:
+    flood.server.data_received(MESSAGES[0])
+    for at in range(1, len(LURES)):
+        flood.server.data_received(LURES[:at])
+        flood.server.data_received(LURES[at:])
+    heard = [await flood.hears() for _ in range(1 + 3 * (len(LURES) - 1))]
+    assert set(heard[1:]) == {LURE}
+
+
+@both
+async def test_messages_amid_other_frames_keep_their_order(flood: Flood) -> None:
+    pieces = frame(TEXT, b"in ", fin=False) + frame(CONTINUATION, b"two")
+    flood.server.data_received(b"".join([*MESSAGES, pieces, frame(PING, b"?"), *MESSAGES]))
+    flood.server.data_received(b"".join([*MESSAGES, pieces[:5]]))
+    flood.server.data_received(b"".join([pieces[5:], *MESSAGES]))
+    assert [await flood.hears() for _ in range(18)] == [*TEXTS, "in two", *TEXTS, *TEXTS, "in two", *TEXTS]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [frame(TEXT, b"\xff"), b"\x81\x02hi", b"\xc1" + frame(TEXT, b"reserved")[1:], frame(CONTINUATION, b"of nothing")],
+    ids=["no UTF-8", "not masked", "reserved bit", "continues nothing"],
+)
+@both
+async def test_what_is_wrong_ends_the_connection_after_what_was_right(flood: Flood, wrong: bytes) -> None:
+    flood.server.data_received(MESSAGES[0])
+    flood.server.data_received(b"".join([*MESSAGES, wrong, *MESSAGES]))
+    assert [await flood.hears() for _ in range(5)] == ["short", *TEXTS]
+    assert flood.server.transport.is_closing()
+    assert flood.heard.empty()
+
+
+@both
+async def test_a_message_beyond_the_limit_is_not_taken(flood: Flood) -> None:
+    flood.server.conn.max_message_size = 5
+    flood.server.data_received(frame(TEXT, b"1"))
+    flood.server.data_received(frame(TEXT, b"12345") + frame(TEXT, b"123456"))
+    assert [await flood.hears() for _ in range(2)] == ["1", "12345"]
+    assert flood.server.transport.is_closing()
+
+
+@both
+async def test_whole_messages_are_not_given_to_the_library(flood: Flood, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parser takes 2.5 times as long for one."""
+    flood.server.data_received(MESSAGES[0])
+    given: list[bytes] = []
+    monkeypatch.setattr(flood.server.conn, "receive_data", given.append)
+    flood.server.data_received(b"".join(MESSAGES))
+    assert [await flood.hears() for _ in range(5)] == ["short", *TEXTS]
+    assert given == []

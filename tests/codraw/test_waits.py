@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from codraw.waits import Latch, Mailbox
 from tests.support.turns import turns
 
@@ -56,3 +58,11 @@ async def test_what_comes_for_one_who_has_given_up_waits_for_the_next() -> None:
     await turns()
     mailbox.put_nowait(1)
     assert await mailbox.get() == 1
+
+
+async def test_what_waits_is_taken_without_waiting() -> None:
+    mailbox = Mailbox[int]()
+    mailbox.put_nowait(1)
+    assert mailbox.take() == 1
+    with pytest.raises(LookupError):
+        mailbox.take()

@@ -192,9 +192,10 @@ def test_WS15_whatever_happens_amid_a_turn_each_gets_its_own_in_order() -> None:
     for _ in range(200):
         gathering = Gathering()
         due: dict[SocketId, list[bytes]] = {socket: [] for socket in EVERYBODY}
+        gone: dict[SocketId, list[bytes]] = {}
         for n in range(60):
-            payload, one = b"%d" % n, chance.choice(EVERYBODY)
-            match chance.randrange(9):
+            payload, one = b"%d" % n, chance.choice(list(due))
+            match chance.randrange(11):
                 case 0 | 1:
                     gathering.tell(payload)
                     for sequel in due.values():
@@ -221,9 +222,16 @@ def test_WS15_whatever_happens_amid_a_turn_each_gets_its_own_in_order() -> None:
                     gathering.wires[one].read()
                 case 8:
                     gathering.flush()
+                case 9:
+                    late = SocketId(f"late {n}")
+                    gathering.enter(late)
+                    due[late] = []
+                case 10 if len(due) > 1:
+                    gathering.circle.leave(one, ANA if one == A else BO)
+                    gone[one] = due.pop(one)
         gathering.flush()
         for wire in gathering.wires.values():
             wire.read()
-        for socket, sequel in due.items():
+        for socket, sequel in (due | gone).items():
             gathering.outboxes[socket].flush()
             assert gathering.got(socket) == sequel

@@ -65,13 +65,19 @@ class Listening:
 
     def __init__(self) -> None:
         self.fanout = Fanout(self.post_now)
-        self.closed = False
+        self.closed = self.full = False
         self.heard: list[Event] = []
         self.shown = Diagram.found(DiagramId("d"), Epoch("e"), ())
         self.held = 0
 
     async def post(self, event: Joined | Asked) -> None:
+        if self.full:
+            await self.freed.wait()
         self.post_now(event)
+
+    def full_until_freed(self) -> asyncio.Event:
+        self.full, self.freed = True, asyncio.Event()
+        return self.freed
 
     def post_now(self, event: Event) -> None:
         self.heard.append(event)
@@ -324,6 +330,34 @@ async def test_WS8_a_socket_that_sends_too_fast_is_read_more_slowly(house: Premi
         await asked(room, 200 + n)
         await turns(5)
         assert len(room.of(Asked)) == 200 + n
+
+
+async def test_WS8_edits_that_come_too_fast_are_read_more_slowly(tmp_path: Path) -> None:
+    async with premises(tmp_path, limits=Limits(operations_per_second=4)) as house:
+        await house.open_session()
+        room = Listening()
+        house.endpoint = Endpoint(house.handshake, room, house.guard, house.tasks, house.clock, house.endpoint.limits)
+        line = await enter(house)
+        for _ in range(10):
+            line.say(edit())
+        await asked(room, 8)
+        for n in (9, 10):
+            await turns(50)
+            assert len(room.of(Asked)) == n - 1
+            house.clock.advance(0.25)
+            await asked(room, n)
+
+
+async def test_an_edit_waits_for_a_room_that_is_full(house: Premises, room: Listening) -> None:
+    line = await enter(house)
+    await line.hear("state")
+    free = room.full_until_freed()
+    for _ in range(2):
+        line.say(edit())
+    await turns(50)
+    assert room.of(Asked) == []
+    free.set()
+    await asked(room, 2)
 
 
 async def test_WS8_PR9_a_cursor_that_moves_500_times_a_second_holds_up_no_edit(

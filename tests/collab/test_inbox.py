@@ -41,6 +41,16 @@ async def test_a_full_inbox_waits_and_keeps_order_and_outcomes_still_pass() -> N
     assert taken == [asked(n) for n in range(INBOX + 2)]
 
 
+async def test_it_is_full_while_somebody_would_wait() -> None:
+    inbox = Inbox()
+    for n in range(INBOX):
+        assert not inbox.full
+        inbox.put_now(asked(n))
+    assert inbox.full
+    inbox.end()
+    assert not inbox.full
+
+
 async def test_who_stops_waiting_for_space_has_posted_nothing() -> None:
     inbox = Inbox()
     for n in range(INBOX):

@@ -158,6 +158,8 @@ class Transport:
         self.drained, self.above = drained, above
 
     def pass_on(self, wire: bytes) -> None:
+        if self.gone is not None:
+            raise self.gone
         self.got.append(wire)
 
     def waiting(self) -> int:
@@ -241,3 +243,18 @@ async def test_the_close_of_a_connection_that_is_gone_is_quiet(error: type[Excep
     transport.socket.close(1000, "")
     await turns()
     assert transport.tasks[0].exception() is None
+
+
+@pytest.mark.parametrize("error", [OSError, RuntimeError])
+@pytest.mark.parametrize("frames", [Batch([text("1")]), [text("1")]], ids=["batch", "frames"])
+async def test_a_write_that_fails_costs_those_nothing_who_are_written_to_next(
+    error: type[Exception], frames: list[Frame]
+) -> None:
+    transport = Transport()
+    transport.gone = error
+    transport.socket.write(frames)
+    transport.gone = None
+    transport.socket.write(frames)
+    await turns()
+    assert transport.got == []
+    assert [message["code"] for message in transport.closed] == [1011]

@@ -75,6 +75,8 @@ values = st.recursive(
 @given(values)
 @settings(max_examples=400, deadline=None)
 @example({"\ue000": 1, "😀": 2, "\ud7ff": 3})
+@example(["3c9d1e5e-6f5b-4c3e-6a11-0123456789ab", {"e-6": 1e-6}])
+@example(1e-6)
 @example([1e-6, -1e-6, 1.5e-6, 9.999999999999999e-06, 1e-5, math.nextafter(1e-6, 0), math.nextafter(1e-5, 1)])
 @example({"😀": 1.25e-6, "\uffff": {"😀": [5e-6], "\ue000": (2e-6,)}})
 def test_canonical_bytes_are_those_of_RFC_8785(value: Any) -> None:

@@ -123,13 +123,8 @@ def undo_takes_back_anybody_s_operation() -> None:
 def an_edit_leaves_the_redo_stack() -> None:
     from collab.core.history import Stacks
 
-    before = Stacks.after
-
-    def after(self: Any, row: Any) -> Any:
-        made = before(self, row)
-        return made if getattr(row, "undo_of", None) else msgspec.structs.replace(made, redo=self.redo)
-
-    Stacks.after = after
+    before = Stacks.edited
+    Stacks.edited = lambda self, rows: msgspec.structs.replace(before(self, rows), redo=self.redo)
 
 
 @mutant("UN3")
