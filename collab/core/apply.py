@@ -5,7 +5,7 @@ However it came, it is reduced to what each cell was and has become; `Diagram.af
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import assert_never
 
 import msgspec
@@ -14,7 +14,7 @@ from collab.core.diagram import NOBODY, Diagram
 from collab.core.difference import Difference, difference, same
 from collab.core.draft import Draft
 from collab.core.graph import settle
-from collab.core.merge import merged
+from collab.core.merge import merged, top_keys
 from collab.core.traces import Traces
 from protocol.cells import check_shape, check_size, is_edge
 from protocol.operations import CellChange, CellEffect, Effect, Inverse, LoggedOperation, Verb
@@ -23,9 +23,12 @@ from protocol.values import Cell, CellId, DiagramId, Epoch, Limits, UserId
 
 
 class Applied(msgspec.Struct, frozen=True, gc=False):
+    """`settled`: what cells are to each other was looked at, and may have changed more than was asked."""
+
     diagram: Diagram
     effect: Effect
     inverse: Inverse
+    settled: bool = False
 
 
 class Unchanged(msgspec.Struct, frozen=True):
@@ -50,11 +53,12 @@ def apply(
     its removals, and may give a node a size that it once had."""
     try:
         draft = Draft(diagram)
-        named = _compose(draft, changes)
-        differences = _differences(draft)
-        if any([found.refers for found in differences]):
+        named, whole = _compose(draft, changes)
+        differences = _differences(draft, named, whole)
+        settled = any([found.refers for found in differences])
+        if settled:
             settle(draft, exact=restoring or order is not None)
-            differences = _differences(draft)
+            differences = _differences(draft, {}, whole)
         for found in differences:
             _check_net(found, None if restoring else limits)
         order = _new_order(diagram, differences, order)
@@ -67,7 +71,7 @@ def apply(
     effects = tuple([found.effect(named.get(found.id, _NOTHING)) for found in differences])
     inverses = tuple([found.inverse() for found in differences])
     former_order = diagram.order() if order is not None else None
-    return Applied(after, Effect(effects, order), Inverse(inverses, former_order))
+    return Applied(after, Effect(effects, order), Inverse(inverses, former_order), settled)
 
 
 def advance(diagram: Diagram, operation: LoggedOperation) -> Diagram:
@@ -78,7 +82,8 @@ def advance(diagram: Diagram, operation: LoggedOperation) -> Diagram:
     differences = [
         found
         for effect in operation.effect.cells
-        if (found := difference(effect.id, before := diagram.cell(effect.id), _assigned(before, effect))) is not None
+        if (found := difference(effect.id, before := diagram.cell(effect.id), _assigned(before, effect), effect.data))
+        is not None
     ]
     return diagram.after(differences, operation.user.id, operation.effect.order)
 
@@ -125,27 +130,34 @@ _OF_SIZE = frozenset({"width", "height"})
 _NOTHING: Cell = {}
 
 
-def _compose(draft: Draft, changes: Iterable[CellChange]) -> dict[CellId, Cell]:
-    """OP2. Returns all that updates named, per cell."""
+def _compose(draft: Draft, changes: Iterable[CellChange]) -> tuple[dict[CellId, Cell], set[CellId]]:
+    """OP2. Returns all that updates named, per cell, and the cells that were added or removed as a whole."""
+    base, cells = draft.base, draft.cells
     named: dict[CellId, Cell] = {}
+    whole: set[CellId] = set()
     for change in changes:
         id, verb, data = change.id, change.verb, change.data or _NOTHING
-        now = draft.cell(id)
+        now = cells[id] if id in cells else base.cell(id)
         if verb is Verb.UPDATE:
             if now is None:
                 raise CellError(Reason.CONFLICT_DETECTED, "the cell does not exist", id)
-            draft.cells[id] = merged(now, data)
+            cells[id] = merged(now, data)
             named[id] = {**named[id], **data} if id in named else data
-        elif verb is Verb.ADD:
-            draft.cells[id] = _added(id, now, data)
         else:
-            draft.cells[id] = None
-    return named
+            cells[id] = _added(id, now, data) if verb is Verb.ADD else None
+            whole.add(id)
+    return named, whole
 
 
-def _differences(draft: Draft) -> list[Difference]:
-    found = [difference(id, draft.base.cell(id), cell) for id, cell in draft.cells.items()]
-    return [one for one in found if one is not None]
+def _differences(draft: Draft, named: Mapping[CellId, Cell], whole: Collection[CellId]) -> list[Difference]:
+    """Of a cell that was only updated no other keys are compared than the updates named."""
+    differences = []
+    for id, cell in draft.cells.items():
+        patch = None if id in whole else named.get(id)
+        found = difference(id, draft.base.cell(id), cell, None if patch is None else top_keys(patch))
+        if found is not None:
+            differences.append(found)
+    return differences
 
 
 def _added(id: CellId, now: Cell | None, cell: Cell) -> Cell:

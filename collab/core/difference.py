@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from collab.core.merge import DEEP, top_key
+from collab.core.merge import DEEP, top_keys
 from collab.core.references import REFERRING
 from protocol.operations import CellEffect, CellInverse, KeyPath, Verb
 from protocol.statehash import canonical_bytes
@@ -23,7 +23,7 @@ Key = tuple[KeyPath, tuple[Any, ...]]
 class Difference(msgspec.Struct, frozen=True, gc=False):
     """Of a cell that stays, `data` holds each changed top-level key with its complete new value, None where it is gone,
     and `keys` each changed key (OP20). `made`: the objects inside `attrs` and `data`, or these themselves, that came to
-    be, inner ones first.
+    be, inner ones first. `refers`: what the cell refers to may have changed.
     """
 
     id: CellId
@@ -32,11 +32,7 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
     data: Mapping[str, Any] = {}
     keys: tuple[Key, ...] = ()
     made: tuple[KeyPath, ...] = ()
-
-    @property
-    def refers(self) -> bool:
-        """Whether what the cell refers to may have changed."""
-        return self.before is None or self.after is None or not REFERRING.isdisjoint(self.data)
+    refers: bool = True
 
     def effect(self, patch: Mapping[str, Any]) -> CellEffect:
         """`patch`: all that updates named; the top-level keys of it that stayed as they were become `also`."""
@@ -46,8 +42,8 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
             return CellEffect(self.id, Verb.ADD, self.after)
         if patch.keys() <= self.data.keys():
             return CellEffect(self.id, Verb.UPDATE, self.data)
-        named = dict.fromkeys(map(top_key, patch))
-        return CellEffect(self.id, Verb.UPDATE, self.data, tuple(key for key in named if key not in self.data))
+        also = tuple([key for key in top_keys(patch) if key not in self.data])
+        return CellEffect(self.id, Verb.UPDATE, self.data, also)
 
     def inverse(self) -> CellInverse:
         if self.after is None:
@@ -57,58 +53,54 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
         return CellInverse(self.id, Verb.UPDATE, keys=self.keys, made=self.made)
 
 
-def difference(id: CellId, before: Cell | None, after: Cell | None) -> Difference | None:
-    """None: nothing became of it."""
+def difference(
+    id: CellId, before: Cell | None, after: Cell | None, named: Iterable[str] | None = None
+) -> Difference | None:
+    """None: nothing became of it. `named`: the top-level keys that may differ, where that is known."""
     if before is None or after is None:
         return Difference(id, before, after) if before is not after else None
     data: dict[str, Any] = {}
     keys: list[Key] = []
     made: list[KeyPath] = []
-    came = 0
-    for key, new in after.items():
-        old = before.get(key, ABSENT)
-        if old is not new:
-            came += old is ABSENT
-            known = len(keys)
-            (_compare if key in DEEP else _compare_leaf)((key,), old, new, keys, made)
-            if len(keys) > known:
-                data[key] = new
-    if len(before) + came > len(after):
-        for key in [key for key in before if key not in after]:
-            (_compare if key in DEEP else _compare_leaf)((key,), before[key], ABSENT, keys, made)
-            data[key] = None
-    return Difference(id, before, after, data, tuple(keys), tuple(made)) if keys else None
+    for key in {**after, **before} if named is None else named:
+        old, new = before.get(key, ABSENT), after.get(key, ABSENT)
+        if old is new:
+            continue
+        known = len(keys)
+        if key in DEEP:
+            _compare((key,), old, new, keys, made)
+        elif not same(old, new):
+            keys.append(((key,), () if old is ABSENT else (old,)))
+        if len(keys) > known:
+            data[key] = None if new is ABSENT else new
+    if not keys:
+        return None
+    return Difference(id, before, after, data, tuple(keys), tuple(made), not REFERRING.isdisjoint(data))
 
 
 def same(old: Any, new: Any) -> bool:
     """Equal canonical bytes (OP16). Python takes True for 1, also inside lists and objects."""
-    if type(old) is type(new) and type(old) in _SCALARS:
-        return bool(old == new)
-    return old is new or bool(old == new and canonical_bytes(old) == canonical_bytes(new))
+    if old is new or old != new:
+        return old is new
+    return (type(old) is type(new) and type(old) in _SCALARS) or canonical_bytes(old) == canonical_bytes(new)
 
 
 def _compare(path: KeyPath, old: Any, new: Any, keys: list[Key], made: list[KeyPath]) -> None:
     """Leaves are scalars, arrays and empty objects. An object that turns into something else, or the reverse, counts
     as one key: what was below goes and comes with it."""
     if not _are_objects(old, new):
-        _compare_leaf(path, old, new, keys, made)
+        if not same(old, new):
+            keys.append((path, () if old is ABSENT else (old,)))
         return
-    was, now = ({} if side is ABSENT else side for side in (old, new))
+    was, now = {} if old is ABSENT else old, {} if new is ABSENT else new
     for key, value in now.items():
         if (former := was.get(key, ABSENT)) is not value:
             _compare((*path, key), former, value, keys, made)
-    for key, value in was.items():
+    for key in was if not was.keys() <= now.keys() else ():
         if key not in now:
-            _compare((*path, key), value, ABSENT, keys, made)
+            _compare((*path, key), was[key], ABSENT, keys, made)
     if old is ABSENT:
         made.append(path)
-
-
-def _compare_leaf(path: KeyPath, old: Any, new: Any, keys: list[Key], _made: list[KeyPath]) -> None:
-    if old is ABSENT:
-        keys.append((path, ()))
-    elif not same(old, new):
-        keys.append((path, (old,)))
 
 
 def _are_objects(old: Any, new: Any) -> bool:

@@ -69,7 +69,7 @@ class Stacks(msgspec.Struct, frozen=True, gc=False):
         vector = row.undo_of or 0
         match row.kind:
             case Kind.EDIT | Kind.REST:
-                return Stacks(_pushed(self.undo, row)[-self.limit :], (), self.limit)
+                return self.edited((row,))
             case Kind.UNDO:
                 below = tuple(entry for entry in self.undo if entry.vector < vector)
                 return Stacks(below, (*self.redo, Entry((row,), vector)), self.limit)
@@ -81,6 +81,13 @@ class Stacks(msgspec.Struct, frozen=True, gc=False):
             case never:
                 assert_never(never)
 
+    def edited(self, rows: Iterable[LoggedOperation]) -> Stacks:
+        """After edits, all at once: however many they are, the entries below are copied once."""
+        undo = list(self.undo)
+        for row in rows:
+            _push(undo, row)
+        return Stacks(tuple(undo[-self.limit :]), (), self.limit)
+
     def used_up(self, kind: Kind) -> Stacks:
         """After the newest entry could not be inverted (UN6)."""
         if kind is Kind.UNDO:
@@ -88,11 +95,41 @@ class Stacks(msgspec.Struct, frozen=True, gc=False):
         return Stacks(self.undo, self.redo[:-1], self.limit)
 
 
-def _pushed(stack: tuple[Entry, ...], row: LoggedOperation) -> tuple[Entry, ...]:
+class History:
+    """The stacks of one undoer as they move on: edits are put on them when somebody looks, and until then counted."""
+
+    __slots__ = ("_edits", "_stacks")
+
+    def __init__(self, stacks: Stacks) -> None:
+        self._stacks = stacks
+        self._edits: list[LoggedOperation] = []
+        """Of no group: each makes an entry of its own."""
+
+    def add(self, row: LoggedOperation) -> None:
+        if row.group_id is None and row.kind is Kind.EDIT and len(self._edits) < self._stacks.limit:
+            self._edits.append(row)
+        else:
+            self._stacks = self.stacks.after(row)
+
+    @property
+    def stacks(self) -> Stacks:
+        if self._edits:
+            self._stacks, self._edits = self._stacks.edited(self._edits), []
+        return self._stacks
+
+    @property
+    def depth(self) -> HistoryDepth:
+        if not self._edits:
+            return self._stacks.depth
+        return HistoryDepth(min(len(self._stacks.undo) + len(self._edits), self._stacks.limit), 0)
+
+
+def _push(stack: list[Entry], row: LoggedOperation) -> None:
     newest = stack[-1].operations if stack else ()
     if newest and len(newest) < GROUP and _goes_on(newest[-1], row):
-        return (*stack[:-1], Entry((*newest, row), row.vector))
-    return (*stack, Entry((row,), row.vector))
+        stack[-1] = Entry((*newest, row), row.vector)
+    else:
+        stack.append(Entry((row,), row.vector))
 
 
 def _goes_on(before: LoggedOperation, row: LoggedOperation) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from protocol.cells import is_path
@@ -37,6 +37,11 @@ def top_key(key: str) -> str:
     return key.split("/", 1)[0] if is_path(key) else key
 
 
+def top_keys(patch: Mapping[str, Any]) -> Collection[str]:
+    """The top-level keys that a patch is about, each once."""
+    return dict.fromkeys(map(top_key, patch)) if "/" in "".join(patch) else patch
+
+
 def _deep(old: Any, patch: Any) -> Any:
     if not isinstance(patch, dict):
         return patch
@@ -45,7 +50,7 @@ def _deep(old: Any, patch: Any) -> Any:
         if value is None:
             after.pop(key, None)
         else:
-            after[key] = _deep(after.get(key), value)
+            after[key] = _deep(after.get(key), value) if isinstance(value, dict) else value
     return after
 
 

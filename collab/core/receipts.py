@@ -26,7 +26,7 @@ class Receipts:
     def release(self, verdict: Judgement) -> None:
         match verdict:
             case Logged(waiting=waiting, operation=operation):
-                self._state.replica.take(operation, verdict.after, verdict.stacks)
+                self._state.replica.take(operation, verdict.after)
                 self.accept(waiting, operation, verdict.skipped, verdict.doubtful)
             case NoOp(waiting=waiting, stacks=stacks, skipped=skipped):
                 self._state.replica.set_stacks(waiting.caller.id, stacks)
@@ -47,10 +47,13 @@ class Receipts:
     ) -> None:
         """The replica stands right after `operation`."""
         self._answer(waiting, self._accepted(waiting, operation=operation, skipped=skipped))
-        if isinstance(waiting.source, str) and operation.kind not in INVERSIONS:
-            self._correct(waiting, waiting.source, operation, doubtful)
-        skip = frozenset((waiting.source,)) if isinstance(waiting.source, str) else frozenset[SocketId]()
-        self.tell(operation, skip)
+        source = waiting.source
+        if isinstance(source, str):
+            if operation.kind not in INVERSIONS:
+                self._correct(waiting, source, operation, doubtful)
+            self.tell(operation, frozenset((source,)))
+        else:
+            self.tell(operation)
 
     def _correct(
         self, waiting: Waiting, socket: SocketId, operation: LoggedOperation, doubtful: tuple[CellId, ...]
@@ -60,24 +63,25 @@ class Receipts:
         state, present = self._state, self._state.roster.get(socket)
         if present is None:
             return
-        touched = (cell.id for cell in operation.effect.cells)
-        lost = (id for id in touched if _overtaken(waiting, present.corrected.get(id, present.shown)))
-        cells = tuple(dict.fromkeys((*doubtful, *lost)))
-        if cells:
-            present.corrected.update(dict.fromkeys(cells, state.shown()))
+        if present.corrected or _overtaken(waiting, present.shown):
+            touched = (cell.id for cell in operation.effect.cells)
+            lost = (id for id in touched if _overtaken(waiting, present.corrected.get(id, present.shown)))
+            doubtful = tuple(dict.fromkeys((*doubtful, *lost)))
+        if doubtful:
+            present.corrected.update(dict.fromkeys(doubtful, state.shown()))
             present.fetches(state.now.monotonic_s)
-            state.ask(Send(socket, Corrected(operation, state.replica.diagram, cells, state.start_vector)))
+            state.ask(Send(socket, Corrected(operation, state.replica.diagram, doubtful, state.start_vector)))
         elif state.now.monotonic_s < max(present.fetching_until_s, present.syncing_until_s):
             self._doubt(present)
 
     def tell(self, operation: LoggedOperation, skip: frozenset[SocketId] = frozenset()) -> None:
         state = self._state
         state.note_told(operation.vector)
-        stacks, shared = state.replica.stacks(operation.user.id), state.settings.shared_undo
-        depth = stacks.depth if stacks is not None else None
-        happened = Happened(operation, state.replica.diagram, state.start_vector, depth, shared)
-        state.ask(Tell(happened, skip, operation.user.id))
-        now_s, own = state.now.monotonic_s, state.roster.of(operation.user.id)
+        user, replica = operation.user.id, state.replica
+        depth, shared = replica.depth(user), state.settings.shared_undo
+        happened = Happened(operation, replica.diagram, state.start_vector, depth, shared)
+        state.ask(Tell(happened, skip, user))
+        now_s, own = state.now.monotonic_s, state.roster.of(user)
         # E8; and what a client fetches may be older than this operation, and is put over it
         doubtful = dict.fromkeys((*own, *state.roster.fetching(now_s)))
         if operation.kind in INVERSIONS:
@@ -138,25 +142,24 @@ class Receipts:
         duplicate: bool = False,
     ) -> Accepted:
         """`vector` without `operation`: a repeat of what was accepted there."""
-        state = self._state
+        state, caller, intent = self._state, waiting.caller, waiting.intent
         diagram = state.replica.diagram
-        stacks = state.replica.stacks(waiting.caller.id)
-        intent = waiting.intent
-        shown = operation is not None and isinstance(intent, Edit) and intent.respelled
-        asked: tuple[CellChange, ...] = intent.changes if isinstance(intent, Edit) and not shown else ()
+        asked: tuple[CellChange, ...] = ()
+        if isinstance(intent, Edit) and not (intent.respelled and operation is not None):
+            asked = intent.changes
         return Accepted(
             operation_id=waiting.operation_id,
             vector=vector if vector is not None else diagram.vector,
             changed=operation is not None or vector is not None,
             duplicate=duplicate or vector is not None,
-            kind=kind_of(waiting.intent),
-            by=waiting.caller.user,
+            kind=kind_of(intent),
+            by=caller.user,
             after=diagram,
             start_vector=state.start_vector,
             asked=asked,
             operation=operation,
             skipped=skipped,
-            history=stacks.depth if stacks is not None else HistoryDepth(),
+            history=state.replica.depth(caller.id) or HistoryDepth(),
             ref=waiting.ref,
         )
 

@@ -7,8 +7,9 @@ from collections import OrderedDict
 from collab.core.apply import advance
 from collab.core.diagram import Diagram
 from collab.core.events import Loaded
-from collab.core.history import Stacks, Step
+from collab.core.history import History, Stacks, Step
 from collab.core.recent import Recent
+from protocol.notices import HistoryDepth
 from protocol.operations import LoggedOperation, Outcome
 from protocol.values import Epoch, Head, Limits, OperationId, UserId
 
@@ -35,7 +36,7 @@ class Replica:
         self._recent = Recent(limits.resume_operations, before, loaded.recent)
         self._outcomes: OrderedDict[Key, Outcome] = OrderedDict()
         """A dict would look for its oldest past all that were deleted: 1.0 us an outcome, and so 0.4."""
-        self._stacks: dict[UserId | None, Stacks] = {}
+        self._histories: dict[UserId | None, History] = {}
 
     @property
     def head(self) -> Head:
@@ -48,17 +49,13 @@ class Replica:
         if len(diagram.traces.cells) > FORGETTING * (len(diagram) + FEW):
             self.diagram = diagram.forget_below(diagram.vector - REMEMBERED)
 
-    def take(
-        self, operation: LoggedOperation, after: Diagram | None = None, stacks_after: Stacks | None = None
-    ) -> None:
-        """Moves on by one operation of the log; `after` and its author's `stacks_after` where its outcome was computed
-        already."""
+    def take(self, operation: LoggedOperation, after: Diagram | None = None) -> None:
+        """Moves on by one operation of the log; `after` where its outcome was computed already."""
         self.diagram = after if after is not None else advance(self.diagram, operation)
         self._recent.add(operation)
-        if stacks_after is None and (stacks := self.stacks(operation.user.id)) is not None:
-            stacks_after = stacks.after(operation)
-        if stacks_after is not None:
-            self.set_stacks(operation.user.id, stacks_after)
+        history = self._histories.get(self.undoer(operation.user.id))
+        if history is not None:
+            history.add(operation)
 
     # undo stacks ------------------------------------------------------------------------------------------------------
 
@@ -66,24 +63,34 @@ class Replica:
         """Whose operations that user takes back: None, everybody's (`undo_scope = session`)."""
         return None if self._shared_undo else user
 
+    def has_history(self, user: UserId) -> bool:
+        """Whether it was read from the log yet."""
+        return self.undoer(user) in self._histories
+
     def stacks(self, user: UserId) -> Stacks | None:
         """None: not read from the log yet."""
-        return self._stacks.get(self.undoer(user))
+        history = self._histories.get(self.undoer(user))
+        return None if history is None else history.stacks
+
+    def depth(self, user: UserId) -> HistoryDepth | None:
+        """Of the stacks, as they need not be made for it."""
+        history = self._histories.get(self.undoer(user))
+        return None if history is None else history.depth
 
     def set_history(self, undoer: UserId | None, steps: tuple[Step, ...]) -> None:
         """Steps above our vector will come by `take`."""
         known = (step for step in steps if step.vector <= self.diagram.vector)
-        self._stacks[undoer] = Stacks.of(known, self._undo_depth)
+        self._histories[undoer] = History(Stacks.of(known, self._undo_depth))
 
     def set_stacks(self, user: UserId, stacks: Stacks) -> None:
-        self._stacks[self.undoer(user)] = stacks
+        self._histories[self.undoer(user)] = History(stacks)
 
     def forget_stacks(self, user: UserId) -> None:
         """They are read again before they are needed."""
-        self._stacks.pop(self.undoer(user), None)
+        self._histories.pop(self.undoer(user), None)
 
     def forget_all_stacks(self) -> None:
-        self._stacks.clear()
+        self._histories.clear()
 
     # outcomes ---------------------------------------------------------------------------------------------------------
 

@@ -55,10 +55,12 @@ class Present:
         "dialect",
         "doubted",
         "fetching_until_s",
+        "grain",
         "joined_ms",
         "ration",
         "role",
         "saw_version",
+        "sends_late",
         "shown",
         "socket",
         "syncing_until_s",
@@ -71,6 +73,8 @@ class Present:
         self.caller = caller
         self.role = role
         self.dialect = dialect
+        self.grain = GRAIN.get(dialect)
+        self.sends_late = dialect in SENDS_LATE
         self.joined_ms = now_ms
         self.active_ms = now_ms
         self.saw_version = saw_version
@@ -115,14 +119,6 @@ class Present:
     @property
     def free_awareness(self) -> bool:
         return self.dialect in FREE_AWARENESS
-
-    @property
-    def grain(self) -> int | None:
-        return GRAIN.get(self.dialect)
-
-    @property
-    def sends_late(self) -> bool:
-        return self.dialect in SENDS_LATE
 
     @property
     def resumes(self) -> bool:
@@ -197,7 +193,8 @@ class Roster:
         return sockets[0].user if sockets else self.elsewhere(user)
 
     def fetching(self, now_s: float) -> list[Present]:
-        return [present for present in self._fetchers.values() if now_s < present.fetching_until_s]
+        fetchers = self._fetchers
+        return [present for present in fetchers.values() if now_s < present.fetching_until_s] if fetchers else []
 
     def named(self, name: UserName) -> User | None:
         """The one present user of that name; None: absent, or an e-mail address that fits two people."""

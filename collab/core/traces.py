@@ -59,19 +59,24 @@ def traced(former: Trace | None, paths: Iterable[KeyPath], write: Write) -> Trac
         newest, own, parts = write, None, {}
     else:
         newest, own, parts = _after(former.newest, write), former.own, {**former.parts}
+    below: dict[str, list[KeyPath]] = {}
     for path in paths:
-        if not path:
-            own = _after(own, write)
-        elif len(path) == 1:
-            leaf = parts.get(path[0])
-            parts[path[0]] = Trace(write, write) if leaf is None else _overwritten(leaf, write)
+        if len(path) == 1:
+            (key,) = path
+            leaf = parts.get(key)
+            parts[key] = Trace(write, write) if leaf is None else _overwritten(leaf, write)
+        elif path:
+            below.setdefault(path[0], []).append(path[1:])
         else:
-            parts[path[0]] = traced(parts.get(path[0]), (path[1:],), write)
+            own = _after(own, write)
+    for key, rest in below.items():
+        parts[key] = traced(parts.get(key), rest, write)
     return Trace(newest, own, parts or _NO_PARTS)
 
 
 def _overwritten(leaf: Trace, write: Write) -> Trace:
-    return Trace(_after(leaf.newest, write), _after(leaf.own, write), leaf.parts)
+    newest = _after(leaf.newest, write)
+    return Trace(newest, newest if leaf.own is leaf.newest else _after(leaf.own, write), leaf.parts)
 
 
 def _after(former: Write | None, write: Write) -> Write:
@@ -92,10 +97,13 @@ class Traces(msgspec.Struct, frozen=True, gc=False):
 
     def by_other(self, cell: CellId, path: KeyPath, user: UserId, since: int) -> bool:
         """In doubt yes: nobody knows who wrote what up to the floor."""
-        return since < self.floor or _by_other(self.cells.get(cell), path, user, since)
+        if since < self.floor:
+            return True
+        trace = self.cells.get(cell)
+        return trace is not None and trace.by_other(path, user, since)
 
     def order_by_other(self, user: UserId, since: int) -> bool:
-        return since < self.floor or _by_other(self.order, (), user, since)
+        return since < self.floor or (self.order is not None and self.order.by_other((), user, since))
 
     def above(self, floor: int) -> Traces:
         """Forgets what was written at or below `floor`."""
@@ -121,10 +129,6 @@ class Dump(msgspec.Struct, frozen=True):
     floor: int
     order: Trace | None
     cells: dict[CellId, Trace]
-
-
-def _by_other(trace: Trace | None, path: KeyPath, user: UserId, since: int) -> bool:
-    return trace is not None and trace.by_other(path, user, since)
 
 
 def _above(trace: Trace | None, floor: int) -> Trace | None:

@@ -47,8 +47,9 @@ from protocol.operations import LoggedOperation, Verdict
 from protocol.refusals import Reason, Refusal
 from protocol.values import Caller, Head, RoleAt, SocketId, UserId
 
-SAVED_CELLS = 4
-"""So many cells at most are written into a snapshot for each operation since the one before."""
+SAVED_CELLS = 2
+"""So many cells at most are written into a snapshot for each operation since the one before: each takes as much as a
+thirtieth of an operation."""
 
 
 class Writer:
@@ -75,13 +76,14 @@ class Writer:
 
     # what comes in ----------------------------------------------------------------------------------------------------
 
-    def queue(self, source: Source, caller: Caller, role: RoleAt, intent: Operational) -> None:
-        """`role` as it was last read; a newer permission clock than ours makes all roles stale."""
+    def queue(
+        self, source: Source, caller: Caller, role: RoleAt, intent: Operational, present: Present | None = None
+    ) -> None:
+        """`role` as it was last read; a newer permission clock than ours makes all roles stale. `present`: the socket,
+        where it comes from one."""
         operation_id = intent.operation_id
         assert operation_id is not None  # noqa: S101 - the edges make one where the client sent none
         self.note_role(caller, role)
-        ref = None if isinstance(intent, Replace) else intent.ref
-        present = self._state.roster.get(source) if isinstance(source, str) else None
         waiting = Waiting(
             source=source,
             caller=caller,
@@ -90,7 +92,7 @@ class Writer:
             arrived=self._state.turn,
             seen=self._seen(intent, present),
             weight=weight(intent),
-            ref=ref,
+            ref=intent.ref if isinstance(intent, Edit) or not isinstance(intent, Replace) else None,
             grain=present.grain if present is not None else None,
         )
         self._queue.append(waiting)
@@ -203,7 +205,7 @@ class Writer:
 
     @property
     def in_flight(self) -> bool:
-        return not isinstance(self._writing, Idle)
+        return type(self._writing) is not Idle
 
     @property
     def gives_way(self) -> bool:
@@ -409,7 +411,7 @@ class Writer:
         return Commit(writing.base, writing.judged.operations, writing.judged.outcomes, writing.attempt)
 
     def _ready(self, waiting: Waiting) -> bool:
-        return self._state.replica.stacks(waiting.caller.id) is not None
+        return self._state.replica.has_history(waiting.caller.id)
 
     def _role(self, waiting: Waiting) -> RoleAt:
         return self._rights[waiting.caller.id][1]
@@ -426,7 +428,7 @@ class Writer:
         """Of somebody who joins or writes and whose undo stack was not read yet."""
         replica = self._state.replica
         ids = (*(join.caller.id for join in self._joins), *(waiting.caller.id for waiting in self._queue[:64]))
-        return next((ReadHistory(replica.undoer(user)) for user in ids if replica.stacks(user) is None), None)
+        return next((ReadHistory(replica.undoer(user)) for user in ids if not replica.has_history(user)), None)
 
     def _back_to_queue(self) -> int:
         """The batch to the front of the queue. Returns how many attempts it has had."""
@@ -535,7 +537,7 @@ class Writer:
         """A snapshot every so many operations, and some time after the last.
 
         Of a large diagram more of them: an operation then pays for as many cells of it as one of a small diagram, and
-        to replay what came since takes no longer than to read the snapshot.
+        to replay what came since takes about as long as to read the snapshot.
         """
         state = self._state
         self._unsaved += operations

@@ -27,8 +27,8 @@ from collab.core.events import (
     Unresolved,
     WriterOutcome,
 )
-from collab.core.history import Entry, Stacks, invert, judge_inversion
-from collab.core.merge import top_key
+from collab.core.history import Entry, History, Stacks, invert, judge_inversion
+from collab.core.merge import top_keys
 from collab.core.replica import Key, Replica
 from collab.core.rights import allowed
 from protocol.cells import payload_sha256
@@ -122,7 +122,6 @@ class Logged(msgspec.Struct, frozen=True, gc=False):
     waiting: Waiting
     operation: LoggedOperation
     after: Diagram
-    stacks: Stacks
     skipped: tuple[Skipped, ...]
     doubtful: tuple[CellId, ...]
 
@@ -200,7 +199,7 @@ class Judge:
         self._limits = limits
         self._now = now
         self._diagram = replica.diagram
-        self._stacks: dict[UserId | None, Stacks] = {}
+        self._histories: dict[UserId | None, History] = {}
         self._outcomes: dict[Key, Outcome] = {}
         self._operations: list[LoggedOperation] = []
 
@@ -209,7 +208,8 @@ class Judge:
         return Judged(verdicts, tuple(self._operations), tuple(self._outcomes.values()))
 
     def _one(self, waiting: Waiting) -> Judgement:
-        known = self._outcomes.get(waiting.key) or self._replica.outcome(waiting.key)
+        key = waiting.key
+        known = self._outcomes.get(key) or self._replica.outcome(key)
         payload = payload_of(waiting.intent)
         if known is not None:
             if known.payload_sha256 == payload:
@@ -219,7 +219,7 @@ class Judge:
             return Declined(waiting, Refusal(Reason.PERMISSION_DENIED, "you may not change this diagram"))
         # VEC11: only what depends on the cells is an outcome that a retry hears again
         verdict = self._judged(waiting)
-        self._outcomes[waiting.key] = self._outcome(waiting, payload, verdict)
+        self._outcomes[key] = self._outcome(waiting, payload, verdict)
         return verdict
 
     def _judged(self, waiting: Waiting) -> Logged | NoOp | Declined:
@@ -284,7 +284,8 @@ class Judge:
             case Applied() as applied:
                 return self._log(waiting, kind, applied, inverted=entry, skipped=inversion.skipped)
             case Unchanged():
-                used = self._stacks[undoer] = stacks.used_up(kind)
+                used = stacks.used_up(kind)
+                self._histories[undoer] = History(used)
                 return NoOp(waiting, used, inversion.skipped)
             case Refused(refusal=refusal):
                 return Declined(waiting, refusal)
@@ -299,31 +300,49 @@ class Judge:
         skipped: tuple[Skipped, ...] = (),
         doubtful: tuple[CellId, ...] = (),
     ) -> Logged:
-        source = inverted or waiting.intent
+        intent, diagram, group_id = waiting.intent, applied.diagram, None
+        if inverted is not None:
+            group_id = inverted.group_id
+        elif isinstance(intent, Edit):
+            group_id = intent.group_id
         operation = LoggedOperation(
-            vector=applied.diagram.vector,
+            vector=diagram.vector,
             operation_id=waiting.operation_id,
             user=waiting.caller.user,
             kind=kind,
             effect=applied.effect,
             inverse=applied.inverse,
-            state_hash=applied.diagram.state_hash,
+            state_hash=diagram.state_hash,
             at_ms=self._now.wall_ms,
-            group_id=source.group_id if isinstance(source, Edit | Entry) else None,
+            group_id=group_id,
             undo_of=inverted.vector if inverted is not None else None,
         )
-        stacks = self._stacks[self._replica.undoer(waiting.caller.id)] = self._stack(waiting).after(operation)
-        self._diagram = applied.diagram
+        self._history(waiting).add(operation)
+        self._diagram = diagram
         self._operations.append(operation)
-        return Logged(waiting, operation, applied.diagram, stacks, skipped, doubtful)
+        return Logged(waiting, operation, diagram, skipped, doubtful)
 
     def _stack(self, waiting: Waiting) -> Stacks:
+        return self._history(waiting).stacks
+
+    def _history(self, waiting: Waiting) -> History:
         user = waiting.caller.id
-        stacks = self._stacks.get(self._replica.undoer(user)) or self._replica.stacks(user)
-        assert stacks is not None  # noqa: S101 - the room reads the history of everybody in a batch first
-        return stacks
+        undoer = self._replica.undoer(user)
+        history = self._histories.get(undoer)
+        if history is None:
+            stacks = self._replica.stacks(user)
+            assert stacks is not None  # noqa: S101 - the room reads the history of everybody in a batch first
+            history = self._histories[undoer] = History(stacks)
+        return history
 
     def _outcome(self, waiting: Waiting, payload: bytes, verdict: Logged | NoOp | Declined) -> Outcome:
+        refusal: Refusal | None = None
+        skipped: tuple[Skipped, ...] = ()
+        match verdict:
+            case Logged() | NoOp():
+                skipped = verdict.skipped
+            case Declined():
+                refusal = verdict.refusal
         return Outcome(
             user=waiting.caller.id,
             operation_id=waiting.operation_id,
@@ -332,8 +351,8 @@ class Judge:
             epoch=self._diagram.epoch,
             vector=self._diagram.vector,
             kind=kind_of(waiting.intent),
-            refusal=verdict.refusal if isinstance(verdict, Declined) else None,
-            skipped=() if isinstance(verdict, Declined) else verdict.skipped,
+            refusal=refusal,
+            skipped=skipped,
         )
 
 
@@ -370,8 +389,10 @@ def _id_conflict() -> Refusal:
 def _doubtful(before: Diagram, waiting: Waiting, changes: Sequence[CellChange], applied: Applied) -> tuple[CellId, ...]:
     """OP20: cells that differ from what the sender believes: the server changed more than was asked, or another user's
     change of the same key, unseen by the sender, was ordered first."""
-    asked = _asked_keys(changes)
-    doubtful = [cell.id for cell in applied.effect.cells if not _as_asked(cell, asked)]
+    doubtful: list[CellId] = []
+    if applied.settled:
+        asked = _asked_keys(changes)
+        doubtful = [cell.id for cell in applied.effect.cells if not _as_asked(cell, asked)]
     if waiting.seen < before.vector:
         user = waiting.caller.id
         for cell in applied.inverse.cells:
@@ -381,7 +402,7 @@ def _doubtful(before: Diagram, waiting: Waiting, changes: Sequence[CellChange], 
             paths = {path[: waiting.grain] for path, _ in cell.keys} or {()}
             if any(before.changed_by_other(cell.id, path, user, waiting.seen) for path in paths):
                 doubtful.append(cell.id)
-    return tuple(dict.fromkeys(doubtful))
+    return tuple(dict.fromkeys(doubtful)) if doubtful else ()
 
 
 def _asked_keys(changes: Sequence[CellChange]) -> dict[CellId, frozenset[str] | None]:
@@ -391,7 +412,7 @@ def _asked_keys(changes: Sequence[CellChange]) -> dict[CellId, frozenset[str] | 
         if change.verb is not Verb.UPDATE or change.data is None:
             asked[change.id] = None
         elif (known := asked.get(change.id, frozenset())) is not None:
-            asked[change.id] = known.union(map(top_key, change.data))
+            asked[change.id] = known.union(top_keys(change.data))
     return asked
 
 

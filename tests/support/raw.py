@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 from pathlib import Path
 from urllib.parse import urlencode
@@ -67,6 +68,10 @@ class Raw:
         """Raises OSError where the server has let go."""
         async with asyncio.timeout(PATIENCE_S):
             await asyncio.get_running_loop().sock_sendall(self._sock, raw)
+
+    def is_sent_to(self) -> bool:
+        """Whether there is something to read; the room has given away by then all that it wrote in that turn."""
+        return bool(self._read or select.select((self._sock,), (), (), 0)[0])
 
     def close(self) -> None:
         self._sock.close()

@@ -12,7 +12,7 @@ import pytest
 from tests.support.client import Classic, CodrawV1, Editor, Packed, Tmi, add, cell_id, update
 from tests.support.raw import Raw, memory
 from tests.support.servers import Meeting, Server, meet, sign_in
-from tests.support.turns import until_read
+from tests.support.turns import until, until_read
 from tests.support.wire import word
 from tests.wire import test_classic, test_codraw_v1, test_tmi
 
@@ -142,12 +142,12 @@ async def test_I28_those_who_do_not_read_a_large_state_wait_for_the_same_bytes(b
         await editor.hear("operation_accepted")
     person = await sign_in(busy.server, "bo")
     deaf = [await Raw.join(busy, person)]
-    await asyncio.sleep(0.5)
+    await until(deaf[0].is_sent_to)
     before = memory(busy.server.pid)
     for name in ("cy", "dee", "eve"):
         person = await sign_in(busy.server, name)
         deaf += [await Raw.join(busy, person) for _ in range(4)]
-    await asyncio.sleep(0.5)
+    await until(lambda: all(raw.is_sent_to() for raw in deaf))
     state = 60 * 4 * 60_000
     assert memory(busy.server.pid) - before < 2 * state
     for raw in deaf:

@@ -264,10 +264,10 @@ def test_the_inverse_of_an_update_names_leaves_with_their_former_values() -> Non
             CellId("a"),
             Verb.UPDATE,
             keys=(
+                (("label",), ("old",)),
+                (("data",), ()),
                 (("attrs", "body", "fill"), ("#fff",)),
                 (("attrs", "line", "text", "size"), ()),
-                (("data",), ()),
-                (("label",), ("old",)),
             ),
             made=(("attrs", "line", "text"), ("attrs", "line")),
         ),

@@ -89,3 +89,9 @@ def test_only_what_names_other_cells_refers() -> None:
     assert between({}, {"parent": "b"}).refers
     led_elsewhere = difference(CellId("f"), flow("f", "a", "b"), flow("f", "a", "c"))
     assert led_elsewhere is not None and led_elsewhere.refers
+
+
+def test_S78_of_an_update_only_what_it_named_is_compared() -> None:
+    found = difference(A, node("a", x=1, y=1), node("a", x=2, y=2), ["x", "label"])
+    assert found is not None
+    assert (found.data, found.keys) == ({"x": 2}, ((("x",), (1,)),))

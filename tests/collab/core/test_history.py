@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collab.core.apply import Applied, Refused
-from collab.core.history import GROUP, Stacks, Step, invert, judge_inversion, suffice
+from collab.core.history import GROUP, History, Stacks, Step, invert, judge_inversion, suffice
 from protocol.notices import HistoryDepth
 from protocol.operations import Effect, Inverse, Kind, LoggedOperation, Outcome, Verdict
 from protocol.values import Epoch, OperationId, User, UserId
@@ -232,3 +232,33 @@ def test_UN11_UN13_groups_of_hundreds_are_known_by_their_own_rows() -> None:
     assert suffice(groups[GROUP - 1 :], limit=9)
     assert Stacks.of(groups[GROUP - 1 :], limit=9) == kept
     assert [len(entry.operations) for entry in kept.undo] == [GROUP] * 9
+
+
+@given(st.lists(st.sampled_from(["edit", "edit", "edit", "grouped", "rest", "undo", "redo", "look"]), max_size=40))
+def test_UN7_UN13_stacks_that_nobody_looked_at_are_the_same(done: list[str]) -> None:
+    limit, history, eager = 5, History(Stacks(limit=5)), Stacks(limit=5)
+    for vector, what in enumerate(done, start=1):
+        if what == "look":
+            assert history.stacks == eager
+            continue
+        step = (
+            row(vector, group_id="g") if what == "grouped" else row(vector, Kind.REST if what == "rest" else Kind.EDIT)
+        )
+        if what == "undo" and eager.undo:
+            step = undo(vector, eager.undo[-1].vector)
+        elif what == "redo" and eager.redo:
+            step = redo(vector, eager.redo[-1].vector)
+        history.add(step)
+        eager = eager.after(step)
+        assert history.depth == eager.depth
+    assert history.stacks == eager
+    assert len(eager.undo) <= limit
+
+
+def test_edits_are_counted_and_put_on_the_stack_when_somebody_looks() -> None:
+    before = Stacks.of([row(1)])
+    history = History(before)
+    history.add(row(2))
+    assert history.depth == HistoryDepth(2, 0)
+    assert history._stacks is before
+    assert [entry.vector for entry in history.stacks.undo] == [1, 2]

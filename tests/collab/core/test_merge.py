@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collab.core.merge import is_path, merged, top_key
+from collab.core.merge import is_path, merged, top_key, top_keys
 from protocol.refusals import CellError, Reason
 from tests.support.drawing import node
 
@@ -70,3 +70,8 @@ def test_neither_cell_nor_patch_is_changed() -> None:
 def test_a_path_names_its_top_level_key() -> None:
     assert [top_key(key) for key in ("attrs/body/fill", "data/p", "attrs", "x/y")] == ["attrs", "data", "attrs", "x/y"]
     assert not is_path("attrsbody/fill")
+
+
+def test_a_patch_is_about_each_top_level_key_once() -> None:
+    assert list(top_keys({"x": 1, "attrs/p": 2, "attrs/q": 3, "x/y": 4})) == ["x", "attrs", "x/y"]
+    assert list(top_keys({"label": None, "x": 1})) == ["label", "x"]
