@@ -96,7 +96,7 @@ PRESENCE_S = 1.0
 """So long presence may take to say who is elsewhere; then it is unknown."""
 IN_FULL = 1
 """Every so many surveys a room says in full who is here, and asks presence even if it has heard of everybody. With 3 an
-idle room would cost a third, but where much news is lost somebody who is there was told to have left (I22)."""
+idle room would cost a third, and who came is known up to 4 s later where news of it is lost."""
 
 log = logging.getLogger(__name__)
 

@@ -72,7 +72,8 @@ class Wire:
 class Editor:
     """What the dialects have in common: a socket at some worker, requests without an answer, and what came of each.
 
-    `lost_s`: since when its user may not even read.
+    `lost_s`: since when its user may not even read. `spared_s`: when that was over, of which its worker may not even
+    have heard the beginning yet.
     """
 
     dialect: Dialect
@@ -92,6 +93,7 @@ class Editor:
         self.admitted = False
         self.admitted_at_s = 0.0
         self.lost_s: float | None = None
+        self.spared_s = float("-inf")
         self.presenter: tuple[int, str | None] = (-1, None)
         """Newest term, and who presents, as far as it was told."""
         self.roster: frozenset[str] = frozenset()
@@ -117,6 +119,7 @@ class Editor:
             and not worker.frozen
             and worker.thawed_at_s < since_s
             and self.lost_s is None
+            and self.spared_s < since_s
         )
 
     # the socket -------------------------------------------------------------------------------------------------------

@@ -273,7 +273,7 @@ class History:
         for editor in self.editors:
             self.give_back(editor, "I24")
             if editor.lost_s is not None and not nobody(self.world.role(editor.caller)):
-                editor.lost_s = None
+                editor.lost_s, editor.spared_s = None, self.world.time_s
 
     # what is asked ----------------------------------------------------------------------------------------------------
 
