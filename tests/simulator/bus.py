@@ -87,6 +87,7 @@ class Bus:
     def fail(self) -> None:
         self.world.count["bus outage"] += 1
         self.healthy = False
+        self.world.unsteady_at_s = self.world.time_s
         self.lose_all()
 
     def empty(self) -> None:
@@ -101,7 +102,8 @@ class Bus:
         return self.healthy and self.world.time_s >= self.unknown_until_s
 
     def recover(self) -> None:
-        """Every subscriber hears that it may have missed something."""
+        """Every subscriber hears that it may have missed something: up to here neither news nor presence told any."""
         self.healthy = True
+        self.world.unsteady_at_s = self.world.time_s
         for worker in self.world.workers.values():
             worker.hear(None)
