@@ -17,6 +17,8 @@ from collab.core.state import RoomState
 from protocol.notices import Participant, PresenterAsked, PresenterDenied
 from protocol.values import SessionId, SocketId, UserId
 
+REFRESHED_S = 12.0
+"""So long after presence was out of reach all have told it again who is with them, which they do every ten seconds."""
 WAITING = 256
 """So much that was said of newer facts than ours may wait for them."""
 
@@ -28,6 +30,7 @@ class Elsewhere:
         self._early: list[Said | Pointed] = []
         """Said of newer facts than ours."""
         self._bus_healthy = self._presence_known = True
+        self._healthy_since_s = float("-inf")
 
     # who is there -----------------------------------------------------------------------------------------------------
 
@@ -61,10 +64,14 @@ class Elsewhere:
             return
         before = self._users()
         said = {name: _allowed(state.session, participants) for name, participants in event.participants.items()}
-        self._changed(before, news=state.roster.remote.read(said, state.now.monotonic_s))
+        now_s = state.now.monotonic_s
+        whole = self._bus_healthy and now_s - self._healthy_since_s > REFRESHED_S
+        self._changed(before, news=state.roster.remote.read(said, now_s, whole=whole))
         self._chair.looked_around({one.user.id for there in said.values() for one in there if one.connections})
 
     def sensed(self, healthy: bool) -> None:
+        if healthy and not self._bus_healthy:
+            self._healthy_since_s = self._state.now.monotonic_s
         self._bus_healthy = healthy
         self._sight()
 

@@ -76,9 +76,10 @@ class Remote:
         """Whether presence knows better of anybody who is listed."""
         return any(worker.participants and now_s - worker.heard_s > FRESH_S for worker in self._workers.values())
 
-    def read(self, said: Mapping[str, tuple[Participant, ...]], now_s: float) -> bool:
-        """Of presence, for workers that were not heard lately. Whether it is news."""
-        old = [name for name in {**self._workers, **said} if now_s - self._heard_s(name) > FRESH_S]
+    def read(self, said: Mapping[str, tuple[Participant, ...]], now_s: float, *, whole: bool = True) -> bool:
+        """Of presence, for workers that were not heard lately. Whether it is news. `whole`: all others are gone."""
+        known = {**self._workers, **said} if whole else said
+        old = [name for name in known if now_s - self._heard_s(name) > FRESH_S]
         moved = [self._set(name, said.get(name, ())) for name in old]
         for name in old:
             if name not in said:

@@ -27,6 +27,7 @@ class Bus:
         self.world = world
         self.flying: list[tuple[Worker, int, bytes, float]] = []
         self.healthy = True
+        self.failed_at_s = self.recovered_at_s = -1_000.0
         self.presence = MemoryPresence(world.now_ms)
         self.unknown_until_s = -1.0
         self.old: bytes = b""
@@ -87,7 +88,7 @@ class Bus:
     def fail(self) -> None:
         self.world.count["bus outage"] += 1
         self.healthy = False
-        self.world.unsteady_at_s = self.world.time_s
+        self.failed_at_s = self.world.time_s
         self.lose_all()
 
     def empty(self) -> None:
@@ -96,14 +97,19 @@ class Bus:
         self.presence = MemoryPresence(self.world.now_ms)
         self.unknown_until_s = self.world.time_s + UNKNOWN_S
 
+    def told_of(self, since_s: float, steady_s: float) -> bool:
+        """Whether all can know who has come somewhere at that time, and not only those there."""
+        unhealthy = not self.healthy or self.recovered_at_s > self.world.time_s - steady_s
+        return not unhealthy or since_s < self.failed_at_s - SLOW_S
+
     @property
     def knows(self) -> bool:
         """Whether what presence says is all there is."""
         return self.healthy and self.world.time_s >= self.unknown_until_s
 
     def recover(self) -> None:
-        """Every subscriber hears that it may have missed something: up to here neither news nor presence told any."""
+        """Every subscriber hears that it may have missed something."""
         self.healthy = True
-        self.world.unsteady_at_s = self.world.time_s
+        self.recovered_at_s = self.world.time_s
         for worker in self.world.workers.values():
             worker.hear(None)

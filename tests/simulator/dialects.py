@@ -144,11 +144,12 @@ class V1(Editor):
                 raise AssertionError(message)
 
     def check_left(self, left: list[str], at_s: float) -> None:
-        """I22: nobody vanishes who has been here all the time. (What a worker once said may be played again.)"""
+        """I22: nobody vanishes who has been here all the time. (What a worker once said may be played again, and
+        who changes workers while no news goes round is missed.)"""
         if self.world.unsteady_at_s > at_s - STEADY_S:
             return
         for other in self.world.editors:
-            if other.user.id in left:
+            if other.user.id in left and self.world.bus.told_of(other.admitted_at_s, STEADY_S):
                 self.world.ledger.hold(
                     not other.here_since(at_s - STEADY_S, at_s), "I22", self.name, "left", other.name
                 )
@@ -242,7 +243,7 @@ class V1(Editor):
                 self.world.ledger.hold(same, "I1", self.name, id, vector, row)
 
     def check_order(self, id: str) -> None:
-        """I8: accepted in the order in which they were sent."""
+        """I8: accepted in the order in which they were sent. (One that was refused and sent again came later.)"""
         if id in self.order:
             place = self.order.index(id)
             self.world.ledger.hold(place > self.last, "I8", self.name, id, "out of order", self.order)
@@ -263,6 +264,8 @@ class V1(Editor):
             return
         if reason == "conflict_detected":
             self.check_no(id, message["update_vector"])
+        if id in self.order:
+            self.order[self.order.index(id)] = ""
         self.refused(id, reason)
 
     def check_no(self, id: str, vector: int) -> None:

@@ -402,6 +402,7 @@ PLANTS = (
         "empty Redis read as absence",
         "I22",
         {"bus": TakesEmptyForNobody},
+        patches={"collab.core.elsewhere.REFRESHED_S": 0.0},
         rates={"deafness": 0.02, "pass_time": 0.15},
         without=("kill", "doom", "freeze", "end", "epoch"),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from collab.core.effects import Announce, CatchUp, ChangeSession, ReadSession, Speak, Survey
+from collab.core.elsewhere import REFRESHED_S
 from collab.core.events import (
     Asked,
     BusSensed,
@@ -31,6 +32,7 @@ from protocol.notices import (
     AwarenessShown,
     AwareUpdate,
     Done,
+    HeartbeatShown,
     Participant,
     PresenterAsked,
     PresenterChanged,
@@ -121,6 +123,14 @@ def test_WS11_what_stands_at_another_worker_is_told_to_nobody() -> None:
 def test_I22_where_what_stands_was_not_heard_the_roll_is_called_and_presence_is_asked() -> None:
     begun = script("ana", others=NOBODY) >> said(participant("bo", "b1")) << told(RosterChanged)
     assert begun >> Stood(SESSION.id, "w2", 2) << Survey(SESSION.id)
+
+
+def test_I22_presence_that_was_out_of_reach_a_moment_ago_lets_nobody_vanish() -> None:
+    begun = script("ana", others=NOBODY) >> said(participant("bo", "b1")) << told(RosterChanged)
+    begun >> BusSensed(healthy=False) >> After(FRESH_S + 1) >> BusSensed(healthy=True)
+    begun >> Surveyed(SESSION.id, NOBODY)
+    begun >> After(REFRESHED_S + 1) << told(HeartbeatShown)
+    assert begun >> Surveyed(SESSION.id, NOBODY) << told(RosterChanged, left=(user("bo"),))
 
 
 def test_what_stands_of_another_session_makes_the_room_look() -> None:
