@@ -35,6 +35,10 @@ HELD = (
     "SELECT sid, refresh, rotated_at, sealed_successor FROM refresh_token WHERE sha256 = $1 AND expires_at > $2"
     " FOR NO KEY UPDATE"
 )
+STATE = (
+    "SELECT r.refresh, r.expires_at FROM refresh_token r JOIN login l ON l.sid = r.sid"
+    " WHERE r.sha256 = $1 AND r.expires_at > $2 AND r.rotated_at IS NULL AND l.ended_at IS NULL"
+)
 ADD_REFRESH = "INSERT INTO refresh_token (sha256, sid, refresh, expires_at) VALUES ($1, $2, $3, $4)"
 
 
@@ -46,9 +50,8 @@ class SqlAccounts:
     async def remember(self, caller: Caller) -> None:
         await self._database.transaction(partial(_remember, caller=caller, now_ms=self._now_ms()))
 
-    async def start_login(self, sid: str, caller: Caller) -> None:
-        sql = "INSERT INTO login (sid, user_id, access_expires_at) VALUES ($1, $2, 0) ON CONFLICT (sid) DO NOTHING"
-        await self._database.transaction(lambda tx: tx.execute(sql, sid, caller.id))
+    async def start_login(self, sid: str, caller: Caller) -> bool:
+        return await self._database.transaction(partial(_start_login, sid=sid, caller=caller))
 
     async def raise_expiry(self, sid: str, access_expires_at_ms: int) -> None:
         sql = "UPDATE login SET access_expires_at = $2 WHERE sid = $1 AND access_expires_at < $2"
@@ -57,6 +60,9 @@ class SqlAccounts:
     async def end_login(self, sid: str) -> None:
         now_ms = self._now_ms()
         await self._database.transaction(lambda tx: tx.execute(END_LOGIN, sid, now_ms))
+
+    async def end_login_of(self, refresh_token: str) -> None:
+        await self._database.transaction(partial(_end_login_of, token=refresh_token, now_ms=self._now_ms()))
 
     async def ended(self, sid: str) -> bool:
         state = (await self.standing((sid,))).get(sid)
@@ -79,6 +85,20 @@ class SqlAccounts:
         now_ms = self._now_ms()
         await self._database.transaction(lambda tx: _issue_refresh(tx, token, what, now_ms + ttl_ms, now_ms))
 
+    async def refresh_state(self, token: str) -> tuple[Refresh, int] | None:
+        rows = await self._database.fetch(STATE, secret_digest(token), self._now_ms())
+        return (msgspec.json.decode(rows[0][0], type=Refresh), rows[0][1]) if rows else None
+
+    async def disable(self, provider: str, provider_id: str) -> bool:
+        """Ends every login of this person, and no other begins (AU12). False: nobody has signed in as that."""
+        work = partial(_disable, provider=provider, provider_id=provider_id, now_ms=self._now_ms())
+        return await self._database.transaction(work)
+
+    async def enable(self, provider: str, provider_id: str) -> bool:
+        """What ended stays ended. False: nobody has signed in as that."""
+        sql = "UPDATE account SET disabled_at = NULL WHERE provider = $1 AND provider_id = $2"
+        return await self._database.transaction(lambda tx: tx.execute(sql, provider, provider_id)) > 0
+
     async def rotate_refresh(
         self, token: str, successor: str, ttl_ms: int, grace_ms: int
     ) -> tuple[Refresh, str] | None:
@@ -95,7 +115,33 @@ async def _remember(tx: Transaction, caller: Caller, now_ms: int) -> None:
     key, verified = email_key(user.email), int(caller.email_verified)
     await tx.execute(REMEMBER, user.provider, user.provider_id, user.email, key, user.display_name, verified, now_ms)
     if caller.email_verified:
-        await bind_by_email(tx, user)
+        await bind_by_email(tx, user, now_ms)
+
+
+async def _start_login(tx: Transaction, sid: str, caller: Caller) -> bool:
+    # Held: whoever disables the account at this moment finds the login, or this finds the account disabled.
+    held = "SELECT disabled_at FROM account WHERE provider = $1 AND provider_id = $2 FOR SHARE"
+    account = await first(tx, held, caller.user.provider, caller.user.provider_id)
+    if account is not None and account[0] is not None:
+        return False
+    sql = "INSERT INTO login (sid, user_id, access_expires_at) VALUES ($1, $2, 0) ON CONFLICT (sid) DO NOTHING"
+    await tx.execute(sql, sid, caller.id)
+    return True
+
+
+async def _disable(tx: Transaction, provider: str, provider_id: str, now_ms: int) -> bool:
+    mark = "UPDATE account SET disabled_at = coalesce(disabled_at, $3) WHERE provider = $1 AND provider_id = $2"
+    if not await tx.execute(mark, provider, provider_id, now_ms):
+        return False
+    end = "UPDATE login SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL"
+    await tx.execute(end, f"{provider}:{provider_id}", now_ms)
+    return True
+
+
+async def _end_login_of(tx: Transaction, token: str, now_ms: int) -> None:
+    row = await first(tx, "SELECT sid FROM refresh_token WHERE sha256 = $1", secret_digest(token))
+    if row is not None:
+        await tx.execute(END_LOGIN, row[0], now_ms)
 
 
 async def _stands(tx: Transaction, sid: str) -> bool:

@@ -17,6 +17,11 @@ class Bucket:
         self._level = burst
         self._at_s = now_s
 
+    def left(self, now_s: float) -> float:
+        """How many tokens are there."""
+        self._refill(now_s)
+        return self._level
+
     def take(self, now_s: float) -> float:
         """Takes a token, if need be one that is not there yet: wait so many seconds (0: none) before going on."""
         if not self.rate:
@@ -54,6 +59,10 @@ class Buckets:
     def ready_in(self, key: Hashable, now_s: float) -> float:
         bucket = self._buckets.get(key)
         return 0.0 if bucket is None else bucket.ready_in(now_s)
+
+    def left(self, key: Hashable, now_s: float) -> float:
+        bucket = self._buckets.get(key)
+        return self._burst if bucket is None else bucket.left(now_s)
 
     def ask(self, key: Hashable, now_s: float) -> float:
         bucket = self._buckets.get(key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rest.oauth import dev
 
@@ -11,13 +11,30 @@ CLIENT_ID = "codraw"
 
 
 @dataclass(frozen=True, slots=True)
+class OpenId:
+    """An OpenID Connect provider as it is asked, and what its word counts here."""
+
+    issuer: str
+    """Exactly as the provider spells itself; its metadata is found below it."""
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    groups_claim: str | None = "groups"
+    trusts_email: bool = False
+    """Whether an address counts as verified where the provider says nothing about it."""
+    email_domains: frozenset[str] = frozenset()
+    """If any, only people with a verified address of one of them are let in."""
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
-    """`for_tests`: signs in anybody, excuses a missing PKCE, and is never there in production."""
+    """`for_tests`: signs in anybody, excuses a missing PKCE, is never there in production. Any other has `openid`."""
 
     id: str
     name: str
     icon: str = "/web/icon.svg"
     for_tests: bool = False
+    openid: OpenId | None = None
 
     def form(self, base: str) -> dict[str, str]:
         return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -18,6 +19,7 @@ from rest.bodies import fields, unique_parameters
 from rest.dependencies import RestDependencies
 from rest.identity import REFRESH_COOKIE
 from rest.oauth import dev, proofs
+from rest.oauth.asked import DEFAULT_SCOPE, Asked
 from rest.oauth.cookies import set_cookies
 from rest.oauth.providers import Provider
 from rest.oauth.redirects import back, query, raw_parameter
@@ -25,11 +27,16 @@ from rest.ports import Code, Refresh
 from rest.problems import Problem
 from rest.views import TMI, Forms
 
+if TYPE_CHECKING:
+    from rest.oauth.upstream_sign_in import UpstreamSignIns
+
 CODE_MS = 60_000
 GRACE_MS = 30_000
 OWN_CALLBACK = "/oauth2/callback"
-DEFAULT_SCOPE = "openid email profile"
-LONGEST_STATE = 2_048
+OWN_PAGE = "/"
+"""The page of this server is a client like any other, and needs no listing (AU6)."""
+LONGEST = {"state": 2_048, "scope": 256, "client_id": 256}
+"""The last two go into every token, which has to fit into a cookie."""
 
 Parameters = Mapping[str, str]
 
@@ -37,6 +44,7 @@ Parameters = Mapping[str, str]
 class OAuthServer:
     def __init__(self, deps: RestDependencies) -> None:
         self.deps = deps
+        self._upstreams = upstreams(deps)
 
     async def providers(self, request: Request) -> Response:
         base = self.deps.base(request)
@@ -51,16 +59,21 @@ class OAuthServer:
         provider = self._provider(parameters.get("idp"))
         if parameters.get("response_type", "code") != "code":
             raise invalid_request("response_type must be code.")
-        if len(parameters.get("state", "")) > LONGEST_STATE:
-            raise invalid_request("state is too long.")
-        callback = self._callback(parameters)
-        if callback is not None:
-            code = await self._issue(parameters, provider, callback)
-            return RedirectResponse(back(callback, {"code": code}, raw_parameter(request, "state")), 302)
+        for name, longest in LONGEST.items():
+            if len(parameters.get(name, "")) > longest:
+                raise invalid_request(f"{name} is too long.")
+        hint = parameters.get("login_hint") or None
+        if not dev.is_hint(hint):
+            raise invalid_request("login_hint is no name.")
+        asked = self._asked(request, parameters, provider)
+        if self._upstreams is not None and provider.openid is not None:
+            return await self._upstreams.begin(request, provider, asked, hint)
+        caller = Caller(vouched(provider, hint), sid=secrets.token_urlsafe(16))
+        if asked.callback is not None:
+            return await self._hand_over(request, asked, caller)
         state = parameters.get("state") or secrets.token_urlsafe(16)
-        code = await self._issue(parameters, provider, own_callback(state))
-        raw = raw_parameter(request, "state") or state
-        return RedirectResponse(back(OWN_CALLBACK, {"code": code}, raw), 302)
+        code = await self._issue(asked.model_copy(update={"callback": own_callback(state)}), caller)
+        return RedirectResponse(back(OWN_CALLBACK, {"code": code}, asked.state or state), 302)
 
     def _provider(self, id: str | None) -> Provider:
         providers = self.deps.oauth.providers
@@ -69,32 +82,72 @@ class OAuthServer:
                 return provider
         raise invalid_request("idp names no provider of this server.")
 
-    def _callback(self, parameters: Parameters) -> str | None:
+    def _callback(self, request: Request, parameters: Parameters) -> str | None:
         named = {parameters[name] for name in ("client_callback", "redirect_uri") if name in parameters}
         if len(named) > 1:
             raise invalid_request("client_callback and redirect_uri differ.")
         callback = next(iter(named), None)
-        if callback is not None and not proofs.is_allowed(callback, self.deps.oauth.callbacks, self.deps.development):
+        listed = self.deps.oauth.callbacks | {self.deps.base(request) + OWN_PAGE}
+        if callback is not None and not proofs.is_allowed(callback, listed, self.deps.development):
             raise invalid_request("This callback is not allowed.")
         return callback
 
-    async def _issue(self, parameters: Parameters, provider: Provider, callback: str) -> str:
-        """The code for a person whom the provider has just vouched for."""
+    def _asked(self, request: Request, parameters: Parameters, provider: Provider) -> Asked:
+        callback = self._callback(request, parameters)
         client_id = parameters.get("client_id", "")
-        excused = provider.for_tests or client_id in self.deps.oauth.excused
-        challenge = proofs.challenge(parameters, excused)
-        caller = Caller(vouched(provider, parameters.get("login_hint") or None), sid=secrets.token_urlsafe(16))
-        await self.deps.accounts.remember(caller)
+        if callback is None and provider.openid is not None:
+            # Nobody is there to show a verifier: that browser gets the tokens which has begun the sign-in.
+            if "code_challenge" in parameters:
+                raise invalid_request("code_challenge takes a redirect_uri.")
+            challenge = None
+        else:
+            challenge = proofs.challenge(parameters, provider.for_tests or client_id in self.deps.oauth.excused)
+        return Asked(
+            callback=callback,
+            state=raw_parameter(request, "state"),
+            client_id=client_id,
+            challenge=challenge,
+            scope=parameters.get("scope", DEFAULT_SCOPE),
+        )
+
+    async def _hand_over(self, request: Request, asked: Asked, caller: Caller) -> Response:
+        """To the client that has sent this person to sign in: a code of ours, or without a callback the tokens."""
+        if asked.callback is not None:
+            said = await self._said(asked, caller)
+            return RedirectResponse(back(asked.callback, said, asked.state), 302)
+        await self._admit(caller)
+        what = Code(caller, asked.client_id, OWN_CALLBACK, None, asked.scope)
+        return await self._sign_in(request, what, self.deps.forms, cookies=False)
+
+    async def _said(self, asked: Asked, caller: Caller) -> Parameters:
+        try:
+            return {"code": await self._issue(asked, caller)}
+        except Problem as refused:
+            return {"error": refused.error, "error_description": refused.message}
+
+    async def _issue(self, asked: Asked, caller: Caller) -> str:
+        """The code for a person whom the provider has just vouched for."""
         # Before the code, so that a second use of it finds the login it has to end (AU4).
-        await self.deps.accounts.start_login(caller.sid, caller)
+        await self._admit(caller)
         code = secrets.token_urlsafe(32)
-        scope = parameters.get("scope", DEFAULT_SCOPE)
-        await self.deps.accounts.issue_code(code, Code(caller, client_id, callback, challenge, scope), CODE_MS)
+        what = Code(caller, asked.client_id, asked.callback or OWN_CALLBACK, asked.challenge, asked.scope)
+        await self.deps.accounts.issue_code(code, what, CODE_MS)
         return code
 
+    async def _admit(self, caller: Caller) -> None:
+        """Raises 403 `access_denied` where an operator has disabled the account (AU12)."""
+        await self.deps.accounts.remember(caller)
+        if not await self.deps.accounts.start_login(caller.sid, caller):
+            raise Problem(403, "access_denied", "This account may not sign in here.")
+
     async def callback(self, request: Request) -> Response:
-        """Form C: the code was issued for this very address and state."""
+        """From a provider, with its code or error; or form C with ours, issued for this very address and state."""
         parameters = unique_parameters(query(request))
+        if self._upstreams is not None and (pending := self._upstreams.pending(request, parameters)):
+            found = await self._upstreams.finish(request, parameters, pending)
+            response = found if isinstance(found, Response) else await self._hand_over(request, pending.asked, found)
+            self._upstreams.forget(request, response, pending)
+            return response
         what = await self._redeem(parameters.get("code", ""))
         if what.redirect_uri != own_callback(parameters.get("state", "")) or what.challenge is not None:
             raise invalid_grant()
@@ -132,9 +185,9 @@ class OAuthServer:
 
     async def _sign_in(self, request: Request, what: Code, forms: Forms, *, cookies: bool) -> Response:
         refresh = secrets.token_urlsafe(32)
-        ttl_ms = self.deps.oauth.refresh_s * 1_000
-        await self.deps.accounts.issue_refresh(refresh, Refresh(what.caller, what.scope), ttl_ms)
-        return await self._tokens(request, what.caller, what.scope, refresh, forms, cookies=cookies)
+        kept = Refresh(what.caller, what.scope, what.client_id)
+        await self.deps.accounts.issue_refresh(refresh, kept, self.deps.oauth.refresh_s * 1_000)
+        return await self._tokens(request, kept, refresh, forms, cookies=cookies)
 
     async def _by_refresh(self, request: Request, token: str, forms: Forms) -> Response:
         ttl_ms = self.deps.oauth.refresh_s * 1_000
@@ -143,19 +196,17 @@ class OAuthServer:
         if rotated is None:
             raise invalid_grant()
         what, stands = rotated
-        return await self._tokens(request, what.caller, what.scope, stands, forms, cookies=True)
+        return await self._tokens(request, what, stands, forms, cookies=True)
 
-    async def _tokens(
-        self, request: Request, caller: Caller, scope: str, refresh: str, forms: Forms, *, cookies: bool
-    ) -> Response:
-        access, issued = self.deps.tokens.issue(caller)
-        await self.deps.accounts.raise_expiry(caller.sid, issued.expires_at_ms)
+    async def _tokens(self, request: Request, what: Refresh, refresh: str, forms: Forms, *, cookies: bool) -> Response:
+        access, issued = self.deps.tokens.issue(what.caller, client_id=what.client_id, scope=what.scope)
+        await self.deps.accounts.raise_expiry(issued.sid, issued.expires_at_ms)
         body = {
             "access_token": access,
             "refresh_token": refresh,
             "token_type": forms.token_type,
             "expires_in": self.deps.tokens.lifetime_s,
-            "scope": scope,
+            "scope": what.scope,
         }
         response = answer(body)
         if cookies:
@@ -164,17 +215,24 @@ class OAuthServer:
         return response
 
 
+def upstreams(deps: RestDependencies) -> UpstreamSignIns | None:
+    if not any(provider.openid for provider in deps.oauth.providers):
+        return None
+    # What talks to providers and checks signatures is no business of a server without any.
+    from rest.oauth.upstream_sign_in import UpstreamSignIns  # noqa: PLC0415
+
+    return UpstreamSignIns(deps)
+
+
 def own_callback(state: str) -> str:
     """Where a code of form C is worth something: our callback, with the state it was asked with (S33)."""
     return f"{OWN_CALLBACK}?state={state}"
 
 
 def vouched(provider: Provider, hint: str | None) -> User:
-    """Whom the provider has signed in. Only the test provider answers at once; for any other there is no way yet."""
+    """Whom the test provider has signed in: whoever is named."""
     if not provider.for_tests:
-        raise invalid_request("This provider cannot be used yet.")
-    if not dev.is_hint(hint):
-        raise invalid_request("login_hint is no name.")
+        raise invalid_request("This provider is not configured.")
     return dev.user(hint)
 
 

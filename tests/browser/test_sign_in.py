@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Route
 
 from tests.browser.window import Window
+from tests.support.oidc_provider import ANA, CLIENT, SECRET, OidcProvider
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.needs_chromium
@@ -50,3 +52,19 @@ def test_a_provider_is_reached_with_a_challenge_and_comes_back(browser: Browser,
     assert any("code_challenge_method=S256" in url for url in requests)
     assert page.url == f"{server.http}/"
     page.context.close()
+
+
+def test_a_provider_that_is_really_there_signs_its_people_in(browser: Browser, tmp_path: Path) -> None:
+    with OidcProvider() as idp:
+        corp = {"id": "corp", "name": "Corp", "issuer": idp.issuer, "client_id": CLIENT, "client_secret": SECRET}
+        with Server(tmp_path, oidc_providers=json.dumps([corp])) as server:
+            page = browser.new_context().new_page()
+            page.goto(f"{server.http}/")
+            idp.error = "access_denied"
+            page.click("text=Sign in with Corp")
+            page.locator("text=The sign-in was cancelled.").wait_for()
+            idp.error = None
+            page.click("text=Sign in with Corp")
+            page.locator(".who", has_text=ANA["name"]).wait_for()
+            assert page.url == f"{server.http}/"
+            page.context.close()

@@ -23,7 +23,8 @@ REFRESH = Refresh(caller(ANA, "staff", sid=SID, expires_at_ms=5), "openid")
 
 
 class AccountsAndLogins(Accounts, Logins, Protocol):
-    pass
+    async def disable(self, provider: str, provider_id: str) -> bool: ...
+    async def enable(self, provider: str, provider_id: str) -> bool: ...
 
 
 class AccountWorld(Protocol):
@@ -185,6 +186,78 @@ class AccountsContract:
         await world.accounts.issue_refresh("other", other, 60_000)
         await world.accounts.end_login(SID)
         assert await world.accounts.rotate_refresh("other", "o2", 60_000, GRACE_MS) == (other, "o2")
+
+    async def test_AU12_any_refresh_token_of_a_login_names_it(self, world: AccountWorld) -> None:
+        await self.signed_in(world)
+        await world.accounts.end_login_of("guess")
+        assert not await world.accounts.ended(SID)
+        await self.rotated(world, "r1", "r2")
+        await world.accounts.end_login_of("r1")
+        assert await world.accounts.ended(SID)
+        assert await self.rotated(world, "r2", "r3") is None
+
+    async def test_the_state_of_a_refresh_token_is_told_until_it_is_used(self, world: AccountWorld) -> None:
+        await self.signed_in(world)
+        until = world.clock() + 7 * DAY_S * 1000
+        for _ in range(2):
+            assert await world.accounts.refresh_state("r1") == (REFRESH, until)
+        await self.rotated(world, "r1", "r2")
+        assert await world.accounts.refresh_state("r1") is None
+        assert await world.accounts.refresh_state("guess") is None
+        world.clock.turn(7 * DAY_S)
+        assert await world.accounts.refresh_state("r2") is None
+
+    async def test_the_state_of_a_refresh_token_ends_with_its_login(self, world: AccountWorld) -> None:
+        await self.signed_in(world)
+        await world.accounts.end_login(SID)
+        assert await world.accounts.refresh_state("r1") is None
+
+    # disabled accounts
+
+    async def known(self, world: AccountWorld) -> None:
+        """ANA, with a login and a refresh token; BO, with a login."""
+        for who, sid in ((ANA, SID), (BO, "login-2")):
+            await world.accounts.remember(caller(who, sid=sid))
+            assert await world.accounts.start_login(sid, caller(who, sid=sid))
+        await world.accounts.issue_refresh("r1", REFRESH, 7 * DAY_S * 1000)
+
+    async def test_AU12_disabling_ends_every_login_of_that_person_and_no_other(self, world: AccountWorld) -> None:
+        await self.known(world)
+        await world.accounts.start_login("login-3", caller(ANA, sid="login-3"))
+        assert await world.accounts.disable(ANA.provider, ANA.provider_id)
+        ended = {
+            sid: state.ended for sid, state in (await world.accounts.standing([SID, "login-2", "login-3"])).items()
+        }
+        assert ended == {SID: True, "login-2": False, "login-3": True}
+        assert await self.rotated(world, "r1", "r2") is None
+
+    async def test_AU12_a_disabled_account_does_not_sign_in(self, world: AccountWorld) -> None:
+        await self.known(world)
+        await world.accounts.disable(ANA.provider, ANA.provider_id)
+        await world.accounts.remember(caller(ANA, sid="again"))
+        assert not await world.accounts.start_login("again", caller(ANA, sid="again"))
+        assert await world.accounts.ended("again")
+        assert await world.accounts.start_login("other", caller(BO, sid="other"))
+
+    async def test_S27_a_namesake_at_another_provider_is_not_disabled(self, world: AccountWorld) -> None:
+        twin = User("other", ANA.provider_id, ANA.email, ANA.display_name)
+        await self.known(world)
+        await world.accounts.remember(caller(twin))
+        await world.accounts.disable(ANA.provider, ANA.provider_id)
+        assert await world.accounts.start_login("of-twin", caller(twin, sid="of-twin"))
+
+    async def test_an_enabled_account_signs_in_anew_and_what_ended_stays_ended(self, world: AccountWorld) -> None:
+        await self.known(world)
+        for _ in range(2):
+            assert await world.accounts.disable(ANA.provider, ANA.provider_id)
+        assert await world.accounts.enable(ANA.provider, ANA.provider_id)
+        assert await world.accounts.ended(SID)
+        assert await world.accounts.start_login("again", caller(ANA, sid="again"))
+        assert not await world.accounts.ended("again")
+
+    async def test_nobody_is_disabled_who_never_signed_in(self, world: AccountWorld) -> None:
+        assert not await world.accounts.disable("test", "nobody")
+        assert not await world.accounts.enable("test", "nobody")
 
     # people
 

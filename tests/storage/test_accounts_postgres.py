@@ -41,6 +41,18 @@ async def test_S31_of_50_uses_of_a_code_at_once_on_two_workers_one_succeeds_and_
         assert await world.accounts.ended(f"login-{turn}")
 
 
+async def test_AU12_who_signs_in_while_being_disabled_is_not_signed_in(world: SqlWorld, other: SqlWorld) -> None:
+    """Neither sees what the other has not written yet: without a lock a login would outlive its account."""
+    for turn in range(12):
+        user = User("test", f"u{turn}", f"u{turn}@example.com", "U")
+        await world.accounts.remember(caller(user))
+        began, known = await asyncio.gather(
+            world.accounts.start_login(f"login-{turn}", caller(user)), other.accounts.disable("test", f"u{turn}")
+        )
+        assert known and isinstance(began, bool)
+        assert await world.accounts.ended(f"login-{turn}")
+
+
 async def test_AU17_who_signs_in_while_her_address_is_named_is_bound_to_it(world: SqlWorld, other: SqlWorld) -> None:
     """Neither sees what the other has not written yet: without a lock the entry would wait for ever."""
     await world.models.create(ThreatModel(MODEL, ANA, ANA, 0, 0, {"name": "model"}, (), {}))

@@ -53,3 +53,15 @@ def test_the_key_unused_for_longest_is_forgotten() -> None:
     for key in ("ana", "bo", "ana", "cy"):
         buckets.ask(key, 0)
     assert [buckets.ready_in(key, 0) for key in ("ana", "bo", "cy")] == [1, 0, 1]
+
+
+def test_what_is_left_is_told_and_kept() -> None:
+    bucket = Bucket(rate=2, burst=3, now_s=0)
+    bucket.take(0)
+    assert [bucket.left(0), bucket.left(0.25), bucket.left(9), bucket.left(9)] == [2, 2.5, 3, 3]
+
+
+def test_of_nobody_all_is_left() -> None:
+    buckets = Buckets(rate=1, burst=2)
+    buckets.ask("ana", 0)
+    assert [buckets.left("ana", 0), buckets.left("nobody", 0)] == [1, 2]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from protocol.values import Caller, User
+from rest.dependencies import OAuth
 from rest.identity import ACCESS_COOKIE
+from rest.oauth.account import belongs
 from tests.support.edges import Edge, Somebody
 
 
@@ -16,6 +21,8 @@ async def test_userinfo_has_the_published_fields(here: Edge) -> None:
         "name": "Alice",
         "idp": "test",
         "groups": ["staff"],
+        "provider": "test",
+        "provider_id": "alice",
     }
 
 
@@ -38,6 +45,36 @@ async def test_me_has_what_tmis_app_reads(here: Edge) -> None:
     }
     assert (group["group_name"], group["name"], len(group["internal_uuid"])) == ("staff", "staff", 36)
     assert (await somebody.get("/me"))["groups"] == [group]
+
+
+@pytest.mark.parametrize(
+    ("provider", "groups", "listed", "is_in"),
+    [
+        ("corp", ("staff",), {"corp:staff"}, True),
+        ("corp", ("staff",), {"staff"}, True),
+        ("corp", ("urn:staff",), {"corp:urn:staff"}, True),
+        ("other", ("staff",), {"corp:staff"}, False),
+        ("corp", ("staff",), {"corp:staffs", "staf", "STAFF"}, False),
+        ("corp", (), {"corp:", ""}, False),
+        # a name made to read like a group of another provider
+        ("evil", ("corp:staff",), {"corp:staff"}, False),
+        ("evil", ("urn:staff",), {"urn:staff"}, False),
+    ],
+)
+def test_S27_a_group_is_one_of_its_provider(
+    provider: str, groups: tuple[str, ...], listed: set[str], is_in: bool
+) -> None:
+    assert belongs(Caller(User(provider, "ana", "ana@example.org", "Ana"), groups), listed) is is_in
+
+
+async def test_administrators_and_reviewers_are_members_of_the_groups_that_are_set(here: Edge) -> None:
+    here.deps = replace(here.deps, oauth=OAuth(admins=frozenset(("corp:root",)), reviewers=frozenset(("audit",))))
+    here.http = here.client()
+    shown = []
+    for name, groups in (("root", ("root",)), ("audit", ("audit",)), ("both", ("root", "audit")), ("none", ("staff",))):
+        me = await (await here.as_(name, groups, provider="corp")).get("/me")
+        shown.append((me["is_admin"], me["is_security_reviewer"]))
+    assert shown == [(True, False), (False, True), (True, True), (False, False)]
 
 
 @pytest.mark.parametrize("path", ["/me/logout", "/oauth2/logout"])

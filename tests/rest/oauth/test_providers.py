@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from rest.oauth.providers import Provider, for_development
+from rest.oauth.providers import OpenId, Provider, for_development
 
 
 def test_an_address_for_signing_in_can_be_continued() -> None:
     form = Provider("corp", "Corp").form("https://draw.example.org")
     assert form["auth_url"] == "https://draw.example.org/oauth2/authorize?idp=corp"
     assert form["redirect_uri"] == "https://draw.example.org/oauth2/callback"
+
+
+def test_a_secret_does_not_show_in_a_provider() -> None:
+    assert "hunter2" not in repr(Provider("corp", "Corp", openid=OpenId("https://a", "us", "hunter2")))
 
 
 def test_S35_only_the_test_provider_signs_in_anybody() -> None:

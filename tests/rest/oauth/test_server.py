@@ -177,6 +177,8 @@ async def test_S30_a_challenge_wants_its_verifier(here: Edge, verifier: str | No
         {"code_challenge": s256(VERIFIER), "code_challenge_method": "plain"},
         {"login_hint": "a\nb"},
         {"state": "x" * 3_000},
+        {"scope": "x" * 257},
+        {"client_id": "x" * 257},
     ],
 )
 async def test_a_malformed_request_is_answered_here_and_redirects_nowhere(
@@ -211,6 +213,14 @@ async def test_AU8_S34_a_refresh_token_gives_the_same_successor_for_a_while(here
     assert (await refresh(here, successor["refresh_token"])).status_code == 200
     refusal(await refresh(here, first), 400, "invalid_grant")
     assert (await me(here, successor["access_token"])).status_code == 401
+
+
+async def test_AU8_S34_of_50_uses_at_once_all_get_one_successor(here: Edge) -> None:
+    first = (await tokens(here))["refresh_token"]
+    answers = await asyncio.gather(*(refresh(here, first) for _ in range(50)))
+    assert {answer.status_code for answer in answers} == {200}
+    (successor,) = {answer.json()["refresh_token"] for answer in answers}
+    assert (await refresh(here, successor)).status_code == 200
 
 
 async def test_AU8_the_token_endpoint_refreshes_too(here: Edge) -> None:
@@ -263,6 +273,49 @@ async def test_S98_under_https_cookies_are_secure(here: Edge) -> None:
     assert all("; Secure" in cookie for cookie in answer.headers.get_list("set-cookie"))
 
 
+async def disabled(here: Edge) -> Any:
+    """The tokens of alice from before an operator has locked her out."""
+    made = await tokens(here)
+    assert await here.accounts.disable("test", "alice")
+    return made
+
+
+async def test_AU12_S36_with_the_account_all_its_tokens_end(here: Edge) -> None:
+    issued = await code(here)
+    made = await disabled(here)
+    assert (await me(here, made["access_token"])).status_code == 401
+    refusal(await refresh(here, made["refresh_token"]), 400, "invalid_grant")
+    refusal(await exchange(here, issued), 400, "invalid_grant")
+
+
+async def test_AU12_a_disabled_account_is_told_so_at_the_clients_callback(here: Edge) -> None:
+    await disabled(here)
+    answer = await authorize(here, idp="test", login_hint="alice", client_callback=CALLBACK, state="a=b")
+    found = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert (answer.status_code, found["error"], found["state"]) == (302, ["access_denied"], ["a=b"])
+    assert "code" not in found and answer.headers["location"].startswith(CALLBACK + "?")
+
+
+async def test_AU12_a_disabled_account_is_told_so_where_there_is_no_client(here: Edge) -> None:
+    await disabled(here)
+    refusal(await authorize(here, idp="test", login_hint="alice"), 403, "access_denied")
+    assert (await authorize(here, idp="test", login_hint="bob")).status_code == 302
+
+
+async def test_an_enabled_account_signs_in_again(here: Edge) -> None:
+    made = await disabled(here)
+    assert await here.accounts.enable("test", "alice")
+    assert (await me(here, (await tokens(here))["access_token"])).status_code == 200
+    assert (await me(here, made["access_token"])).status_code == 401
+
+
+async def test_the_longest_request_makes_a_token_that_fits_a_cookie(here: Edge) -> None:
+    more = {"client_id": "c" * 256, "scope": "s" * 256, "login_hint": "u" * 128}
+    made = (await exchange(here, await code(here, **more), client_id="c" * 256)).json()
+    assert len(made["access_token"]) < 3_000
+    assert (await me(here, made["access_token"])).status_code == 200
+
+
 async def test_S35_in_production_there_is_no_test_provider(tmp_path: Path) -> None:
     async with edge(tmp_path, development=False) as here:
         assert (await here.http.get("/oauth2/providers")).json() == {"providers": []}
@@ -276,8 +329,8 @@ async def test_S35_in_production_there_is_no_test_provider(tmp_path: Path) -> No
         ({}, "PKCE"),
         ({"client_id": "new-tool"}, "PKCE"),
         ({"redirect_uri": CALLBACK, **PKCE}, "callback"),
-        ({"client_id": "old-tool"}, "yet"),
-        (PKCE, "yet"),
+        ({"client_id": "old-tool"}, "configured"),
+        (PKCE, "configured"),
     ],
 )
 async def test_AU5_AU6_in_production_pkce_and_a_listed_callback_are_required(
