@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from starlette.requests import Request
 
 from protocol.codec import FORBIDDEN_KEYS, Encoding, decode_body, encode
+from rest.large import beside
 from rest.problems import BY_STATUS, Problem, bad_field, malformed, read_only
 
 BODY_BYTES = 1_048_576
@@ -22,6 +24,8 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+ACCEPTS = {"PATCH": "Accept-Patch", "POST": "Accept-Post"}
+"""Headers of a 415."""
 
 COUNTED = ("diagram", "threat", "document", "repo", "asset", "note")
 READ_ONLY = frozenset(
@@ -32,14 +36,45 @@ METADATA_KEY = re.compile(r"[A-Za-z0-9._:/-]{1,256}", re.ASCII)
 BULK = "bulk"
 """Not a key: it is the address of `…/metadata/bulk`."""
 
+REQUIRED = "Field is required"
+"""As the written contract has it."""
+REASONS = {
+    "missing": REQUIRED,
+    "string_type": "must be a text",
+    "string_too_short": "has at least {min_length} characters",
+    "string_too_long": "has at most {max_length} characters",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "too_short": "has at least {min_length} entries",
+    "too_long": "has at most {max_length} entries",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "literal_error": "must be one of {expected}",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "value_error": "{error}",
+}
+"""What pydantic finds, in our words: its own change with its version, and name types of Python."""
+
 Body = dict[str, Any]
 Model = TypeVar("Model", bound=BaseModel)
 
 
+def announced(request: Request) -> int | None:
+    """The size of the body, where the client says it."""
+    said = request.headers.get("content-length", "")
+    # More digits than any size has: reading them all is slow.
+    return int(said[:16]) if said.isascii() and said.isdecimal() else None
+
+
 async def raw(request: Request, limit: int) -> bytes:
     """At most `limit` bytes; 413 as soon as there are more, whatever Content-Length says."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
+    if (announced(request) or 0) > limit:
         raise Problem(413, *BY_STATUS[413])
     body = bytearray()
     async for chunk in request.stream():
@@ -50,16 +85,21 @@ async def raw(request: Request, limit: int) -> bytes:
 
 
 def content_type(request: Request, among: Collection[str]) -> str:
-    """The type without parameters; none counts as JSON. Raises 415."""
+    """The type without parameters; none counts as JSON. Raises 415, which says what would do (RFC 5789, 9110)."""
     found = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if found not in among:
-        raise Problem(415, *BY_STATUS[415], details={"accepted": sorted(among)})
+        named = ACCEPTS.get(request.method, "Accept")
+        accepted = sorted(among)
+        raise Problem(415, *BY_STATUS[415], details={"accepted": accepted}, headers={named: ", ".join(accepted)})
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Problem(415, *BY_STATUS[415], details={"accepted": []}, headers={"Accept-Encoding": "identity"})
     return found
 
 
 async def json_value(request: Request, limit: int = BODY_BYTES, types: Collection[str] = (JSON,)) -> Any:
     content_type(request, types)
-    return decode_body(await raw(request, limit))
+    body = await raw(request, limit)
+    return await beside(len(body), partial(decode_body, body))
 
 
 async def json_object(request: Request, limit: int = BODY_BYTES) -> Body:
@@ -107,12 +147,53 @@ def without_server_fields(body: Body, *more: str, same: Mapping[str, Any] | None
 
 
 def check(model: type[Model], body: Mapping[str, Any]) -> Model:
-    """Raises 422 naming the first bad field."""
+    """Raises 422 naming the first bad field by its path, as `image.svg` or `stride[1]`."""
     try:
         return model.model_validate(dict(body))
     except ValidationError as raised:
-        first = raised.errors(include_url=False, include_input=False)[0]
-        raise bad_field(".".join(map(str, first["loc"])) or "body", first["msg"]) from None
+        raise _refused(raised.errors(include_url=False, include_input=False), body) from None
+
+
+def _refused(errors: Sequence[Mapping[str, Any]], body: Mapping[str, Any]) -> Problem:
+    """Of a field that may be of several types there is an error for each: the deepest know best."""
+    found = [(_path(error, body), _reason(error)) for error in errors]
+    first = found[0][0][:1]
+    of_first = [(path, reason) for path, reason in found if path[:1] == first]
+    deepest = max((path for path, _ in of_first), key=len)
+    reason, *others = dict.fromkeys(reason for path, reason in of_first if path == deepest)
+    words = [reason, *(other.removeprefix("must be ") for other in others)]
+    return bad_field(path_text(deepest) or "body", " or ".join(words))
+
+
+def _path(error: Mapping[str, Any], body: Mapping[str, Any]) -> tuple[str | int, ...]:
+    """Where in the body: without the names of types that pydantic tried."""
+    path: list[str | int] = []
+    value: Any = body
+    for part in error["loc"]:
+        if _is_in(part, value):
+            path.append(part)
+            value = value[part]
+    if error["type"] == "missing":
+        path.append(error["loc"][-1])
+    return tuple(path)
+
+
+def _is_in(part: str | int, value: Any) -> bool:
+    if isinstance(part, int):
+        return isinstance(value, list) and part < len(value)
+    return isinstance(value, dict) and part in value
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    context = error.get("ctx", {})
+    if error["type"] == "string_too_short" and context.get("min_length") == 1:
+        return "is empty"
+    return REASONS.get(error["type"], "is not valid").format_map(context)
+
+
+def path_text(path: Sequence[str | int]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
 
 
 def check_size(fields: Mapping[str, Any]) -> None:
@@ -124,10 +205,11 @@ def check_size(fields: Mapping[str, Any]) -> None:
 def metadata_of(value: Any) -> dict[str, str]:
     """An object map or a list of `{key, value}`; raises 422."""
     entries: dict[str, str] = {}
-    for key, text in _metadata_pairs(value):
+    for given, text in _metadata_pairs(value):
+        key = metadata_key(given)
         if key in entries:
             raise bad_field("metadata", "a key stands twice")
-        entries[metadata_key(key)] = metadata_value(text)
+        entries[key] = metadata_value(text)
     if len(entries) > METADATA_ENTRIES:
         raise bad_field("metadata", f"more than {METADATA_ENTRIES} entries")
     return entries
@@ -196,6 +278,23 @@ class DiagramFields(Fields):
     assets: list[Any] | None = None
 
 
+class TitleFields(Fields):
+    """Another spelling of a name."""
+
+    title: Name | None = None
+
+
+class Drawing(Fields):
+    cells: list[Any] | None = None
+    assets: list[Any] | None = None
+
+
+class FoundingFields(TitleFields):
+    """The other spelling of a new diagram."""
+
+    diagram_json: Drawing | None = None
+
+
 class ItemFields(Fields):
     name: Name
     description: Text | None = None
@@ -223,6 +322,17 @@ class ThreatFields(ItemFields):
 
 class RoleFields(Fields):
     role: Literal["reader", "writer", "owner"]
+
+
+class PersonFields(Fields):
+    provider: Word | None = None
+    provider_id: Word | None = None
+    email: Word | None = None
+    display_name: Word | None = None
+
+
+class OwnerFields(Fields):
+    owner: PersonFields
 
 
 class EntryFields(RoleFields):

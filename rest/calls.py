@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from protocol.values import Caller, DiagramId, ThreatModelId
+from rest.ports import Action, Cause, Door
 from rest.problems import bad_field
 from rest.views import Forms
 
@@ -41,6 +43,10 @@ class Call:
     @property
     def diagram_id(self) -> DiagramId:
         return DiagramId(self.id("diagram_id"))
+
+    def cause(self, object_type: str | None = None, action: Action | None = None, **detail: Any) -> Cause:
+        """For the trail. The first two where the method of the store that changes something does not tell them."""
+        return Cause(self.caller.user, Door.REST, action, object_type, detail)
 
     def here(self, *more: str) -> str:
         """The path of this request and what lies below it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,11 @@ from protocol.values import Role, ThreatModelId
 from rest import calls, rights, views
 from rest.answers import answer, created, nothing
 from rest.bodies import (
+    REQUIRED,
     Body,
     ItemFields,
     ThreatFields,
+    TitleFields,
     check,
     check_size,
     content_type,
@@ -26,43 +28,23 @@ from rest.bodies import (
 )
 from rest.calls import Call
 from rest.dependencies import RestDependencies
-from rest.editing import WHOLE, all_items
+from rest.editing import ATTEMPTS, edit_item, keeps_changing
 from rest.models import metadata_after
-from rest.paging import listing, page, part
+from rest.paging import listing, page, text, word, words
 from rest.patching import TYPES, changes
-from rest.ports import Changed, Filters, Item, ItemId, ItemKind, Page
+from rest.ports import ANY_ITEM, RANKS, SCORE, Changed, Item, ItemFilters, ItemId, ItemKind, but
+from rest.preconditions import etag, hold_to, if_match
 from rest.problems import bad_field, not_found
-
-Rows = list[Item]
-Ranks = Mapping[str, Sequence[str]]
-"""Field -> its words from the least to the greatest; a field without words is a number."""
-
-SEVERITIES = ("unknown", "informational", "low", "medium", "high", "critical")
-PRIORITIES = ("deferred", "low", "medium", "high", "immediate")
-STATUSES = (
-    "open",
-    "confirmed",
-    "deferred",
-    "mitigation_planned",
-    "mitigation_in_progress",
-    "verification_pending",
-    "mitigated",
-    "resolved",
-    "accepted",
-    "closed",
-    "false_positive",
-)
-"""The words of TMI's app; in this order it wants them sorted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`ranks`: by what its lists can be sorted beside name and times."""
+    """`sorts`: by what its lists can be sorted beside name and times."""
 
     kind: ItemKind
     fields: type[ItemFields] = ItemFields
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    ranks: Ranks = field(default_factory=dict)
+    sorts: Sequence[str] = ()
 
     @property
     def resource(self) -> str:
@@ -70,12 +52,7 @@ class Kind:
         return views.RESOURCES[self.kind]
 
 
-THREATS = Kind(
-    ItemKind.THREAT,
-    ThreatFields,
-    {"status": "open"},
-    {"severity": SEVERITIES, "priority": PRIORITIES, "status": STATUSES, "score": ()},
-)
+THREATS = Kind(ItemKind.THREAT, ThreatFields, {"status": "open"}, (*RANKS, SCORE))
 
 
 OTHERS = tuple(Kind(kind) for kind in views.RESOURCES if kind is not THREATS.kind)
@@ -90,22 +67,60 @@ class Items:
 
     async def list(self, call: Call) -> Response:
         within = self._within(call, call.query.get("threat_model_id"))
-        asked = page(call.request, self.kind.ranks)
-        if within is not None:
+        asked, wanted = page(call.request, self.kind.sorts), self._filters(call)
+        if within is None:
+            rows, total = await self.deps.models.readable_items(call.caller, self.kind.kind, asked, wanted)
+        else:
             await rights.on_model(self.deps, call, within, Role.READER)
-        found = self._of_all_models(call, asked) if within is None else self._of_one(within, asked)
-        rows, total = await found
-        return listing(self.kind.resource, [self._view(row) for row in rows], total, asked)
+            rows, total = await self.deps.models.items(self.kind.kind, within, asked, wanted)
+        return listing(self.kind.resource, [self.view(row) for row in rows], total, asked)
 
     async def create(self, call: Call) -> Response:
         body = await json_object(call.request)
         within = self._within(call, body.get("threat_model_id"))
         if within is None:
-            raise bad_field("threat_model_id", "Field required")
+            raise bad_field("threat_model_id", REQUIRED)
         await rights.on_model(self.deps, call, within, Role.WRITER)
-        given = without_server_fields(body, same={"threat_model_id": body.get("threat_model_id")})
+        made = await self.deps.models.create_items(self.kind.kind, (self.founded(within, body),), call.cause())
+        if made is None:
+            raise not_found()
+        (item,) = made
+        return created(self.view(item), call.here(item.id), {"ETag": etag(item.version)})
+
+    async def read(self, call: Call) -> Response:
+        return self._shown(await self._row(call, Role.READER))
+
+    async def replace(self, call: Call) -> Response:
+        """Replaces what it names; `name` or `title` is required."""
+        row = await self._row(call, Role.WRITER)
+        body = await json_object(call.request)
+        return await self._change(call, row, lambda before: self.replaced(before, body))
+
+    async def patch(self, call: Call) -> Response:
+        row = await self._row(call, Role.WRITER)
+        kind = content_type(call.request, TYPES)
+        patch = await json_value(call.request, types=TYPES)
+        return await self._change(call, row, lambda before: self.patched(before, kind, patch))
+
+    async def delete(self, call: Call) -> Response:
+        wanted = if_match(call.request)
+        for _ in range(ATTEMPTS):
+            row = await self._row(call, Role.WRITER)
+            hold_to(wanted, row.version)
+            gone = await self.deps.models.delete_item(self.kind.kind, row, call.cause())
+            if gone is Changed.DONE:
+                return nothing()
+            if gone is Changed.GONE:
+                raise not_found()
+        raise keeps_changing()
+
+    # items as values --------------------------------------------------------------------------------------------------
+
+    def founded(self, within: ThreatModelId, body: Body) -> Item:
+        """A new one as this body describes it. Raises 400, 422."""
+        given = without_server_fields(body, same={"threat_model_id": within})
         metadata = metadata_of(given.pop("metadata", {}))
-        item = Item(
+        return Item(
             id=ItemId(str(uuid.uuid4())),
             threat_model_id=within,
             created_at_ms=0,
@@ -113,33 +128,56 @@ class Items:
             fields=self._fields(self.kind.defaults, given),
             metadata=metadata,
         )
-        made = await self.deps.models.create_item(self.kind.kind, item)
-        if made is None:
-            raise not_found()
-        return created(self._view(made), call.here(made.id))
 
-    async def read(self, call: Call) -> Response:
-        return answer(self._view(await self._row(call, Role.READER)))
+    def replaced(self, before: Item, body: Body) -> Item:
+        if self._named(body).get("name") is None:
+            raise bad_field("name", REQUIRED)
+        return self.changed(before, body)
 
-    async def replace(self, call: Call) -> Response:
-        """Replaces what it names; `name` or `title` is required."""
-        row = await self._row(call, Role.WRITER)
-        body = await json_object(call.request)
-        if body.get("name", body.get("title")) is None:
-            raise bad_field("name", "Field required")
-        return await self._change(row, body)
+    def patched(self, before: Item, kind: str, patch: Any) -> Item:
+        return self.changed(before, changes(kind, self.view(before), patch))
 
-    async def patch(self, call: Call) -> Response:
-        row = await self._row(call, Role.WRITER)
-        kind = content_type(call.request, TYPES)
-        patch = await json_value(call.request, types=TYPES)
-        return await self._change(row, changes(kind, self._view(row), patch))
+    def changed(self, before: Item, body: Body) -> Item:
+        """`body`: members and what they become, None where they go. Raises 400, 422."""
+        without_server_fields(body, same={"threat_model_id": before.threat_model_id})
+        named = {name: value for name, value in body.items() if name not in ("metadata", "threat_model_id")}
+        metadata = metadata_after(before.metadata, body.get("metadata", {}))
+        return but(before, fields=self._fields(before.fields, named), metadata=metadata)
 
-    async def delete(self, call: Call) -> Response:
-        row = await self._row(call, Role.WRITER)
-        if await self.deps.models.delete_item(self.kind.kind, row.id) is not Changed.DONE:
-            raise not_found()
-        return nothing()
+    def view(self, row: Item) -> views.View:
+        return views.item(self.kind.kind, row)
+
+    def _fields(self, before: Mapping[str, Any], body: Body) -> dict[str, Any]:
+        """The fields after `body`. Raises 422."""
+        fields = {name: value for name, value in {**before, **self._named(body)}.items() if value is not None}
+        check(self.kind.fields, fields)
+        check_size(fields)
+        return fields
+
+    def _named(self, body: Body) -> Body:
+        """A threat's `title` is another spelling of its `name`, which wins where both stand."""
+        if self.kind is not THREATS or "title" not in body:
+            return body
+        check(TitleFields, body)
+        return {"name": body["title"]} | {name: value for name, value in body.items() if name != "title"}
+
+    # requests ---------------------------------------------------------------------------------------------------------
+
+    def _filters(self, call: Call) -> ItemFilters:
+        """Everything has a name; what else is known here, threats have."""
+        query = call.request.query_params
+        named = but(ANY_ITEM, name=text(query, "name"))
+        if self.kind is not THREATS:
+            return named
+        return but(
+            named,
+            severity=words(query, "severity"),
+            priority=words(query, "priority"),
+            status=words(query, "status"),
+            diagram_id=words(query, "diagram_id"),
+            threat_type=words(query, "threat_type"),
+            mitigated=word(query, "mitigated", {"true": True, "false": False}),
+        )
 
     def _within(self, call: Call, named: Any) -> ThreatModelId | None:
         """The threat model of the path, else the one that query or body name. In both, they agree (S42)."""
@@ -167,58 +205,17 @@ class Items:
             await rights.on_model(self.deps, call, row.threat_model_id, needed)
         return row
 
-    async def _of_one(self, within: ThreatModelId, asked: Page) -> tuple[Sequence[Item], int]:
-        if asked.sort not in self.kind.ranks:
-            return await self.deps.models.items(self.kind.kind, within, asked)
-        return self._sorted(await all_items(self.deps, self.kind.kind, within), asked)
+    async def _change(self, call: Call, row: Item, change: Callable[[Item], Item]) -> Response:
+        """`change`: from the item that stands to the one that shall."""
+        wanted = if_match(call.request)
 
-    async def _of_all_models(self, call: Call, asked: Page) -> tuple[Sequence[Item], int]:
-        readable, _ = await self.deps.models.readable(call.caller, Filters(), WHOLE)
-        rows: Rows = []
-        for model, counts in readable:
-            if counts.threats:
-                rows += await all_items(self.deps, self.kind.kind, model.id)
-        return self._sorted(rows, asked)
+        async def edit(before: Item) -> Item:
+            # Once more, since the body may have taken its time (AU15).
+            await rights.on_model(self.deps, call, before.threat_model_id, Role.WRITER)
+            hold_to(wanted, before.version)
+            return change(before)
 
-    def _sorted(self, rows: Rows, asked: Page) -> tuple[Sequence[Item], int]:
-        rows.sort(key=lambda row: (_sort_key(row, asked.sort, self.kind.ranks), row.id), reverse=asked.descending)
-        return part(rows, asked), len(rows)
+        return self._shown(await edit_item(self.deps, self.kind.kind, row.id, edit, call.cause()))
 
-    async def _change(self, row: Item, body: Body) -> Response:
-        without_server_fields(body, same={"threat_model_id": row.threat_model_id})
-        named = {name: value for name, value in body.items() if name not in ("metadata", "threat_model_id")}
-        fields = self._fields(row.fields, named)
-        metadata = metadata_after(row.metadata, body.get("metadata", {}))
-        if await self.deps.models.change_item(self.kind.kind, row.id, fields, metadata) is not Changed.DONE:
-            raise not_found()
-        after = await self.deps.models.item(self.kind.kind, row.id)
-        if after is None:
-            raise not_found()
-        return answer(self._view(after))
-
-    def _fields(self, before: Mapping[str, Any], body: Body) -> dict[str, Any]:
-        """The fields after `body`. `title` is another spelling of `name`, which wins where both stand. Raises 422."""
-        named = dict(body)
-        title = named.pop("title", None)
-        if "name" not in named and "title" in body:
-            named["name"] = title
-        fields = {name: value for name, value in {**before, **named}.items() if value is not None}
-        check(self.kind.fields, fields)
-        check_size(fields)
-        return fields
-
-    def _view(self, row: Item) -> views.View:
-        return views.item(self.kind.kind, row)
-
-
-def _sort_key(row: Item, field: str, ranks: Ranks) -> Any:
-    if field == "name":
-        return row.fields["name"].casefold()
-    return _rank(row.fields.get(field), ranks[field]) if field in ranks else getattr(row, f"{field}_ms")
-
-
-def _rank(value: Any, words: Sequence[str]) -> float:
-    """What is not there, or no word of the list, comes before all that is."""
-    if isinstance(value, str):
-        return words.index(value.lower()) if value.lower() in words else -1
-    return -1 if value is None else value
+    def _shown(self, row: Item) -> Response:
+        return answer(self.view(row), headers={"ETag": etag(row.version)})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -14,14 +15,16 @@ from protocol.intents import Replace
 from protocol.notices import Accepted
 from protocol.operations import CellChange, Kind, Verb
 from protocol.refusals import Reason
-from protocol.values import DiagramId, Epoch, OperationId, Role, RoleAt, ThreatModelId
+from protocol.values import Cell, DiagramId, Epoch, OperationId, Role, RoleAt, ThreatModelId
 from rest import rights, views
-from rest.answers import answer, created, nothing
+from rest.answers import nothing
 from rest.bodies import (
     CELLS_BODY_BYTES,
+    REQUIRED,
     Body,
     DiagramFields,
-    as_object,
+    FoundingFields,
+    announced,
     check,
     check_size,
     content_type,
@@ -32,17 +35,23 @@ from rest.bodies import (
 )
 from rest.calls import Call
 from rest.dependencies import RestDependencies
+from rest.editing import ATTEMPTS, edit_diagram, keeps_changing, telling
+from rest.large import CELL_BYTES, beside, large_answer
 from rest.models import metadata_after
 from rest.operations import refused
 from rest.paging import listing, page
 from rest.patching import TYPES, changes
-from rest.ports import Changed, DiagramRow, NewDiagram, Viewed
-from rest.preconditions import IfMatch
+from rest.ports import Changed, DiagramRow, NewDiagram, Viewed, but
+from rest.preconditions import IfMatch, etag, if_match, if_none_match
 from rest.problems import Problem, bad_field, conflict, not_found
 
 TYPE = "DFD-1.0.0"
-ATTEMPTS = 20
 NOT_FIELDS = ("cells", "metadata", "threat_model_id")
+SKEW_MS = 5_000
+"""How far the clocks of two workers may be apart."""
+
+Change = Callable[[Mapping[str, Any]], Body]
+"""From the diagram as the client sees it to the members it names, each with what it becomes."""
 
 
 class Diagrams:
@@ -59,9 +68,12 @@ class Diagrams:
     async def create(self, call: Call) -> Response:
         within = call.threat_model_id
         await rights.on_model(self.deps, call, within, Role.WRITER)
-        body = without_server_fields(founding(await json_object(call.request, CELLS_BODY_BYTES)))
+        given = founding(await json_object(call.request, CELLS_BODY_BYTES))
+        body = without_server_fields(given, same={"threat_model_id": within})
         cells, state_hash = await self.deps.rooms.found(cell_list(body.pop("cells", [])), free_ids=True)
         metadata = metadata_of(body.pop("metadata", {}))
+        # Once more, since the body may have taken its time (AU15).
+        await rights.on_model(self.deps, call, within, Role.WRITER)
         new = NewDiagram(
             id=DiagramId(str(uuid.uuid4())),
             threat_model_id=within,
@@ -71,49 +83,58 @@ class Diagrams:
             state_hash=state_hash,
             metadata=metadata,
         )
-        row = await self.deps.models.create_diagram(new)
+        row = await self.deps.models.create_diagram(new, call.cause())
         if row is None:
             raise not_found()
-        return created(await self._whole(row.id), call.here(row.id), {"ETag": etag(0)})
+        headers = {"Location": call.here(row.id), "ETag": etag(0)}
+        return await large_answer(await self._whole(row.id), 201, headers)
 
     async def read(self, call: Call) -> Response:
         id = call.diagram_id
         await rights.on_diagram(self.deps, call, call.threat_model_id, id, Role.READER)
-        return _shown(await self._whole(id))
+        seen = if_none_match(call.request)
+        if seen is not None:
+            row = await self._row(id)
+            if seen.fits(row.vector, row.epoch) and (seen.anything or tells_all(row)):
+                return Response(status_code=304, headers={"ETag": etag(row.vector)})
+        return await self._shown(id)
 
     async def replace(self, call: Call) -> Response:
         """Replaces what it names; `name` is required."""
-        id, role = await self._writing(call, call.threat_model_id)
+        within = call.threat_model_id
+        await self._writing(call, within)
         body = await json_object(call.request, CELLS_BODY_BYTES)
         if body.get("name") is None:
-            raise bad_field("name", "Field required")
-        return await self._change(call, id, role, lambda _: body)
+            raise bad_field("name", REQUIRED)
+        _refuse_null(body)
+        return await self._change(call, within, lambda _: body)
 
     async def patch(self, call: Call) -> Response:
-        id, role = await self._writing(call, call.threat_model_id)
+        within = call.threat_model_id
+        await self._writing(call, within)
         kind = content_type(call.request, TYPES)
         patch = await json_value(call.request, CELLS_BODY_BYTES, TYPES)
-        return await self._change(call, id, role, lambda document: changes(kind, document, patch))
+        return await self._change(call, within, lambda document: changes(kind, document, patch))
 
     async def replace_cells(self, call: Call) -> Response:
         """The flat address of the written contract: cells and nothing else."""
-        id, role = await self._writing(call, None)
+        await self._writing(call, None)
         body = await json_object(call.request, CELLS_BODY_BYTES)
         if "cells" not in body:
-            raise bad_field("cells", "Field required")
-        return await self._change(call, id, role, lambda _: {"cells": body["cells"]})
+            raise bad_field("cells", REQUIRED)
+        _refuse_null(body)
+        return await self._change(call, None, lambda _: {"cells": body["cells"]})
 
     async def delete(self, call: Call) -> Response:
         id = call.diagram_id
         await rights.on_diagram(self.deps, call, call.threat_model_id, id, Role.OWNER)
-        if await self.deps.models.delete_diagram(id) is not Changed.DONE:
+        if await self.deps.models.delete_diagram(id, call.cause()) is not Changed.DONE:
             raise not_found()
         await self.deps.rooms.session_changed(id)
         return nothing()
 
-    async def _writing(self, call: Call, within: ThreatModelId | None) -> tuple[DiagramId, RoleAt]:
-        id = call.diagram_id
-        return id, await rights.on_diagram(self.deps, call, within, id, Role.WRITER)
+    async def _writing(self, call: Call, within: ThreatModelId | None) -> RoleAt:
+        return await rights.on_diagram(self.deps, call, within, call.diagram_id, Role.WRITER)
 
     async def _row(self, id: DiagramId) -> DiagramRow:
         row = await self.deps.models.diagram(id)
@@ -131,72 +152,118 @@ class Diagrams:
         viewed = await self._viewed(id)
         return views.diagram(await self._row(id), viewed)
 
-    async def _change(
-        self, call: Call, id: DiagramId, role: RoleAt, change: Callable[[Mapping[str, Any]], Body]
-    ) -> Response:
-        """`change`: from the diagram as the client sees it to the members it names. Cells first: if they are refused,
-        nothing of the request is applied (RE12)."""
-        if_match = IfMatch.of(call.request.headers.get("if-match"))
+    async def _shown(self, id: DiagramId) -> Response:
+        body = await self._whole(id)
+        return await large_answer(body, headers={"ETag": etag(body["update_vector"])})
+
+    async def _change(self, call: Call, within: ThreatModelId | None, change: Change) -> Response:
+        """Cells first: if they are refused, nothing of the request is applied (RE12). Whatever could refuse the fields
+        is looked at before them."""
+        id, wanted = call.diagram_id, if_match(call.request)
         for _ in range(ATTEMPTS):
+            # Once more, since the body may have taken its time (AU15).
+            role = await self._writing(call, within)
             viewed, row = await self._viewed(id), await self._row(id)
-            body = change(views.diagram(row, viewed))
-            without_server_fields(body, same={"threat_model_id": row.threat_model_id})
-            fields = checked_fields(row.fields, body)
-            metadata = metadata_after(row.metadata, body.get("metadata", {}))
-            vector: int | None = viewed.vector
-            if "cells" in body:
-                vector = await self._replaced(call, id, role, if_match, viewed.vector, body["cells"])
-            if vector is None:
-                continue
-            await self._write(row, picturing(fields, body, vector), metadata)
-            return _shown(await self._whole(id))
-        raise conflict("The diagram keeps changing; try again.", "version_mismatch")
+            size = _weight(viewed.cells) + (announced(call.request) or CELLS_BODY_BYTES)
+            body, after = await beside(size, partial(_judged, row, viewed, change))
+            if "cells" not in body:
+                written = await self._write(call, row, after)
+            else:
+                written = await self._replace(call, row, role, wanted, viewed, body)
+            if written:
+                return await self._shown(id)
+        raise keeps_changing()
+
+    async def _write(self, call: Call, row: DiagramRow, after: DiagramRow) -> bool:
+        """False: somebody else wrote fields after they were read."""
+        if after == row:
+            return True
+        written = await self.deps.models.change_diagram(after, telling(call.cause(), row, after))
+        if written is Changed.GONE:
+            raise not_found()
+        return written is Changed.DONE
+
+    async def _replace(
+        self, call: Call, row: DiagramRow, role: RoleAt, wanted: IfMatch | None, viewed: Viewed, body: Body
+    ) -> bool:
+        """Cells, and what else the body names. False: somebody else changed cells after they were viewed."""
+        now = await self._replaced(call, row.id, role, wanted, viewed, body["cells"])
+        if now is None:
+            return False
+
+        async def laid(row: DiagramRow) -> DiagramRow:
+            # The cells stand now, whoever wrote fields meanwhile: theirs stay but for those that this request names.
+            return changed(row, body, now)
+
+        if body.keys() - {"cells", "threat_model_id"}:
+            await edit_diagram(self.deps, row.id, laid, call.cause())
+        return True
 
     async def _replaced(
-        self, call: Call, id: DiagramId, role: RoleAt, if_match: IfMatch | None, vector: int, cells: Any
+        self, call: Call, id: DiagramId, role: RoleAt, wanted: IfMatch | None, viewed: Viewed, cells: Any
     ) -> int | None:
-        """The vector at which the cells are these; None: somebody else wrote after `vector`, and no If-Match forbids to
-        try again on what is there now."""
+        """The vector at which the cells are these; None: somebody else wrote since, and no If-Match forbids to try
+        again on what is there now."""
+        vector = viewed.vector
         # The session is looked for after the vector was read: one that begins later finds its first edit in the way.
         if await self.deps.sessions.live(id) is not None:
-            if if_match is None:
+            if wanted is None:
                 raise conflict("While a session lives, If-Match must name the vector.", "if_match_required")
-            if if_match.anything:
+            if wanted.anything:
                 raise version_mismatch(vector)
-        if if_match is not None and not if_match.fits(vector):
+        if wanted is not None and not wanted.fits(vector, viewed.epoch):
             raise version_mismatch(vector)
-        outcome = await self.deps.rooms.submit(id, call.caller, role, self._replacement(cells, vector))
+        listed = cell_list(cells)
+        intent = await beside(_weight(listed), partial(self._replacement, listed, vector))
+        outcome = await self.deps.rooms.submit(id, call.caller, role, intent)
         if isinstance(outcome, Accepted):
             return outcome.vector
         if outcome.refusal.reason is not Reason.CONFLICT_DETECTED:
             raise refused(outcome)
-        if if_match is not None and not if_match.anything:
+        if wanted is not None and not wanted.anything:
             raise version_mismatch(outcome.vector)
         return None
 
-    def _replacement(self, cells: Any, vector: int) -> Replace:
-        canonical = canonical_cells(cell_list(cells), free_ids=True, limits=self.deps.limits)
+    def _replacement(self, cells: Sequence[Any], vector: int) -> Replace:
+        canonical = canonical_cells(cells, free_ids=True, limits=self.deps.limits)
         changes = [CellChange(cell["id"], Verb.ADD, cell) for cell in canonical]
         order = [cell["id"] for cell in canonical]
         id = OperationId(str(uuid.uuid4()))
         return Replace(id, canonical, payload_sha256(Kind.REST, changes, order), expected_vector=vector)
 
-    async def _write(self, row: DiagramRow, fields: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
-        if (fields, metadata) == (row.fields, row.metadata):
-            return
-        if await self.deps.models.change_diagram(row.id, fields, metadata) is not Changed.DONE:
-            raise not_found()
+
+def _weight(cells: Sequence[Cell]) -> int:
+    return CELL_BYTES * len(cells)
+
+
+def _judged(row: DiagramRow, viewed: Viewed, change: Change) -> tuple[Body, DiagramRow]:
+    """What the request names, and the row after it. Raises what refuses it."""
+    body = change(views.diagram(row, viewed))
+    without_server_fields(body, same={"threat_model_id": row.threat_model_id})
+    return body, changed(row, body, viewed.vector)
+
+
+def changed(row: DiagramRow, body: Body, vector: int) -> DiagramRow:
+    fields = picturing(checked_fields(row.fields, body), body, vector)
+    return but(row, fields=fields, metadata=metadata_after(row.metadata, body.get("metadata", {})))
+
+
+def tells_all(row: DiagramRow) -> bool:
+    """Whether fields and metadata are still those of whoever has seen this vector, which does not count them (RE15):
+    written once, or well before the operation that made the vector."""
+    untouched = row.version == 1 and row.fields_at_ms == row.created_at_ms
+    return untouched or row.modified_at_ms > row.fields_at_ms + SKEW_MS
 
 
 def founding(body: Body) -> Body:
     """Both spellings of a new diagram: `name`, `type`, `cells`, or `title`, `diagram_type`, `diagram_json`."""
     given = dict(body)
+    check(FoundingFields, given)
     title, _ = given.pop("title", None), given.pop("diagram_type", None)
     if given.get("name") is None:
         given["name"] = title
     nested = given.pop("diagram_json", None)
     if nested is not None:
-        nested = as_object(nested)
         given = {name: nested[name] for name in ("cells", "assets") if name in nested} | given
     return given
 
@@ -209,9 +276,9 @@ def cell_list(value: Any) -> list[Any]:
 
 
 def checked_fields(before: Mapping[str, Any], body: Body) -> dict[str, Any]:
-    """The fields after `body` was laid over them. Raises 422."""
+    """The fields after `body` was laid over them; a type that is taken away is the default again. Raises 422."""
     named = {name: value for name, value in body.items() if name not in NOT_FIELDS}
-    fields = {name: value for name, value in {**before, **named}.items() if value is not None}
+    fields = {"type": TYPE} | {name: value for name, value in {**before, **named}.items() if value is not None}
     check(DiagramFields, fields)
     check_size(fields)
     return fields
@@ -224,13 +291,11 @@ def picturing(fields: dict[str, Any], body: Body, vector: int) -> dict[str, Any]
     return {**fields, "image": {**fields["image"], "update_vector": vector}}
 
 
-def etag(vector: int) -> str:
-    return f'"{vector}"'
+def _refuse_null(body: Body) -> None:
+    """A client's empty optional must not wipe a diagram; who means that sends `[]`."""
+    if "cells" in body and body["cells"] is None:
+        raise bad_field("cells", "must be a list of cells")
 
 
 def version_mismatch(vector: int) -> Problem:
     return conflict(f"The diagram stands at {vector}.", "version_mismatch", update_vector=vector)
-
-
-def _shown(body: views.View) -> Response:
-    return answer(body, headers={"ETag": etag(body["update_vector"])})

@@ -1,35 +1,76 @@
-"""Read, change, write on condition: the one way a threat model is changed."""
+"""Read, change, write on condition: the one way a row is changed, so that of two changes at once none is lost."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import TypeAlias, TypeVar
 
-from protocol.values import ThreatModelId
+from protocol.values import DiagramId, ThreatModelId
 from rest.dependencies import RestDependencies
-from rest.ports import Changed, DiagramRow, Item, ItemKind, Page, ThreatModel, but
-from rest.problems import conflict, not_found
+from rest.ports import Cause, Changed, DiagramRow, Item, ItemId, ItemKind, Page, ThreatModel, but
+from rest.problems import Problem, conflict, not_found
+from rest.trail import difference
 
 ATTEMPTS = 20
 WHOLE = Page(limit=1_000)
 
+T = TypeVar("T")
+R = TypeVar("R", ThreatModel, DiagramRow, Item)
+Edit: TypeAlias = Callable[[T], Awaitable[T]]
+"""From the row that stands to the one that shall. May be called several times: each time somebody else was faster. What
+it raises is the answer."""
 
-async def edit_model(
-    deps: RestDependencies, id: ThreatModelId, edit: Callable[[ThreatModel], ThreatModel]
-) -> ThreatModel:
-    """The model as written. `edit` may be called several times: each time somebody else was faster."""
+
+async def edit_model(deps: RestDependencies, id: ThreatModelId, edit: Edit[ThreatModel], cause: Cause) -> ThreatModel:
+    """The model as written."""
+    before, after = await _edited(partial(deps.models.read, id), edit, deps.models.change, cause)
+    if (before.owner, before.entries) != (after.owner, after.entries):
+        await tell_rooms(deps, id)
+    return await deps.models.read(id) or after
+
+
+async def edit_diagram(deps: RestDependencies, id: DiagramId, edit: Edit[DiagramRow], cause: Cause) -> DiagramRow:
+    """Fields and metadata; the row as it was asked for."""
+    _, after = await _edited(partial(deps.models.diagram, id), edit, deps.models.change_diagram, cause)
+    return after
+
+
+async def edit_item(deps: RestDependencies, kind: ItemKind, id: ItemId, edit: Edit[Item], cause: Cause) -> Item:
+    """The item as written."""
+
+    async def write(item: Item, cause: Cause) -> Changed:
+        return await deps.models.change_items(kind, (item,), cause)
+
+    _, after = await _edited(partial(deps.models.item, kind, id), edit, write, cause)
+    return await deps.models.item(kind, id) or after
+
+
+async def _edited(
+    read: Callable[[], Awaitable[R | None]],
+    edit: Edit[R],
+    write: Callable[[R, Cause], Awaitable[Changed]],
+    cause: Cause,
+) -> tuple[R, R]:
     for _ in range(ATTEMPTS):
-        before = await deps.models.read(id)
+        before = await read()
         if before is None:
             raise not_found()
-        after = edit(before)
-        written = await deps.models.change(after)
+        after = await edit(before)
+        written = await write(after, telling(cause, before, after))
         if written is Changed.DONE:
-            if (before.owner, before.entries) != (after.owner, after.entries):
-                await tell_rooms(deps, id)
-            return await deps.models.read(id) or after
+            return before, after
         if written is Changed.GONE:
             raise not_found()
-    raise conflict("The threat model keeps changing; try again.")
+    raise keeps_changing()
+
+
+def telling(cause: Cause, before: R, after: R) -> Cause:
+    return but(cause, detail={**difference(before, after), **cause.detail})
+
+
+def keeps_changing() -> Problem:
+    return conflict("It keeps changing; try again.")
 
 
 async def tell_rooms(deps: RestDependencies, id: ThreatModelId) -> None:

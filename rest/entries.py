@@ -11,14 +11,14 @@ from starlette.responses import Response
 from protocol.values import Role, ThreatModelId, User
 from rest import rights
 from rest.answers import answer, created, nothing
-from rest.bodies import EntryFields, RoleFields, as_object, check, json_object
+from rest.bodies import REQUIRED, EntryFields, OwnerFields, RoleFields, check, json_object
 from rest.calls import Call
 from rest.dependencies import RestDependencies
 from rest.editing import edit_model
 from rest.oauth import dev
 from rest.paging import listing, page, part
-from rest.ports import Entry, Models, ThreatModel, but
-from rest.problems import bad_field, conflict, not_found
+from rest.ports import Action, Entry, Models, ThreatModel, but
+from rest.problems import Problem, bad_field, conflict, not_found, placed
 from rest.views import ANY_PROVIDER, entry_form
 
 MOST = 1_000
@@ -45,19 +45,19 @@ class Authorization:
     async def add(self, call: Call) -> Response:
         id = await self._owned(call)
         entry = await read_entry(self.deps.models, await json_object(call.request))
-        model = await self._edit(call, id, lambda entries: (*entries, entry))
+        model = await self._edit(call, id, lambda entries: (*entries, entry), Action.CREATED)
         index = len(model.entries) - 1
         return created(_indexed(model, index), call.here(str(index)), {"ETag": etag(model.entries)})
 
     async def change(self, call: Call) -> Response:
-        id, index = await self._owned(call), _index(call)
+        index, id = _index(call), await self._owned(call)
         role = role_of(check(RoleFields, await json_object(call.request)).role)
-        model = await self._edit(call, id, lambda entries: _replaced(entries, index, role))
+        model = await self._edit(call, id, lambda entries: _replaced(entries, index, role), Action.UPDATED)
         return answer(_indexed(model, index), headers={"ETag": etag(model.entries)})
 
     async def remove(self, call: Call) -> Response:
-        id, index = await self._owned(call), _index(call)
-        await self._edit(call, id, lambda entries: _replaced(entries, index))
+        index, id = _index(call), await self._owned(call)
+        await self._edit(call, id, lambda entries: _replaced(entries, index), Action.DELETED)
         return nothing()
 
     async def _owned(self, call: Call) -> ThreatModelId:
@@ -65,15 +65,24 @@ class Authorization:
         await rights.on_model(self.deps, call, id, Role.OWNER)
         return id
 
-    async def _edit(self, call: Call, id: ThreatModelId, edit: Callable[[Entries], Entries]) -> ThreatModel:
-        wanted = call.request.headers.get("if-match")
+    async def _edit(
+        self, call: Call, id: ThreatModelId, edit: Callable[[Entries], Entries], action: Action
+    ) -> ThreatModel:
+        wanted = _tags(call.request.headers.get("if-match"))
 
-        def edited(model: ThreatModel) -> ThreatModel:
-            if wanted not in (None, "*", etag(model.entries)):
+        async def edited(model: ThreatModel) -> ThreatModel:
+            await rights.on_model(self.deps, call, id, Role.OWNER)
+            if wanted and wanted.isdisjoint(("*", etag(model.entries))):
                 raise conflict("The list has changed.", "version_mismatch")
             return but(model, entries=checked(edit(model.entries)))
 
-        return await edit_model(self.deps, id, edited)
+        return await edit_model(self.deps, id, edited, call.cause("authorization", action))
+
+
+def _tags(header: str | None) -> frozenset[str]:
+    """Each as `etag` spells it, also where it came as weak or without quotation marks."""
+    given = [tag.strip().removeprefix("W/").strip('"') for tag in (header or "").split(",")]
+    return frozenset(tag if tag == "*" else f'"{tag}"' for tag in given) if header is not None else frozenset()
 
 
 def _index(call: Call) -> int:
@@ -96,12 +105,15 @@ def _indexed(model: ThreatModel, index: int) -> dict[str, Any]:
 
 
 def checked(entries: Entries) -> Entries:
-    """Raises where the list would hold a subject twice, or no owner (AU17)."""
+    """Raises where the list would hold a subject twice, or no user as owner (AU17): a group may have no members."""
     if len(entries) > MOST:
         raise bad_field("authorization", f"more than {MOST} entries")
     if len({subject(entry) for entry in entries}) != len(entries):
         raise conflict("There is an entry for this subject already.")
-    if not any(entry.role is Role.OWNER for entry in entries):
+    owners = [entry for entry in entries if entry.role is Role.OWNER]
+    if any(subject(entry) == subject(Entry("group", Role.OWNER, name=EVERYONE)) for entry in owners):
+        raise bad_field("role", "everyone may not be owner")
+    if not any(entry.principal_type == "user" for entry in owners):
         raise conflict("The last owner stays owner.", "last_owner")
     return entries
 
@@ -142,7 +154,14 @@ async def read_entries(models: Models, value: Any) -> Entries:
         raise bad_field("authorization", "must be a list of entries")
     if len(value) > MOST:
         raise bad_field("authorization", f"more than {MOST} entries")
-    return tuple([await read_entry(models, entry) for entry in value])
+    return tuple([await _read_entry_at(models, n, entry) for n, entry in enumerate(value)])
+
+
+async def _read_entry_at(models: Models, n: int, body: dict[str, Any]) -> Entry:
+    try:
+        return await read_entry(models, body)
+    except Problem as refused:
+        raise placed(refused, f"authorization[{n}]") from None
 
 
 async def read_entry(models: Models, body: dict[str, Any]) -> Entry:
@@ -151,12 +170,15 @@ async def read_entry(models: Models, body: dict[str, Any]) -> Entry:
     kind = given.principal_type or given.subject_type
     role = role_of(given.role)
     provider = None if given.provider in (None, "", ANY_PROVIDER) else dev.real_provider(given.provider)
+    if kind is None and "@" in (given.subject or given.email or ""):
+        # TMI's load tester says no more of a person.
+        kind = "user"
     if kind is None:
-        raise bad_field("subject_type", "Field required")
+        raise bad_field("subject_type", REQUIRED)
     if kind == "group":
         name = given.subject or given.provider_id or given.name or given.display_name
         if not name:
-            raise bad_field("subject", "Field required")
+            raise bad_field("subject", REQUIRED)
         return Entry("group", role, None if name == EVERYONE else provider, name=name)
     if provider is not None and given.provider_id:
         id = dev.provider_id(given.provider_id) if provider == dev.PROVIDER else given.provider_id
@@ -189,9 +211,9 @@ async def read_owner(models: Models, value: Any) -> User:
         if user is None:
             raise bad_field("owner", "nobody with this e-mail address has signed in")
         return user
-    body = as_object(value)
-    texts = [body.get(name) for name in ("provider", "provider_id", "email", "display_name")]
-    provider, provider_id, email, name = [text if isinstance(text, str) else "" for text in texts]
-    if not provider or not provider_id:
-        return await read_owner(models, email)
-    return User(dev.real_provider(provider), provider_id, email, name or provider_id)
+    person = check(OwnerFields, {"owner": value}).owner
+    if not person.provider or person.provider == ANY_PROVIDER or not person.provider_id:
+        return await read_owner(models, person.email or "")
+    provider = dev.real_provider(person.provider)
+    id = dev.provider_id(person.provider_id) if provider == dev.PROVIDER else person.provider_id
+    return User(provider, id, person.email or "", person.display_name or id)

@@ -13,10 +13,11 @@ from rest.answers import answer, created, nothing
 from rest.bodies import as_object, json_object, json_value, metadata_key, metadata_of, metadata_value
 from rest.calls import Call
 from rest.dependencies import RestDependencies
-from rest.editing import edit_model
+from rest.editing import edit_diagram, edit_item, edit_model
 from rest.paging import bare, listing, page, part
-from rest.ports import Changed, DiagramRow, Item, ItemId, ItemKind, ThreatModel, but
+from rest.ports import Action, Cause, DiagramRow, Item, ItemId, ItemKind, ThreatModel, but
 from rest.problems import bad_field, conflict, not_found
+from rest.trail import NAMED
 from rest.views import View, metadata_form
 
 BULK_ENTRIES = 100
@@ -25,10 +26,12 @@ Edit = Callable[[Pairs], Pairs]
 
 
 class Holder(Protocol):
+    object_type: str
+
     async def read(self, call: Call, needed: Role) -> Pairs:
         """Looks at the caller's rights first."""
 
-    async def edit(self, call: Call, edit: Edit) -> Pairs:
+    async def edit(self, call: Call, edit: Edit, cause: Cause) -> Pairs:
         """The pairs as written. `read` with a writer's right comes before it."""
 
 
@@ -43,7 +46,7 @@ class Metadata:
         await self.holder.read(call, Role.WRITER)
         body = await json_object(call.request)
         key, value = metadata_key(body.get("key")), metadata_value(body.get("value"))
-        await self.holder.edit(call, lambda pairs: _added(pairs, {key: value}))
+        await self._edit(call, lambda pairs: _added(pairs, {key: value}), self._cause(call, Action.CREATED, key))
         return created({"key": key, "value": value}, call.here(key))
 
     async def read(self, call: Call) -> Response:
@@ -57,38 +60,51 @@ class Metadata:
         await self.holder.read(call, Role.WRITER)
         key = call.request.path_params["key"]
         value = metadata_value((await json_object(call.request)).get("value"))
-        await self.holder.edit(call, lambda pairs: {**_holding(pairs, key), key: value})
+        cause = self._cause(call, Action.UPDATED, key)
+        await self._edit(call, lambda pairs: {**_holding(pairs, key), key: value}, cause)
         return answer({"key": key, "value": value})
 
     async def remove(self, call: Call) -> Response:
         await self.holder.read(call, Role.WRITER)
         key = call.request.path_params["key"]
-        await self.holder.edit(call, lambda pairs: {k: v for k, v in _holding(pairs, key).items() if k != key})
+        cause = self._cause(call, Action.DELETED, key)
+        await self._edit(call, lambda pairs: {k: v for k, v in _holding(pairs, key).items() if k != key}, cause)
         return nothing()
 
     async def add_all(self, call: Call) -> Response:
         await self.holder.read(call, Role.WRITER)
         given = await _bulk(call)
-        pairs = await self.holder.edit(call, lambda pairs: _added(pairs, given))
-        return _listing(call, pairs, 201)
+        cause = self._cause(call, Action.CREATED, *given)
+        await self._edit(call, lambda pairs: _added(pairs, given), cause)
+        return _listing(call, given, 201)
 
     async def replace_all(self, call: Call) -> Response:
         await self.holder.read(call, Role.WRITER)
         given = await _bulk(call)
-        return _listing(call, await self.holder.edit(call, lambda _: given))
+        cause = self._cause(call, Action.UPDATED, *given)
+        return _listing(call, await self._edit(call, lambda _: given, cause))
 
     async def merge_all(self, call: Call) -> Response:
         await self.holder.read(call, Role.WRITER)
         given = await _bulk(call)
-        return _listing(call, await self.holder.edit(call, lambda pairs: {**pairs, **given}))
+        cause = self._cause(call, Action.UPDATED, *given)
+        return _listing(call, await self._edit(call, lambda pairs: {**pairs, **given}, cause))
+
+    async def _edit(self, call: Call, edit: Edit, cause: Cause) -> Pairs:
+        """The right is looked at once more, since the body may have taken its time (AU15)."""
+        await self.holder.read(call, Role.WRITER)
+        return await self.holder.edit(call, edit, cause)
+
+    def _cause(self, call: Call, action: Action, *keys: str) -> Cause:
+        return call.cause("metadata", action, of=self.holder.object_type, keys=keys[:NAMED])
 
 
 def _listing(call: Call, pairs: Pairs, status: int = 200) -> Response:
     shown: list[View] = metadata_form(pairs)
+    asked = page(call.request)
     if call.forms.bare_metadata:
         response = bare(shown, len(shown))
     else:
-        asked = page(call.request)
         response = listing("metadata", part(shown, asked), len(shown), asked)
     response.status_code = status
     return response
@@ -119,6 +135,8 @@ async def _bulk(call: Call) -> Pairs:
 
 
 class OfThreatModel:
+    object_type = "threat_model"
+
     def __init__(self, deps: RestDependencies) -> None:
         self.deps = deps
 
@@ -130,53 +148,49 @@ class OfThreatModel:
             raise not_found()
         return model.metadata
 
-    async def edit(self, call: Call, edit: Edit) -> Pairs:
-        def edited(model: ThreatModel) -> ThreatModel:
+    async def edit(self, call: Call, edit: Edit, cause: Cause) -> Pairs:
+        async def edited(model: ThreatModel) -> ThreatModel:
             return but(model, metadata=dict(edit(model.metadata)))
 
-        return (await edit_model(self.deps, call.threat_model_id, edited)).metadata
+        return (await edit_model(self.deps, call.threat_model_id, edited, cause)).metadata
 
 
 class OfDiagram:
+    object_type = "diagram"
+
     def __init__(self, deps: RestDependencies) -> None:
         self.deps = deps
 
     async def read(self, call: Call, needed: Role) -> Pairs:
         await rights.on_diagram(self.deps, call, call.threat_model_id, call.diagram_id, needed)
-        return (await self._row(call)).metadata
-
-    async def edit(self, call: Call, edit: Edit) -> Pairs:
-        row = await self._row(call)
-        after = dict(edit(row.metadata))
-        if await self.deps.models.change_diagram(row.id, row.fields, after) is not Changed.DONE:
-            raise not_found()
-        return after
-
-    async def _row(self, call: Call) -> DiagramRow:
         row = await self.deps.models.diagram(call.diagram_id)
         if row is None:
             raise not_found()
-        return row
+        return row.metadata
+
+    async def edit(self, call: Call, edit: Edit, cause: Cause) -> Pairs:
+        async def edited(row: DiagramRow) -> DiagramRow:
+            return but(row, metadata=dict(edit(row.metadata)))
+
+        return (await edit_diagram(self.deps, call.diagram_id, edited, cause)).metadata
 
 
 class OfItem:
     def __init__(self, deps: RestDependencies, kind: ItemKind) -> None:
         self.deps = deps
         self.kind = kind
+        self.object_type = kind.value
 
     async def read(self, call: Call, needed: Role) -> Pairs:
+        id = ItemId(call.id("item_id"))
         await rights.on_model(self.deps, call, call.threat_model_id, needed)
-        return (await self._row(call)).metadata
-
-    async def edit(self, call: Call, edit: Edit) -> Pairs:
-        row = await self._row(call)
-        after = dict(edit(row.metadata))
-        if await self.deps.models.change_item(self.kind, row.id, row.fields, after) is not Changed.DONE:
-            raise not_found()
-        return after
-
-    async def _row(self, call: Call) -> Item:
-        row = await self.deps.models.item(self.kind, ItemId(call.id("item_id")))
+        row = await self.deps.models.item(self.kind, id)
         if row is None or row.threat_model_id != call.threat_model_id:
             raise not_found()
-        return row
+        return row.metadata
+
+    async def edit(self, call: Call, edit: Edit, cause: Cause) -> Pairs:
+        async def edited(row: Item) -> Item:
+            return but(row, metadata=dict(edit(row.metadata)))
+
+        return (await edit_item(self.deps, self.kind, ItemId(call.id("item_id")), edited, cause)).metadata

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from protocol.dialects.times import rfc3339
 from protocol.values import Role, ThreatModelId, User
 from rest import rights, views
-from rest.answers import answer, created, nothing
+from rest.answers import nothing
 from rest.bodies import (
+    REQUIRED,
     Body,
     ThreatModelFields,
     check,
@@ -27,15 +29,20 @@ from rest.calls import Call
 from rest.dependencies import RestDependencies
 from rest.editing import all_diagrams, all_items, edit_model
 from rest.entries import Entries, checked, owner_entry, read_entries, read_owner, subject, with_owner
-from rest.paging import BARE, asked_for, bare, listing, page
+from rest.large import large_answer
+from rest.paging import BARE, asked_for, bare, listing, page, text, words
 from rest.patching import TYPES, changes
 from rest.ports import Filters, ThreatModel, but
-from rest.problems import bad_field, forbidden, malformed, not_found
+from rest.preconditions import etag, hold_to, if_match
+from rest.problems import bad_field, conflict, forbidden, not_found
 
 DEFAULTS = {"threat_model_framework": "STRIDE"}
 BELOW = ("diagrams", *views.RESOURCES.values())
 """Shown inside a threat model, changed at their own addresses."""
 BY_OWNER = ("authorization", "owner")
+
+Change = Callable[[ThreatModel], Awaitable[Body]]
+"""From the threat model that stands to the top-level members that become something else, None where they go."""
 
 
 class ThreatModels:
@@ -45,7 +52,7 @@ class ThreatModels:
     async def list(self, call: Call) -> Response:
         as_bare = call.forms.bare_models and not asked_for(call.request)
         asked = BARE if as_bare else page(call.request)
-        rows, total = await self.deps.models.readable(call.caller, filters(call.query), asked)
+        rows, total = await self.deps.models.readable(call.caller, filters(call.request.query_params), asked)
         items = [views.threat_model_item(model, counts, call.forms) for model, counts in rows]
         return bare(items, total) if as_bare else listing("threat_models", items, total, asked)
 
@@ -65,35 +72,47 @@ class ThreatModels:
             entries=checked(with_creator(given, user)),
             metadata=metadata,
         )
-        model = await self.deps.models.create(model)
-        return created(await self._whole(call, model), f"/threat_models/{model.id}")
+        model = await self.deps.models.create(model, call.cause())
+        return await self._shown(call, model, 201, {"Location": f"/threat_models/{model.id}"})
 
     async def read(self, call: Call) -> Response:
         id = call.threat_model_id
         await rights.on_model(self.deps, call, id, Role.READER)
-        return answer(await self._whole(call, await self._model(id)))
+        return await self._shown(call, await self._model(id))
 
     async def replace(self, call: Call) -> Response:
         """Replaces what it names; `name` is required."""
-        id = call.threat_model_id
-        role = await rights.on_model(self.deps, call, id, Role.WRITER)
+        await rights.on_model(self.deps, call, call.threat_model_id, Role.WRITER)
         body = await json_object(call.request)
         if "name" not in body:
-            raise bad_field("name", "Field required")
-        return await self._change(call, id, role, body)
+            raise bad_field("name", REQUIRED)
+
+        async def named(_: ThreatModel) -> Body:
+            return body
+
+        return await self._change(call, named)
 
     async def patch(self, call: Call) -> Response:
-        id = call.threat_model_id
-        role = await rights.on_model(self.deps, call, id, Role.WRITER)
+        await rights.on_model(self.deps, call, call.threat_model_id, Role.WRITER)
         kind = content_type(call.request, TYPES)
         patch = await json_value(call.request, types=TYPES)
-        document = await self._whole(call, await self._model(id))
-        return await self._change(call, id, role, changes(kind, document, patch))
+
+        async def patched(model: ThreatModel) -> Body:
+            return changes(kind, await self._whole(call, model), patch)
+
+        return await self._change(call, patched)
 
     async def delete(self, call: Call) -> Response:
-        id = call.threat_model_id
+        id, wanted = call.threat_model_id, if_match(call.request)
         await rights.on_model(self.deps, call, id, Role.OWNER)
-        for diagram in await self.deps.models.delete(id):
+        version = None
+        if wanted is not None:
+            version = (await self._model(id)).version
+            hold_to(wanted, version)
+        diagrams = await self.deps.models.delete(id, call.cause(), None if wanted and wanted.anything else version)
+        if diagrams is None:
+            raise conflict("It has just been changed.", "version_mismatch")
+        for diagram in diagrams:
             await self.deps.rooms.session_changed(diagram)
         return nothing()
 
@@ -103,25 +122,41 @@ class ThreatModels:
             raise not_found()
         return model
 
-    async def _change(self, call: Call, id: ThreatModelId, role: Role, body: Body) -> Response:
-        """`body`: top-level members and what they become, None where they go."""
+    async def _change(self, call: Call, change: Change) -> Response:
+        id, wanted = call.threat_model_id, if_match(call.request)
+
+        async def edit(model: ThreatModel) -> ThreatModel:
+            # Asked for after the row was read, which is written only if it still stands: whoever takes a right away
+            # meanwhile changes it (AU15).
+            role = await rights.on_model(self.deps, call, id, Role.WRITER)
+            hold_to(wanted, model.version)
+            return await self._edited(model, role, await change(model))
+
+        return await self._shown(call, await edit_model(self.deps, id, edit, call.cause()))
+
+    async def _edited(self, model: ThreatModel, role: Role, body: Body) -> ThreatModel:
         without_server_fields(body, *BELOW)
         if role < Role.OWNER and any(name in body for name in BY_OWNER):
             raise forbidden("Only an owner may change who has access.")
-        owner = await read_owner(self.deps.models, body["owner"]) if body.get("owner") is not None else None
-        named = body.get("authorization")
-        entries = None if named is None else await read_entries(self.deps.models, named)
+        owner, entries = model.owner, None
+        if body.get("owner") is not None:
+            named = await read_owner(self.deps.models, body["owner"])
+            owner = named if named.id != owner.id else owner
+        if body.get("authorization") is not None:
+            entries = await read_entries(self.deps.models, body["authorization"])
+        return but(
+            model,
+            owner=owner,
+            entries=_entries(model, entries, owner),
+            metadata=metadata_after(model.metadata, body.get("metadata", {})),
+            fields=checked_fields(model.fields, body, self.deps.now_ms()),
+        )
 
-        def edit(model: ThreatModel) -> ThreatModel:
-            return but(
-                model,
-                owner=owner or model.owner,
-                entries=_entries(model, entries, owner),
-                metadata=metadata_after(model.metadata, body.get("metadata", {})),
-                fields=checked_fields(model.fields, body, self.deps.now_ms()),
-            )
-
-        return answer(await self._whole(call, await edit_model(self.deps, id, edit)))
+    async def _shown(
+        self, call: Call, model: ThreatModel, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        tagged = {"ETag": etag(model.version), **(headers or {})}
+        return await large_answer(await self._whole(call, model), status, tagged)
 
     async def _whole(self, call: Call, model: ThreatModel) -> views.View:
         items = {
@@ -137,15 +172,12 @@ class ThreatModels:
         return views.threat_model(model, counts, call.forms, shown, items)
 
 
-def filters(query: Mapping[str, str]) -> Filters:
-    if any("\0" in value for value in query.values()):
-        raise malformed("A filter holds NUL.")
-    statuses = tuple(word.strip() for word in query.get("status", "").split(",") if word.strip())
+def filters(query: QueryParams) -> Filters:
     return Filters(
-        name=query.get("name") or None,
-        owner=query.get("owner") or None,
-        status=statuses,
-        security_reviewer=query.get("security_reviewer") or None,
+        name=text(query, "name"),
+        owner=text(query, "owner"),
+        status=words(query, "status"),
+        security_reviewer=text(query, "security_reviewer"),
     )
 
 
@@ -155,10 +187,10 @@ def with_creator(given: Entries, user: User) -> Entries:
     return (own, *(entry for entry in given if subject(entry) != subject(own)))
 
 
-def _entries(model: ThreatModel, entries: Entries | None, owner: User | None) -> Entries:
+def _entries(model: ThreatModel, entries: Entries | None, owner: User) -> Entries:
     """A former owner keeps an entry, a new one has one."""
     after = model.entries if entries is None else entries
-    if owner is not None and owner.id != model.owner.id:
+    if owner.id != model.owner.id:
         after = with_owner(with_owner(after, model.owner), owner)
     return after if after is model.entries else checked(after)
 

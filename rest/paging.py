@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
 from rest.answers import answer
 from rest.calls import Call
 from rest.ports import Page
-from rest.problems import Problem, bad_field
+from rest.problems import Problem, bad_field, malformed
 
 T = TypeVar("T")
 
@@ -61,6 +62,31 @@ def _sort(text: str | None, known: Sequence[str]) -> tuple[str, bool]:
     if field not in known or direction not in ("", "asc", "desc"):
         raise bad_field("sort", f"one of {', '.join(known)}", status=400, error="invalid_input")
     return field, text.startswith("-") or direction == "desc"
+
+
+def text(query: QueryParams, name: str) -> str | None:
+    """A filter; an empty one asks for nothing. Raises 400 `invalid_input`."""
+    return _stored(query.get(name, "")) or None
+
+
+def words(query: QueryParams, name: str) -> tuple[str, ...]:
+    """A filter by several words: a comma list, or the parameter as often as there are words."""
+    found = ",".join(query.getlist(name)).split(",")
+    return tuple(word.strip() for word in found if _stored(word).strip())
+
+
+def word(query: QueryParams, name: str, meanings: Mapping[str, T]) -> T | None:
+    """A filter by one of these words. Raises 400 `invalid_input`."""
+    given = query.get(name, "").strip().lower()
+    if given and given not in meanings:
+        raise bad_field(name, f"must be one of {', '.join(meanings)}", status=400, error="invalid_input")
+    return meanings.get(given)
+
+
+def _stored(text: str) -> str:
+    if "\0" in text:
+        raise malformed("A filter holds NUL.")
+    return text
 
 
 def listing(resource: str, items: Sequence[Any], total: int, page: Page, **headers: str) -> Response:

@@ -19,6 +19,10 @@ WITH_VALUE = ("add", "replace", "test")
 WITH_FROM = ("move", "copy")
 WORDS = (*WITH_VALUE, *WITH_FROM, "remove")
 
+WHOLE = ("metadata", "owner")
+"""What a merge patch gives stays as it is: an object of metadata is merged by key, where the document shows a list; and
+half of one person with half of another would be neither."""
+
 Operation = dict[str, Any]
 
 
@@ -34,10 +38,8 @@ def changes(content_type: str, document: Mapping[str, Any], patch: Any) -> Body:
 
 
 def merge_changes(document: Mapping[str, Any], patch: Body) -> Body:
-    """RFC 7386. `metadata` stays as it is: an object there is merged by key, where the document shows a list."""
-    return {
-        name: value if name == "metadata" else merge_patch(document.get(name), value) for name, value in patch.items()
-    }
+    """RFC 7386, but for WHOLE."""
+    return {name: value if name in WHOLE else merge_patch(document.get(name), value) for name, value in patch.items()}
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

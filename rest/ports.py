@@ -14,7 +14,7 @@ import msgspec
 from collab.ports import Member, Session
 from protocol.intents import Edit, Redo, Replace, Undo
 from protocol.notices import Accepted, Rejected
-from protocol.values import Caller, Cell, DiagramId, Epoch, Role, RoleAt, ThreatModelId, User
+from protocol.values import Caller, Cell, DiagramId, Epoch, Role, RoleAt, ThreatModelId, User, UserId
 
 ItemId = NewType("ItemId", str)
 Row = TypeVar("Row", bound=msgspec.Struct)
@@ -77,6 +77,10 @@ class DiagramRow(msgspec.Struct, frozen=True):
     metadata: Mapping[str, str]
     vector: int = 0
     epoch: Epoch = Epoch("")
+    version: int = 1
+    """Of fields and metadata; cells have the vector."""
+    fields_at_ms: int = 0
+    """When these were last written; `modified_at_ms` counts operations, too."""
 
 
 class NewDiagram(msgspec.Struct, frozen=True):
@@ -100,6 +104,7 @@ class Item(msgspec.Struct, frozen=True):
     modified_at_ms: int
     fields: Mapping[str, Any]
     metadata: Mapping[str, str]
+    version: int = 1
 
 
 class ItemKind(StrEnum):
@@ -110,8 +115,32 @@ class ItemKind(StrEnum):
     NOTE = "note"
 
 
+RANKS: Mapping[str, Sequence[str]] = {
+    "severity": ("unknown", "informational", "low", "medium", "high", "critical"),
+    "priority": ("deferred", "low", "medium", "high", "immediate"),
+    "status": (
+        "open",
+        "confirmed",
+        "deferred",
+        "mitigation_planned",
+        "mitigation_in_progress",
+        "verification_pending",
+        "mitigated",
+        "resolved",
+        "accepted",
+        "closed",
+        "false_positive",
+    ),
+}
+"""Fields of items whose words have an order, from the least to the greatest: that of TMI's app, which wants them
+sorted so. What is not there, or is another word, comes before all of them."""
+SCORE = "score"
+"""A number by which items are sorted."""
+
+
 class Page(msgspec.Struct, frozen=True):
-    """`sort` names a field of the row (created_at, modified_at, name); ties are broken by id."""
+    """`sort` names a field of the row (created_at, modified_at, name; of items also those of RANKS and SCORE); ties
+    are broken by id."""
 
     limit: int = 20
     offset: int = 0
@@ -128,6 +157,22 @@ class Filters(msgspec.Struct, frozen=True):
     security_reviewer: str | None = None
 
 
+class ItemFilters(msgspec.Struct, frozen=True):
+    """Of lists of items: `name` contains (any case), the others are one of these words (any case); an empty tuple lets
+    all through. `threat_type`: it has all of these. `mitigated`: nothing said counts as false."""
+
+    name: str | None = None
+    severity: tuple[str, ...] = ()
+    priority: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    diagram_id: tuple[str, ...] = ()
+    threat_type: tuple[str, ...] = ()
+    mitigated: bool | None = None
+
+
+ANY_ITEM = ItemFilters()
+
+
 class Changed(StrEnum):
     """What became of a conditional write."""
 
@@ -136,10 +181,98 @@ class Changed(StrEnum):
     GONE = "gone"
 
 
-class Models(Protocol):
-    """Threat models, their diagrams, collections, metadata and rights."""
+class Action(StrEnum):
+    """What became of an object; of a session it started or ended."""
 
-    async def create(self, model: ThreatModel) -> ThreatModel:
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+    STARTED = "started"
+    ENDED = "ended"
+
+
+class Door(StrEnum):
+    """By which way somebody came in; the server itself needs none."""
+
+    REST = "rest"
+    SOCKET = "socket"
+    SYSTEM = "system"
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Who makes a change, and by which door. The rest is said where the method that changes does not tell it already:
+    metadata are changed by changing their holder. `detail`: JSON, small."""
+
+    by: User | None = None
+    door: Door = Door.SYSTEM
+    action: Action | None = None
+    object_type: str | None = None
+    detail: Mapping[str, Any] = {}
+
+
+BY_ITSELF = Cause()
+"""Nobody asked for it."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One line of the trail: who did what, when, and by which door.
+
+    `object_type`: threat_model, diagram, an ItemKind, metadata and authorization (`object_id` is their holder's id),
+    session. `serial` counts all changes of the store in the order of their commits; a change of cells, which the
+    diagram's own log keeps, has 0. `id` is unique within what is below one threat model. `update_vector`: where the
+    diagram stood.
+    """
+
+    serial: int
+    at_ms: int
+    by: User | None
+    action: Action
+    object_type: str
+    object_id: str
+    threat_model_id: ThreatModelId
+    diagram_id: DiagramId | None = None
+    door: Door = Door.REST
+    update_vector: int | None = None
+    detail: Mapping[str, Any] = {}
+    id: str = ""
+
+
+class ChangesWanted(msgspec.Struct, frozen=True):
+    """Which lines of a trail; what is empty asks for nothing. From `since_ms` on, before `until_ms`."""
+
+    actions: tuple[str, ...] = ()
+    object_types: tuple[str, ...] = ()
+    by: UserId | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
+class Trail(Protocol):
+    """What was changed, kept for longer than what it speaks of. A change is written in the transaction that makes it:
+    neither is there without the other."""
+
+    async def since(self, serial: int, limit: int) -> Sequence[Change]:
+        """The first changes above `serial`, of all threat models, in the order of their commits: whoever goes on from
+        the last one that was returned misses none, however many commit at once. Changes of cells are not among them."""
+
+    async def newest(self) -> int:
+        """The highest serial; 0: nothing was ever changed."""
+
+    async def of_threat_model(
+        self, id: ThreatModelId, wanted: ChangesWanted, page: Page
+    ) -> tuple[Sequence[Change], int]:
+        """Newest first, and how many there are: of the threat model and all that is or was below it, but for changes
+        of cells. `page.sort` is not looked at."""
+
+    async def of_diagram(self, id: DiagramId, wanted: ChangesWanted, page: Page) -> tuple[Sequence[Change], int]:
+        """The same of one diagram and its sessions, with each change of its cells that its log still has."""
+
+
+class Models(Protocol):
+    """Threat models, their diagrams, collections, metadata and rights. Whatever changes something writes one line of
+    the trail with it, for each object (`cause`)."""
+
+    async def create(self, model: ThreatModel, cause: Cause = BY_ITSELF) -> ThreatModel:
         """Times are the store's. Entries by e-mail of one known user are bound to that user at once."""
 
     async def read(self, id: ThreatModelId) -> ThreatModel | None: ...
@@ -154,18 +287,20 @@ class Models(Protocol):
 
     async def counts(self, id: ThreatModelId) -> Counts: ...
 
-    async def change(self, model: ThreatModel) -> Changed:
+    async def change(self, model: ThreatModel, cause: Cause = BY_ITSELF) -> Changed:
         """Writes fields, owner, entries and metadata if `model.version` still stands, and raises it. Where owner or
         entries differ, raises acl_version of every diagram in the same transaction (S47)."""
 
-    async def delete(self, id: ThreatModelId) -> Sequence[DiagramId]:
+    async def delete(
+        self, id: ThreatModelId, cause: Cause = BY_ITSELF, version: int | None = None
+    ) -> Sequence[DiagramId] | None:
         """With everything below it; its diagrams count as deleted (acl_version raised), and are returned. Their live
-        sessions end."""
+        sessions end. None: nothing was deleted, since it has another version than the one that is named."""
 
     async def known_users(self, email: str) -> Sequence[User]:
         """People who signed in with this address verified."""
 
-    async def create_diagram(self, new: NewDiagram) -> DiagramRow | None:
+    async def create_diagram(self, new: NewDiagram, cause: Cause = BY_ITSELF) -> DiagramRow | None:
         """Head, snapshot at vector 0 and row in one transaction; None: no such threat model."""
 
     async def diagram(self, id: DiagramId) -> DiagramRow | None:
@@ -176,19 +311,34 @@ class Models(Protocol):
     async def readable_diagrams(self, caller: Caller) -> Sequence[DiagramId]:
         """All diagrams of all threat models that the caller may read."""
 
-    async def change_diagram(self, id: DiagramId, fields: Mapping[str, Any], metadata: Mapping[str, str]) -> Changed:
-        """Replaces fields and metadata; the vector does not move (VEC3)."""
+    async def change_diagram(self, row: DiagramRow, cause: Cause = BY_ITSELF) -> Changed:
+        """Writes fields and metadata if `row.version` still stands, and raises it; the vector does not move (VEC3)."""
 
-    async def delete_diagram(self, id: DiagramId) -> Changed:
+    async def delete_diagram(self, id: DiagramId, cause: Cause = BY_ITSELF) -> Changed:
         """Marks the head deleted and raises acl_version. Its live session ends."""
 
-    async def create_item(self, kind: ItemKind, item: Item) -> Item | None: ...
+    async def create_items(
+        self, kind: ItemKind, items: Sequence[Item], cause: Cause = BY_ITSELF
+    ) -> Sequence[Item] | None:
+        """All of them, in one threat model; their times are the store's. None: no such threat model."""
+
     async def item(self, kind: ItemKind, id: ItemId) -> Item | None: ...
-    async def items(self, kind: ItemKind, id: ThreatModelId, page: Page) -> tuple[Sequence[Item], int]: ...
-    async def change_item(
-        self, kind: ItemKind, id: ItemId, fields: Mapping[str, Any], metadata: Mapping[str, str]
-    ) -> Changed: ...
-    async def delete_item(self, kind: ItemKind, id: ItemId) -> Changed: ...
+
+    async def items(
+        self, kind: ItemKind, id: ThreatModelId, page: Page, filters: ItemFilters = ANY_ITEM
+    ) -> tuple[Sequence[Item], int]: ...
+
+    async def readable_items(
+        self, caller: Caller, kind: ItemKind, page: Page, filters: ItemFilters = ANY_ITEM
+    ) -> tuple[Sequence[Item], int]:
+        """Of all threat models that the caller may read, and how many there are in all."""
+
+    async def change_items(self, kind: ItemKind, items: Sequence[Item], cause: Cause = BY_ITSELF) -> Changed:
+        """Writes fields and metadata of all of them, in one threat model, if the version of each still stands, and
+        raises it; else of none."""
+
+    async def delete_item(self, kind: ItemKind, item: Item, cause: Cause = BY_ITSELF) -> Changed:
+        """If its version still stands."""
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -206,6 +356,7 @@ class Refresh(msgspec.Struct, frozen=True):
 
     caller: Caller
     scope: str
+    client_id: str = ""
 
 
 class Accounts(Protocol):
@@ -214,13 +365,17 @@ class Accounts(Protocol):
     async def remember(self, caller: Caller) -> None:
         """Notes the person; binds authorization entries that name only this e-mail address, if it is verified."""
 
-    async def start_login(self, sid: str, caller: Caller) -> None: ...
+    async def start_login(self, sid: str, caller: Caller) -> bool:
+        """False: this account is disabled, and the login does not begin (AU12)."""
 
     async def raise_expiry(self, sid: str, access_expires_at_ms: int) -> None:
         """The newest access token of a login lives until then (AU11)."""
 
     async def end_login(self, sid: str) -> None:
         """Its refresh tokens, codes and access tokens are worth nothing from now on."""
+
+    async def end_login_of(self, refresh_token: str) -> None:
+        """The same for the login of this token, whether it was used or not; what is none ends nothing."""
 
     async def ended(self, sid: str) -> bool:
         """Unknown counts as ended."""
@@ -237,6 +392,9 @@ class Accounts(Protocol):
     ) -> tuple[Refresh, str] | None:
         """The successor that now stands: the given one, or within `grace_ms` of the first rotation the same as then
         (AU8). Later re-use returns None and ends the login."""
+
+    async def refresh_state(self, token: str) -> tuple[Refresh, int] | None:
+        """What an unused token of a login that stands is good for, and until when (Unix ms); nothing is used up."""
 
 
 class Viewed(Protocol):
@@ -274,3 +432,27 @@ class LiveDiagrams(Protocol):
 
     async def members(self, session: Session) -> Sequence[Member]:
         """Who is connected."""
+
+
+class Quota(msgspec.Struct, frozen=True):
+    """So many a minute, of each who asks, and at most a minute's worth saved up. 0: as many as they like."""
+
+    name: str
+    per_minute: int
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """`left`: how many are there now. `wait_s`: 0 where there was one; else the next is there in so many seconds."""
+
+    left: int
+    wait_s: float = 0.0
+
+
+class Rates(Protocol):
+    """How often somebody asked, over all workers as far as they can be asked, else on this one. Never raises."""
+
+    async def take(self, quota: Quota, who: str) -> Allowance:
+        """Takes one, if there is one; `left` is what is there after that."""
+
+    async def look(self, quota: Quota, who: str) -> Allowance:
+        """What `take` would say, before it takes one."""

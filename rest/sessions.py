@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 
 from starlette.responses import Response
 
@@ -14,7 +15,7 @@ from protocol.refusals import Ending
 from protocol.values import DiagramId, Role, RoleAt, SessionId
 from rest import calls, rights, views
 from rest.answers import answer, created, nothing
-from rest.bodies import as_object, raw
+from rest.bodies import JSON, as_object, content_type, raw
 from rest.calls import Call
 from rest.dependencies import RestDependencies
 from rest.paging import bare
@@ -61,9 +62,9 @@ class Sessions:
         if session is None:
             return nothing()
         if session.host.id == call.caller.id:
-            await self._end(session, Ending.HOST_ENDED)
+            await self._end(session, End(Ending.HOST_ENDED, call.caller.user))
         elif call.query.get("end") == "true" and role.role is Role.OWNER:
-            await self._end(session, Ending.OWNER_ENDED)
+            await self._end(session, End(Ending.OWNER_ENDED, call.caller.user))
         else:
             await self.deps.sessions.unexpect(session.id, (call.caller.id,))
             left = await self._change(session, Leave(call.caller.user))
@@ -74,7 +75,12 @@ class Sessions:
     async def mine(self, call: Call) -> Response:
         diagrams = await self.deps.models.readable_diagrams(call.caller)
         sessions = await self.deps.sessions.sessions_of(diagrams)
-        return bare([await self._form(call, session) for session in sessions], len(sessions))
+        shown: list[views.View] = []
+        for session in sessions:
+            # What is deleted while the list is made is not in it, and does not take it away.
+            with suppress(Problem):
+                shown.append(await self._form(call, session))
+        return bare(shown, len(shown))
 
     async def ticket(self, call: Call) -> Response:
         """AU19: who may not read is told no more than who asks for nothing."""
@@ -100,9 +106,9 @@ class Sessions:
             raise not_found("No session lives here.")
         return session
 
-    async def _end(self, session: Session, ending: Ending) -> None:
+    async def _end(self, session: Session, end: End) -> None:
         """Returns when it has ended, by this or by somebody else's doing."""
-        await self._change(session, End(ending))
+        await self._change(session, end)
         await self.deps.rooms.session_changed(session.diagram_id)
 
     async def _change(self, session: Session, to: SessionChange) -> Session | None:
@@ -154,4 +160,5 @@ async def _empty_body(call: Call) -> None:
     """None, or an object: some clients send `{}`."""
     body = await raw(call.request, BODY_BYTES)
     if body.strip():
+        content_type(call.request, (JSON,))
         as_object(decode_body(body))

@@ -25,8 +25,10 @@ RESOURCES: Mapping[ItemKind, str] = {
     ItemKind.NOTE: "notes",
 }
 """The nested collections of a threat model: their names in bodies and addresses."""
-SHOWN_ALWAYS: Mapping[ItemKind, Mapping[str, Any]] = {ItemKind.THREAT: {"severity": None, "status": "open"}}
-"""Reports index these without asking."""
+SHOWN_ALWAYS: Mapping[ItemKind, Mapping[str, Any]] = {
+    ItemKind.THREAT: {"severity": None, "status": "open", "threat_type": ()}
+}
+"""Reports index these without asking; TMI's generated client wants a list of types."""
 
 
 def user_form(user: User) -> View:
@@ -77,10 +79,14 @@ class Forms:
     whole_diagrams: bool
     """`diagrams[]` inside a threat model have their cells."""
     token_type: str
+    bare_bulk: bool
+    """What a bulk call made or changed is an array."""
+    audit_entries: bool = False
+    """A trail is told in TMI's words too."""
 
 
-WIKI = Forms(email, participant_by_email, True, False, False, "Bearer")
-TMI = Forms(user_form, participant_by_user, False, True, True, "bearer")
+WIKI = Forms(email, participant_by_email, True, False, False, "Bearer", False)
+TMI = Forms(user_form, participant_by_user, False, True, True, "bearer", True, True)
 PROFILES: Mapping[str, Forms] = {"wiki": WIKI, "tmi": TMI}
 """By the setting `api_profile`."""
 

@@ -1,12 +1,13 @@
 """What the SQL of this package is written against: one meaning of transaction, placeholder and error everywhere.
 
-Laws: (1) SQL is PostgreSQL's and portable: `$1` …, a list as `= ANY($1)`; (2) the work of a transaction awaits nothing
+Laws: (1) SQL is PostgreSQL's and portable: `$1` …, a list as `= ANY($1)`, a member of JSON as
+`fields::jsonb ->> 'name'`; (2) the work of a transaction awaits nothing
 but its transaction, so that a database without an event loop can run it in a thread of its own; (3) it may run again or
 be thrown away whole: what it returns counts, what it does beside its transaction does not; (4) transactions of several
 processes interleave (READ COMMITTED): what was read may have changed by the next statement, unless a condition of the
 writing statement asks for it again, or the row was read with `FOR UPDATE` or `FOR SHARE`, or all who could change it
 are `alone`; (5) locks are taken in one order: names given to `alone`, threat models, heads by number, sessions by id,
-all other rows.
+all other rows, the serial of changes.
 """
 
 from __future__ import annotations

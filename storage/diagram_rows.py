@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from protocol.refusals import Ending
 from protocol.values import Caller, DiagramId, Epoch, ThreatModelId
-from rest.ports import Changed, DiagramRow, NewDiagram, Page
+from rest.ports import BY_ITSELF, Action, Cause, Changed, DiagramRow, NewDiagram, Page
 from storage import columns
+from storage.changes import line, record
 from storage.columns import hash_text, text
 from storage.database import Row, Transaction, first
 from storage.rights import MODEL_STAYS, RAISE_ONE, READABLE, asking
 from storage.sessions import end_sessions
 from storage.tables import Tables, name_key, window
 
+OBJECT = "diagram"
 MODIFIED = "CASE WHEN o.committed_at > d.modified_at THEN o.committed_at ELSE d.modified_at END"
 """By its row or by the newest operation of its log, whichever is later."""
 ROWS = (
     f"SELECT d.id AS id, d.threat_model_id, d.created_at AS created_at, {MODIFIED} AS modified_at, d.fields,"
-    " d.metadata, h.vector, h.epoch, d.name AS name FROM diagram d JOIN diagram_head h ON h.id = d.id"
+    " d.metadata, h.vector, h.epoch, d.version, d.modified_at AS fields_at, d.name AS name"
+    " FROM diagram d JOIN diagram_head h ON h.id = d.id"
     " LEFT JOIN diagram_op o ON o.diagram = h.number AND o.epoch = h.epoch AND o.vector = h.vector"
 )
 ADD = (
@@ -31,6 +33,10 @@ HEAD = (
     "INSERT INTO diagram_head (id, threat_model_id, epoch, vector, state_hash, acl_version)"
     " VALUES ($1, $2, $3, 0, $4, 1) RETURNING number"
 )
+CHANGE = (
+    "UPDATE diagram SET fields = $3, metadata = $4, name = $5, modified_at = $6, version = version + 1"
+    " WHERE id = $1 AND version = $2 RETURNING threat_model_id"
+)
 HELD = "SELECT 1 FROM diagram_head WHERE id = $1 FOR NO KEY UPDATE"
 FIRST = (
     "INSERT INTO diagram_snapshot (diagram, epoch, vector, cells, touched, state_hash) VALUES ($1, $2, 0, $3, $4, $5)"
@@ -38,9 +44,10 @@ FIRST = (
 
 
 class DiagramRows(Tables):
-    async def create_diagram(self, new: NewDiagram) -> DiagramRow | None:
+    async def create_diagram(self, new: NewDiagram, cause: Cause = BY_ITSELF) -> DiagramRow | None:
+        cells, fields = text(new.cells), text(new.fields)
         return await self._database.transaction(
-            partial(_create, new=new, cells=text(new.cells), fields=text(new.fields), now_ms=self._now_ms())
+            partial(_create, new=new, cells=cells, fields=fields, cause=cause, now_ms=self._now_ms())
         )
 
     async def diagram(self, id: DiagramId) -> DiagramRow | None:
@@ -56,24 +63,33 @@ class DiagramRows(Tables):
         )
         return [id for (id,) in await self._database.read(lambda tx: tx.fetch(sql, *asking(caller)))]
 
-    async def change_diagram(self, id: DiagramId, fields: Mapping[str, Any], metadata: Mapping[str, str]) -> Changed:
-        sql = "UPDATE diagram SET fields = $2, metadata = $3, name = $4, modified_at = $5 WHERE id = $1"
-        values = (text(fields), text(metadata), name_key(fields), self._now_ms())
-        changed = await self._database.transaction(lambda tx: tx.execute(sql, id, *values))
-        return Changed.DONE if changed else Changed.GONE
+    async def change_diagram(self, row: DiagramRow, cause: Cause = BY_ITSELF) -> Changed:
+        return await self._database.transaction(partial(_change, row=row, cause=cause, now_ms=self._now_ms()))
 
-    async def delete_diagram(self, id: DiagramId) -> Changed:
-        return await self._database.transaction(partial(_delete, id=id, now_ms=self._now_ms()))
+    async def delete_diagram(self, id: DiagramId, cause: Cause = BY_ITSELF) -> Changed:
+        return await self._database.transaction(partial(_delete, id=id, cause=cause, now_ms=self._now_ms()))
 
 
-async def _create(tx: Transaction, new: NewDiagram, cells: str, fields: str, now_ms: int) -> DiagramRow | None:
+async def _create(
+    tx: Transaction, new: NewDiagram, cells: str, fields: str, cause: Cause, now_ms: int
+) -> DiagramRow | None:
     if await first(tx, MODEL_STAYS, new.threat_model_id) is None:
         return None
     await tx.execute(ADD, new.id, new.threat_model_id, now_ms, fields, text(new.metadata), name_key(new.fields))
     head = await tx.fetch(HEAD, new.id, new.threat_model_id, new.epoch, hash_text(new.state_hash))
     # VEC1: nobody has changed anything yet, so there is nothing to know of who did
     await tx.execute(FIRST, head[0][0], new.epoch, cells, "null", hash_text(new.state_hash))
-    return DiagramRow(new.id, new.threat_model_id, now_ms, now_ms, new.fields, new.metadata, 0, new.epoch)
+    await record(tx, now_ms, line(cause, Action.CREATED, OBJECT, new.id, new.threat_model_id, new.id))
+    return DiagramRow(
+        id=new.id,
+        threat_model_id=new.threat_model_id,
+        created_at_ms=now_ms,
+        modified_at_ms=now_ms,
+        fields=new.fields,
+        metadata=new.metadata,
+        epoch=new.epoch,
+        fields_at_ms=now_ms,
+    )
 
 
 async def _diagrams(tx: Transaction, id: ThreatModelId, page: Page) -> tuple[list[DiagramRow], int]:
@@ -83,7 +99,7 @@ async def _diagrams(tx: Transaction, id: ThreatModelId, page: Page) -> tuple[lis
 
 
 def _diagram(row: Row) -> DiagramRow:
-    id, threat_model_id, created_at, modified_at, fields, metadata, vector, epoch, _ = row
+    id, threat_model_id, created_at, modified_at, fields, metadata, vector, epoch, version, fields_at, _ = row
     return DiagramRow(
         id=DiagramId(id),
         threat_model_id=ThreatModelId(threat_model_id),
@@ -93,14 +109,28 @@ def _diagram(row: Row) -> DiagramRow:
         metadata=columns.fields(metadata),
         vector=vector,
         epoch=Epoch(epoch),
+        version=version,
+        fields_at_ms=fields_at,
     )
 
 
-async def _delete(tx: Transaction, id: DiagramId, now_ms: int) -> Changed:
+async def _change(tx: Transaction, row: DiagramRow, cause: Cause, now_ms: int) -> Changed:
+    values = (text(row.fields), text(row.metadata), name_key(row.fields), now_ms)
+    changed = await first(tx, CHANGE, row.id, row.version, *values)
+    if changed is None:
+        left = await first(tx, "SELECT 1 FROM diagram WHERE id = $1", row.id)
+        return Changed.GONE if left is None else Changed.STALE
+    await record(tx, now_ms, line(cause, Action.UPDATED, OBJECT, row.id, changed[0], row.id))
+    return Changed.DONE
+
+
+async def _delete(tx: Transaction, id: DiagramId, cause: Cause, now_ms: int) -> Changed:
     await tx.fetch(HELD, id)
-    if not await tx.execute("DELETE FROM diagram WHERE id = $1", id):
+    row = await first(tx, "DELETE FROM diagram WHERE id = $1 RETURNING threat_model_id", id)
+    if row is None:
         return Changed.GONE
     await tx.execute(RAISE_ONE, id)
-    await end_sessions(tx, [id], Ending.DIAGRAM_DELETED, now_ms)
+    ended = await end_sessions(tx, [id], Ending.DIAGRAM_DELETED, cause, now_ms)
     await tx.execute("UPDATE diagram_head SET deleted_at = $2 WHERE id = $1", id, now_ms)
+    await record(tx, now_ms, *ended, line(cause, Action.DELETED, OBJECT, id, row[0], id))
     return Changed.DONE

@@ -67,9 +67,13 @@ SAVE = (
 
 
 class SqlDiagrams:
-    def __init__(self, database: Database, now_ms: Callable[[], int] = real_ms) -> None:
+    def __init__(
+        self, database: Database, now_ms: Callable[[], int] = real_ms, keep_changes_ms: int | None = None
+    ) -> None:
+        """`keep_changes_ms`: how long `prune` leaves what the trail says; None: for ever."""
         self._database = database
         self._now_ms = now_ms
+        self._keep_changes_ms = keep_changes_ms
         self._turns: Turns[Missed | Gone] | None = None
         self._written: Callable[[DiagramId, Commit, int], Awaitable[bool]] = partial(written, database)
         if isinstance(database, OneStatement):  # asked once: a commit of one operation would pay 13 us for it
@@ -154,7 +158,7 @@ class SqlDiagrams:
         return await self._database.read(partial(_snapshots, diagram=diagram))
 
     async def prune(self, keep_operations: int, keep_ms: int) -> int:
-        return await prune(self._database, keep_operations, keep_ms, self._now_ms())
+        return await prune(self._database, keep_operations, keep_ms, self._now_ms(), self._keep_changes_ms)
 
     async def diagrams(self) -> Sequence[DiagramId]:
         sql = "SELECT id FROM diagram_head WHERE deleted_at IS NULL ORDER BY number"

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from protocol.values import Role, User
-from rest.ports import Entry
+from rest.ports import Action, Cause, Entry
+from storage.changes import line, record
 from storage.database import Row, Transaction, Value
 from storage.rights import ALIASES, MODEL, raise_below
 
@@ -64,7 +65,7 @@ async def known_users(tx: Transaction, email: str) -> list[User]:
     return [User(*row) for row in await tx.fetch(sql, email_key(email))]
 
 
-async def bind_by_email(tx: Transaction, user: User) -> None:
+async def bind_by_email(tx: Transaction, user: User, now_ms: int) -> None:
     """Entries that have waited for this verified address become this person's, with all that follows."""
     asked = (email_key(user.email), user.provider)
     models = sorted({model for model, _ in await tx.fetch(WAITING, *asked)})
@@ -72,11 +73,14 @@ async def bind_by_email(tx: Transaction, user: User) -> None:
         await tx.fetch(MODEL, model)
     # asked again now that they are held: their entries may have been replaced before
     waiting = [row for row in await tx.fetch(WAITING, *asked) if row[0] in models]
-    for model in sorted({model for model, _ in waiting}):
+    bound = sorted({model for model, _ in waiting})
+    for model in bound:
         await tx.execute("UPDATE threat_model SET version = version + 1 WHERE id = $1", model)
         await raise_below(tx, model)
     bind = "UPDATE entry SET provider = $3, provider_id = $4 WHERE threat_model_id = $1 AND position = $2"
     await tx.execute_many(bind, [(*row, user.provider, user.provider_id) for row in waiting])
+    cause = Cause(detail={"reason": "signed_in", "subject": user.id})
+    await record(tx, now_ms, *(line(cause, Action.UPDATED, "authorization", model, model) for model in bound))
 
 
 async def write(tx: Transaction, model: str, entries: Sequence[Entry]) -> None:

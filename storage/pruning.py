@@ -41,10 +41,17 @@ LOGINS = (
     " AND sid NOT IN (SELECT sid FROM refresh_token) LIMIT $2 FOR UPDATE OF login SKIP LOCKED)"
 )
 """A login that has not issued a token yet (0) stays, and so does an ended one that a refresh token would bring back."""
+CHANGES = (
+    "DELETE FROM change WHERE serial IN"
+    " (SELECT serial FROM change WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)"
+)
 
 
-async def prune(database: Database, keep_operations: int, keep_ms: int, now_ms: int) -> int:
-    """How many rows went. A deleted diagram leaves only its head behind, `keep_ms` after its end."""
+async def prune(
+    database: Database, keep_operations: int, keep_ms: int, now_ms: int, keep_changes_ms: int | None = None
+) -> int:
+    """How many rows went. A deleted diagram leaves only its head behind, `keep_ms` after its end. `keep_changes_ms`: of
+    the trail; None: for ever."""
     horizon = now_ms - keep_ms
     gone = 0
     for row in await database.read(lambda tx: tx.fetch(PRUNABLE, keep_operations)):
@@ -59,6 +66,9 @@ async def prune(database: Database, keep_operations: int, keep_ms: int, now_ms: 
             gone += removed
     for work in (_forget_sessions, partial(_forget, sql=LOGINS)):
         while removed := await database.transaction(partial(work, before=horizon)):
+            gone += removed
+    if keep_changes_ms is not None:
+        while removed := await database.transaction(partial(_forget, sql=CHANGES, before=now_ms - keep_changes_ms)):
             gone += removed
     return gone
 

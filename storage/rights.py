@@ -12,12 +12,17 @@ from storage.database import Database, Transaction, Value
 ALIASES = {"tmi": "test"}
 """Names of a provider in authorization entries that mean another one."""
 
-MATCHES = (
-    "(e.principal_type = 'user' AND e.provider = $1 AND e.provider_id = $2"
-    " OR e.principal_type = 'group' AND (e.name = 'everyone'"
-    " OR e.name = ANY($3) AND (e.provider IS NULL OR e.provider = $1)))"
-)
-"""That an entry `e` speaks of the caller (AU16, AU18)."""
+
+def matches(provider: str, provider_id: str, in_groups: str) -> str:
+    """That an entry `e` speaks of somebody (AU16, AU18), who is given as SQL; `in_groups`: what `e.name` must be."""
+    return (
+        f"(e.principal_type = 'user' AND e.provider = {provider} AND e.provider_id = {provider_id}"
+        " OR e.principal_type = 'group' AND (e.name = 'everyone'"
+        f" OR e.name {in_groups} AND (e.provider IS NULL OR e.provider = {provider})))"
+    )
+
+
+MATCHES = matches("$1", "$2", "= ANY($3)")
 
 OWNS = "(t.owner_provider = $1 AND t.owner_provider_id = $2)"
 

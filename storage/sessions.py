@@ -7,11 +7,13 @@ from functools import partial
 from typing import TypeAlias
 
 from collab.core.events import Gone
-from collab.core.meeting import Deny, Leave, Session, SessionChange
+from collab.core.meeting import Deny, End, Leave, Session, SessionChange
 from collab.ports import Alive, Exists, Grant, NewSession, Stale, Waiting
 from protocol.refusals import Ending
 from protocol.values import DiagramId, SessionId, ThreatModelId, User, UserId
+from rest.ports import Action, Cause, Change, Door
 from storage import columns
+from storage.changes import line, record
 from storage.clock import real_ms
 from storage.columns import secret_digest, text
 from storage.database import Conflict, Database, Row, Transaction, Value, first
@@ -49,7 +51,10 @@ TOUCH = (
 )
 HEAD_HELD = "SELECT 1 FROM diagram_head WHERE id = (SELECT diagram_id FROM session WHERE id = $1) FOR NO KEY UPDATE"
 HELD = "SELECT host_seen_at FROM session WHERE id = $1 FOR NO KEY UPDATE"
-ALL_HELD = f"SELECT 1 FROM session WHERE diagram_id = ANY($1) AND {LIVE} ORDER BY id FOR NO KEY UPDATE"
+ALL_HELD = (
+    f"SELECT id, diagram_id, threat_model_id FROM session WHERE diagram_id = ANY($1) AND {LIVE}"
+    " ORDER BY id FOR NO KEY UPDATE"
+)
 END_ALL = (
     f"UPDATE session SET version = version + 1, ended_at = $2, end_reason = $3 WHERE diagram_id = ANY($1) AND {LIVE}"
 )
@@ -131,10 +136,30 @@ class SqlSessions:
         return Grant(columns.caller(row[0]), SessionId(row[1]), DiagramId(row[2]), bool(row[3]))
 
 
-async def end_sessions(tx: Transaction, diagrams: Sequence[DiagramId], ending: Ending, now_ms: int) -> None:
-    """In the transaction that deletes their diagrams, after it has raised acl_version (SES21)."""
-    await tx.fetch(ALL_HELD, diagrams)
+async def end_sessions(
+    tx: Transaction, diagrams: Sequence[DiagramId], ending: Ending, cause: Cause, now_ms: int
+) -> list[Change]:
+    """In the transaction that deletes their diagrams, after it has raised acl_version (SES21). Returns what that
+    transaction has to record."""
+    held = await tx.fetch(ALL_HELD, diagrams)
     await tx.execute(END_ALL, diagrams, now_ms, ending.value)
+    ended = Cause(cause.by, cause.door, detail={"reason": ending.value})
+    return [_line(ended, Action.ENDED, *session) for session in held]
+
+
+def _line(cause: Cause, action: Action, id: str, diagram: str, threat_model: str) -> Change:
+    return line(cause, action, "session", id, threat_model, diagram)
+
+
+def _ending(session: Session, end: End) -> Cause:
+    """Who has ended it, by which door: by REST they say who they are, a host also leaves by the socket, and all else
+    has come about."""
+    detail = {"reason": end.ending.value}
+    if end.by is not None:
+        return Cause(end.by, Door.REST, detail=detail)
+    if end.ending is Ending.HOST_LEFT:
+        return Cause(session.host, Door.SOCKET, detail=detail)
+    return Cause(detail=detail)
 
 
 async def _create(tx: Transaction, new: NewSession, now_ms: int) -> Session | Exists | Gone:
@@ -147,6 +172,8 @@ async def _create(tx: Transaction, new: NewSession, now_ms: int) -> Session | Ex
     if (live := await _live(tx, new.diagram_id)) is not None:
         return Exists(live)
     await tx.execute(ADD, new.id, new.diagram_id, threat_model_id, text(new.host), vector, now_ms)
+    started = _line(Cause(new.host, Door.REST), Action.STARTED, new.id, new.diagram_id, threat_model_id)
+    await record(tx, now_ms, started)
     return Session(
         id=new.id,
         diagram_id=new.diagram_id,
@@ -186,6 +213,9 @@ async def _change(
         await tx.execute(LEAVE, id, to.user.id, text(to.user), now_ms, after.version)
     if raises_acl(to):
         await tx.execute(RAISE_ONE, before.diagram_id)
+    if isinstance(to, End):
+        ended = _line(_ending(before, to), Action.ENDED, id, before.diagram_id, before.threat_model_id)
+        await record(tx, now_ms, ended)
     return after
 
 

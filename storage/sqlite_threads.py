@@ -31,6 +31,7 @@ _LIST = re.compile(r"= ANY\((\$\d+)\)")
 _LISTS = (list, tuple)
 _LOCK = re.compile(r" FOR (?:NO KEY UPDATE|UPDATE|SHARE)(?: OF \w+)?(?: SKIP LOCKED)?\b")
 """The only writer has every row to itself."""
+_MEMBER = re.compile(r"\b(\w+)::jsonb ->> '(\w+)'")
 _VALUE = re.compile(r"\$(\d+)")
 _TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 _BUGS = {
@@ -249,7 +250,7 @@ def _driven(work: Work[T], tx: SqliteTransaction) -> T:
 @lru_cache(maxsize=512)
 def _spelled(sql: str) -> str:
     """Numbered placeholders take their values by position, which costs half of what names do."""
-    sql = _LOCK.sub("", sql)
+    sql = _MEMBER.sub(r"json_extract(\1, '$.\2')", _LOCK.sub("", sql))
     return _VALUE.sub(r"?\1", _LIST.sub(r"IN (SELECT value FROM json_each(\1))", sql))
 
 

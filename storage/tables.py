@@ -13,6 +13,8 @@ DROP = (
     "DELETE FROM {0} WHERE sha256 IN (SELECT sha256 FROM {0} WHERE expires_at < $1 LIMIT 1000 FOR UPDATE SKIP LOCKED)"
 )
 """A few of the secrets that are past their time, with each new one; what another process drops is left to it."""
+LONGEST = 1_000
+"""A longer filter finds nothing either way, and SQLite refuses patterns of any length."""
 
 
 class Tables:
@@ -29,7 +31,14 @@ def name_key(fields: Mapping[str, Any]) -> str:
     return name.casefold() if isinstance(name, str) else ""
 
 
-def window(page: Page) -> str:
-    """Every row type has these three, under these names; ties are broken by id."""
-    column = {"created_at": "created_at", "modified_at": "modified_at", "name": "name"}[page.sort]
+def window(page: Page, also: Mapping[str, str] = {}) -> str:
+    """Every row type has these three, under these names; `also`: by what else it is sorted, and the expressions. Ties
+    are broken by id."""
+    column = {"created_at": "created_at", "modified_at": "modified_at", "name": "name", **also}[page.sort]
     return f" ORDER BY {column}{' DESC' if page.descending else ''}, id LIMIT {page.limit:d} OFFSET {page.offset:d}"
+
+
+def containing(part: str) -> str:
+    """For LIKE: whatever holds this, which is compared without case; its wildcards are none."""
+    literal = part.casefold()[:LONGEST].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{literal}%"

@@ -10,18 +10,29 @@ import msgspec
 
 from protocol.refusals import Ending
 from protocol.values import Caller, DiagramId, Role, ThreatModelId, User
-from rest.ports import Changed, Counts, Entry, Filters, ItemKind, Page, ThreatModel
+from rest.ports import (
+    BY_ITSELF,
+    Action,
+    Cause,
+    Changed,
+    Counts,
+    Entry,
+    Filters,
+    ItemKind,
+    Page,
+    ThreatModel,
+)
 from storage import columns, entries
+from storage.changes import line, record
 from storage.columns import text
 from storage.database import Row, Transaction, Value, first
 from storage.entries import email_key
 from storage.rights import MODEL, READABLE, ROLE, asking, raise_below
 from storage.sessions import end_sessions
-from storage.tables import Tables, name_key, window
+from storage.tables import Tables, containing, name_key, window
+from storage.webhooks import remember_readers
 
-LONGEST_NAME = 1_000
-"""A longer filter finds nothing either way, and SQLite refuses patterns of any length."""
-
+OBJECT = "threat_model"
 COLUMNS = "id, owner, created_by, created_at, modified_at, fields, metadata, version"
 ADD = (
     "INSERT INTO threat_model (id, owner, owner_provider, owner_provider_id, owner_email, created_by, fields, metadata,"
@@ -33,7 +44,7 @@ CHANGE = (
     " metadata = $8, name = $9, status = $10, security_reviewer = $11, modified_at = $12, version = version + 1"
     " WHERE id = $1 AND version = $2"
 )
-MODEL_GOES = "SELECT 1 FROM threat_model WHERE id = $1 FOR UPDATE"
+MODEL_GOES = "SELECT version FROM threat_model WHERE id = $1 FOR UPDATE"
 COUNTS = ", ".join(
     (
         "(SELECT count(*) FROM diagram d WHERE d.threat_model_id = t.id)",
@@ -44,8 +55,8 @@ COUNTED = 1 + len(ItemKind)
 
 
 class ThreatModels(Tables):
-    async def create(self, model: ThreatModel) -> ThreatModel:
-        return await self._database.transaction(partial(_create, model=model, now_ms=self._now_ms()))
+    async def create(self, model: ThreatModel, cause: Cause = BY_ITSELF) -> ThreatModel:
+        return await self._database.transaction(partial(_create, model=model, cause=cause, now_ms=self._now_ms()))
 
     async def read(self, id: ThreatModelId) -> ThreatModel | None:
         return await self._database.read(partial(_read, id=id))
@@ -64,23 +75,28 @@ class ThreatModels(Tables):
         row = await self._database.read(lambda tx: first(tx, f"SELECT {COUNTS} FROM threat_model t WHERE id = $1", id))
         return Counts() if row is None else Counts(*row)
 
-    async def change(self, model: ThreatModel) -> Changed:
-        return await self._database.transaction(partial(_change, model=model, now_ms=self._now_ms()))
+    async def change(self, model: ThreatModel, cause: Cause = BY_ITSELF) -> Changed:
+        return await self._database.transaction(partial(_change, model=model, cause=cause, now_ms=self._now_ms()))
 
-    async def delete(self, id: ThreatModelId) -> Sequence[DiagramId]:
-        return await self._database.transaction(partial(_delete, id=id, now_ms=self._now_ms()))
+    async def delete(
+        self, id: ThreatModelId, cause: Cause = BY_ITSELF, version: int | None = None
+    ) -> Sequence[DiagramId] | None:
+        return await self._database.transaction(
+            partial(_delete, id=id, cause=cause, version=version, now_ms=self._now_ms())
+        )
 
     async def known_users(self, email: str) -> Sequence[User]:
         return await self._database.read(partial(entries.known_users, email=email))
 
 
-async def _create(tx: Transaction, model: ThreatModel, now_ms: int) -> ThreatModel:
+async def _create(tx: Transaction, model: ThreatModel, cause: Cause, now_ms: int) -> ThreatModel:
     settled = await entries.settled(tx, model.entries)
     model = msgspec.structs.replace(model, entries=settled, created_at_ms=now_ms, modified_at_ms=now_ms)
     owner, *described = _described(model)
     values = (*owner, text(model.created_by), *described, now_ms, model.version)
     await tx.execute(ADD, model.id, *values)
     await entries.write(tx, model.id, settled)
+    await record(tx, now_ms, line(cause, Action.CREATED, OBJECT, model.id, model.id))
     return model
 
 
@@ -143,7 +159,7 @@ def _conditions(caller: Caller, filters: Filters) -> tuple[str, list[Value]]:
         args.extend(values)
 
     if filters.name is not None:
-        also("t.name LIKE {} ESCAPE '\\'", f"%{_literal(filters.name.casefold()[:LONGEST_NAME])}%")
+        also("t.name LIKE {} ESCAPE '\\'", containing(filters.name))
     if filters.owner is not None:
         condition = (
             "(t.owner_email = {} OR {} IN (t.owner_provider_id, t.owner_provider || ':' || t.owner_provider_id))"
@@ -156,12 +172,7 @@ def _conditions(caller: Caller, filters: Filters) -> tuple[str, list[Value]]:
     return " AND ".join(conditions), args
 
 
-def _literal(part: str) -> str:
-    """For LIKE: without its wildcards."""
-    return part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-async def _change(tx: Transaction, model: ThreatModel, now_ms: int) -> Changed:
+async def _change(tx: Transaction, model: ThreatModel, cause: Cause, now_ms: int) -> Changed:
     settled = await entries.settled(tx, model.entries)
     await tx.fetch(MODEL, model.id)
     before = await _read(tx, model.id)
@@ -174,15 +185,22 @@ async def _change(tx: Transaction, model: ThreatModel, now_ms: int) -> Changed:
         await raise_below(tx, model.id)
     if settled != before.entries:
         await entries.write(tx, model.id, settled)
+    await record(tx, now_ms, line(cause, Action.UPDATED, OBJECT, model.id, model.id))
     return Changed.DONE
 
 
-async def _delete(tx: Transaction, id: ThreatModelId, now_ms: int) -> list[DiagramId]:
-    await tx.fetch(MODEL_GOES, id)
+async def _delete(
+    tx: Transaction, id: ThreatModelId, cause: Cause, version: int | None, now_ms: int
+) -> list[DiagramId] | None:
+    held = await first(tx, MODEL_GOES, id)
+    if held is not None and version not in (None, held[0]):
+        return None
     diagrams = await raise_below(tx, id)
-    await end_sessions(tx, diagrams, Ending.THREAT_MODEL_DELETED, now_ms)
+    ended = await end_sessions(tx, diagrams, Ending.THREAT_MODEL_DELETED, cause, now_ms)
     await tx.execute(
         "UPDATE diagram_head SET deleted_at = $2 WHERE threat_model_id = $1 AND deleted_at IS NULL", id, now_ms
     )
-    await tx.execute("DELETE FROM threat_model WHERE id = $1", id)
+    await remember_readers(tx, id, now_ms)
+    if await tx.execute("DELETE FROM threat_model WHERE id = $1", id):
+        await record(tx, now_ms, *ended, line(cause, Action.DELETED, OBJECT, id, id))
     return sorted(diagrams)

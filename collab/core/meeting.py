@@ -86,9 +86,10 @@ class Leave(msgspec.Struct, frozen=True):
 
 
 class End(msgspec.Struct, frozen=True):
-    """Ends the session for all and raises the diagram's acl_version."""
+    """Ends the session for all and raises the diagram's acl_version. `by`: who asked for it over REST."""
 
     ending: Ending
+    by: User | None = None
 
 
 SessionChange = SetPresenter | HostGone | HostBack | SetHost | Deny | Leave | End

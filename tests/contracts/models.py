@@ -16,15 +16,18 @@ from rest.ports import (
     Accounts,
     Changed,
     Counts,
+    DiagramRow,
     Entry,
     Filters,
     Item,
+    ItemFilters,
     ItemId,
     ItemKind,
     Models,
     NewDiagram,
     Page,
     ThreatModel,
+    but,
 )
 from tests.contracts.worlds import ANA, BO, CELLS, CY, EPOCH, D, Hands, batch, caller, grow, new_diagram, operation
 
@@ -79,6 +82,12 @@ def item(id: str, **more: Any) -> Item:
 async def diagram_in(world: ModelWorld, model_id: str, id: str) -> None:
     new = msgspec.structs.replace(new_diagram(DiagramId(id), CELLS), threat_model_id=ThreatModelId(model_id))
     assert await world.models.create_diagram(new) is not None
+
+
+async def row_of(world: ModelWorld) -> DiagramRow:
+    found = await world.models.diagram(D)
+    assert found is not None
+    return found
 
 
 async def acl_version(world: ModelWorld, id: DiagramId = D) -> int:
@@ -170,7 +179,7 @@ class ModelsContract:
         await world.models.create(model())
         await diagram_in(world, "m", "d")
         await diagram_in(world, "m", "d2")
-        await world.models.create_item(ItemKind.THREAT, item("t"))
+        await world.models.create_items(ItemKind.THREAT, [item("t")])
         base = (await world.diagrams.heads([D]))[D]
         session = await world.sessions.create(NewSession(SessionId("s"), D, ANA))
         assert isinstance(session, Session)
@@ -184,6 +193,14 @@ class ModelsContract:
         ended = await world.sessions.read(SessionId("s"))
         assert ended == msgspec.structs.replace(session, version=2, ended=Ending.THREAT_MODEL_DELETED)
         assert await world.models.delete(M) == []
+
+    async def test_RE32_a_model_of_another_version_is_not_deleted(self, world: ModelWorld) -> None:
+        created = await world.models.create(model())
+        await diagram_in(world, "m", "d")
+        await world.models.change(created)
+        assert await world.models.delete(M, version=created.version) is None
+        assert await world.models.diagram(D) is not None
+        assert await world.models.delete(M, version=created.version + 1) == [D]
 
     # roles
 
@@ -369,7 +386,7 @@ class ModelsContract:
         for n in range(3):
             await diagram_in(world, "m", f"d{n}")
         await world.models.delete_diagram(DiagramId("d0"))
-        await world.models.create_item(ItemKind.THREAT, item("t"))
+        await world.models.create_items(ItemKind.THREAT, [item("t")])
         found, _ = await world.models.readable(caller(ANA), Filters(), Page())
         assert [counts for _, counts in found] == [Counts(diagrams=2, threats=1), Counts()]
         assert await world.models.counts(M) == Counts(diagrams=2, threats=1)
@@ -410,13 +427,32 @@ class ModelsContract:
         await grow(world, 2)
         head = (await world.diagrams.heads([D]))[D]
         world.clock.turn(60)
-        assert await world.models.change_diagram(D, {"name": "New"}, {"k": "v"}) is Changed.DONE
-        row = await world.models.diagram(D)
-        assert row is not None
+        before = await row_of(world)
+        wanted = but(before, fields={"name": "New"}, metadata={"k": "v"})
+        assert await world.models.change_diagram(wanted) is Changed.DONE
+        row = await row_of(world)
         assert (row.fields, row.metadata, row.vector) == ({"name": "New"}, {"k": "v"}, 2)
-        assert row.modified_at_ms == world.clock.ms
+        assert row.modified_at_ms == row.fields_at_ms == world.clock.ms
         assert (await world.diagrams.heads([D]))[D] == head
-        assert await world.models.change_diagram(DiagramId("never"), {}, {}) is Changed.GONE
+        assert await world.models.change_diagram(but(before, id=DiagramId("never"))) is Changed.GONE
+
+    async def test_RE31_a_change_of_a_diagram_that_moved_on_is_stale(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        await diagram_in(world, "m", "d")
+        before = await row_of(world)
+        assert await world.models.change_diagram(but(before, metadata={"k": "v"})) is Changed.DONE
+        assert await world.models.change_diagram(but(before, fields={"name": "Lost"})) is Changed.STALE
+        after = await row_of(world)
+        assert (after.fields, after.metadata, after.version) == (before.fields, {"k": "v"}, before.version + 1)
+
+    async def test_an_operation_is_no_change_of_fields(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        await diagram_in(world, "m", "d")
+        before = await row_of(world)
+        await grow(world, 1, at_ms=world.clock.ms + 5_000)
+        after = await row_of(world)
+        assert (after.version, after.fields_at_ms) == (before.version, before.fields_at_ms)
+        assert await world.models.change_diagram(before) is Changed.DONE
 
     async def test_an_operation_counts_as_modification(self, world: ModelWorld) -> None:
         await world.models.create(model())
@@ -444,12 +480,12 @@ class ModelsContract:
     async def test_a_deleted_diagram_is_away_and_the_clock_of_rights_raised(self, world: ModelWorld) -> None:
         await world.models.create(model())
         await diagram_in(world, "m", "d")
-        base = (await world.diagrams.heads([D]))[D]
+        base, row = (await world.diagrams.heads([D]))[D], await row_of(world)
         assert await world.models.delete_diagram(D) is Changed.DONE
         assert await world.models.diagram(D) is None
         assert await world.models.diagrams(M, Page()) == ([], 0)
         assert await world.diagrams.commit(D, batch(base, operation(1))) == Gone()
-        assert await world.models.change_diagram(D, {}, {}) is Changed.GONE
+        assert await world.models.change_diagram(row) is Changed.GONE
         assert await world.models.delete_diagram(D) is Changed.GONE
 
     # items
@@ -457,31 +493,129 @@ class ModelsContract:
     async def test_RE7_an_item_is_read_back_whole(self, world: ModelWorld) -> None:
         await world.models.create(model())
         given = item("t", fields={"name": "T", "stride": ["S"], "score": 7.5}, metadata={"k": "v"})
-        created = await world.models.create_item(ItemKind.THREAT, given)
+        created = await world.models.create_items(ItemKind.THREAT, [given])
         now_ms = world.clock.ms
-        assert created == msgspec.structs.replace(given, created_at_ms=now_ms, modified_at_ms=now_ms)
-        assert await world.models.item(ItemKind.THREAT, ItemId("t")) == created
+        assert created == [msgspec.structs.replace(given, created_at_ms=now_ms, modified_at_ms=now_ms)]
+        assert await world.models.item(ItemKind.THREAT, ItemId("t")) == created[0]
         unknown = item("t2", threat_model_id=ThreatModelId("never"))
-        assert await world.models.create_item(ItemKind.THREAT, unknown) is None
+        assert await world.models.create_items(ItemKind.THREAT, [unknown]) is None
 
     async def test_an_item_is_changed_and_deleted(self, world: ModelWorld) -> None:
         await world.models.create(model())
-        await world.models.create_item(ItemKind.THREAT, item("t"))
+        await world.models.create_items(ItemKind.THREAT, [item("t")])
         world.clock.turn(1)
-        assert await world.models.change_item(ItemKind.THREAT, ItemId("t"), {"name": "New"}, {"k": "v"}) is Changed.DONE
+        wanted = item("t", fields={"name": "New"}, metadata={"k": "v"})
+        assert await world.models.change_items(ItemKind.THREAT, [wanted]) is Changed.DONE
         found = await world.models.item(ItemKind.THREAT, ItemId("t"))
         assert found is not None
         assert (found.fields, found.metadata) == ({"name": "New"}, {"k": "v"})
         assert found.modified_at_ms == found.created_at_ms + 1_000
-        assert await world.models.delete_item(ItemKind.THREAT, ItemId("t")) is Changed.DONE
+        assert await world.models.delete_item(ItemKind.THREAT, item("t")) is Changed.STALE
+        assert await world.models.delete_item(ItemKind.NOTE, found) is Changed.GONE
+        assert await world.models.delete_item(ItemKind.THREAT, found) is Changed.DONE
         assert await world.models.item(ItemKind.THREAT, ItemId("t")) is None
-        assert await world.models.delete_item(ItemKind.THREAT, ItemId("t")) is Changed.GONE
-        assert await world.models.change_item(ItemKind.THREAT, ItemId("t"), {}, {}) is Changed.GONE
+        assert await world.models.delete_item(ItemKind.THREAT, found) is Changed.GONE
+        assert await world.models.change_items(ItemKind.THREAT, [found]) is Changed.GONE
+
+    async def test_RE33_several_items_are_changed_together_or_not_at_all(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        rows = await world.models.create_items(ItemKind.THREAT, [item("t1"), item("t2")])
+        assert rows is not None
+        one, other = rows
+        assert await world.models.change_items(ItemKind.THREAT, [but(other, fields={"name": "B"})]) is Changed.DONE
+        named = but(one, fields={"name": "A"})
+        assert await world.models.change_items(ItemKind.THREAT, [named, other]) is Changed.STALE
+        assert await world.models.change_items(ItemKind.THREAT, [named, item("never")]) is Changed.GONE
+        found, _ = await world.models.items(ItemKind.THREAT, M, Page())
+        assert [row.fields for row in found] == [{}, {"name": "B"}]
+        assert await world.models.change_items(ItemKind.THREAT, [named, but(other, version=2)]) is Changed.DONE
 
     async def test_items_are_paged_within_their_model(self, world: ModelWorld) -> None:
         await world.models.create(model())
         for id, name in (("t1", "b"), ("t2", "A"), ("t3", "c")):
-            await world.models.create_item(ItemKind.THREAT, item(id, fields={"name": name}))
+            await world.models.create_items(ItemKind.THREAT, [item(id, fields={"name": name})])
         found, total = await world.models.items(ItemKind.THREAT, M, Page(limit=2, sort="name"))
         assert ([one.id for one in found], total) == (["t2", "t1"], 3)
         assert await world.models.items(ItemKind.THREAT, ThreatModelId("never"), Page()) == ([], 0)
+
+    async def threats(self, world: ModelWorld) -> None:
+        """Of ANA's model m, and one of BO's model m2, which ANA may read."""
+        await world.models.create(model())
+        await world.models.create(model("m2", BO, user_entry(ANA, Role.READER)))
+        await world.models.create(model("m3", BO))
+        for id, fields in (
+            (
+                "a",
+                {"name": "SQL %", "severity": "High", "status": "closed", "score": 2, "threat_type": ["Spoofing"]},
+            ),
+            (
+                "b",
+                {"name": "x", "severity": "low", "priority": "immediate", "score": 10.5, "threat_type": "spoofing"},
+            ),
+            ("c", {"name": "other", "mitigated": True, "diagram_id": "d1"}),
+            ("d", {"severity": "critical", "status": "odd", "threat_type": ["spoofing", "tampering"], "score": -7}),
+        ):
+            await world.models.create_items(ItemKind.THREAT, [item(id, fields=fields)])
+        elsewhere = item("e", threat_model_id=ThreatModelId("m2"), fields={"severity": "high", "name": "E"})
+        hidden = item("h", threat_model_id=ThreatModelId("m3"), fields={"severity": "high"})
+        for one in (elsewhere, hidden):
+            await world.models.create_items(ItemKind.THREAT, [one])
+        await world.models.create_items(ItemKind.NOTE, [item("n", fields={"severity": "high", "score": "no number"})])
+
+    @pytest.mark.parametrize(
+        ("filters", "expected"),
+        [
+            (ItemFilters(), "abcd"),
+            (ItemFilters(name="SQL"), "a"),
+            (ItemFilters(name="%"), "a"),
+            (ItemFilters(severity=("HIGH", "low")), "ab"),
+            (ItemFilters(priority=("immediate",)), "b"),
+            (ItemFilters(status=("closed", "odd", "never")), "ad"),
+            (ItemFilters(diagram_id=("d1", "d2")), "c"),
+            (ItemFilters(threat_type=("Spoofing",)), "abd"),
+            (ItemFilters(threat_type=("spoofing", "tampering")), "d"),
+            (ItemFilters(threat_type=("spoof", "_")), ""),
+            (ItemFilters(mitigated=True), "c"),
+            (ItemFilters(mitigated=False), "abd"),
+            (ItemFilters(severity=("high",), status=("open",)), ""),
+            (ItemFilters(severity=("x' OR 1=1 --",)), ""),
+        ],
+    )
+    async def test_RE30_items_are_filtered(self, world: ModelWorld, filters: ItemFilters, expected: str) -> None:
+        await self.threats(world)
+        rows, total = await world.models.items(ItemKind.THREAT, M, Page(sort="created_at"), filters)
+        assert ("".join(sorted(row.id for row in rows)), total) == (expected, len(expected))
+
+    @pytest.mark.parametrize(
+        ("sort", "descending", "expected"),
+        [
+            ("severity", False, "cbad"),
+            ("severity", True, "dabc"),
+            ("priority", True, "bacd"),
+            ("status", False, "bcda"),
+            ("score", False, "dcab"),
+            ("score", True, "bacd"),
+        ],
+    )
+    async def test_RE4_items_are_sorted_by_what_their_words_mean(
+        self, world: ModelWorld, sort: str, descending: bool, expected: str
+    ) -> None:
+        await self.threats(world)
+        page = Page(sort=sort, descending=descending)
+        rows, _ = await world.models.items(ItemKind.THREAT, M, page)
+        assert "".join(row.id for row in rows) == expected
+        part, total = await world.models.items(ItemKind.THREAT, M, but(page, limit=2, offset=1))
+        assert ("".join(row.id for row in part), total) == (expected[1:3], 4)
+
+    async def test_RE30_the_items_of_all_readable_models_are_paged_together(self, world: ModelWorld) -> None:
+        await self.threats(world)
+        high = ItemFilters(severity=("high",))
+        rows, total = await world.models.readable_items(caller(ANA), ItemKind.THREAT, Page(sort="name"), high)
+        assert ([row.id for row in rows], total) == (["e", "a"], 2)
+        rows, total = await world.models.readable_items(caller(ANA), ItemKind.THREAT, Page(limit=1, offset=3))
+        assert (len(rows), total) == (1, 5)
+        assert await world.models.readable_items(caller(CY), ItemKind.THREAT, Page()) == ([], 0)
+
+    async def test_S58_a_sort_of_items_that_is_no_field_reaches_no_statement(self, world: ModelWorld) -> None:
+        with pytest.raises(KeyError):
+            await world.models.items(ItemKind.THREAT, M, Page(sort="id; DROP TABLE item"))

@@ -42,6 +42,7 @@ from storage.models import SqlModels
 from storage.rights import SqlAuthorizer
 from storage.sessions import SqlSessions
 from storage.sessions_memory import MemorySessions
+from storage.trail import SqlTrail
 
 ANA = User("test", "ana", "ana@example.com", "Ana")
 BO = User("test", "bo", "bo@example.com", "Bo")
@@ -124,6 +125,7 @@ class SqlWorld:
         self.authorizer = SqlAuthorizer(database)
         self.models = SqlModels(database, self.clock)
         self.accounts = SqlAccounts(database, self.clock)
+        self.trail = SqlTrail(database)
 
     async def add(self, id: DiagramId = D, cells: tuple[Cell, ...] = CELLS) -> Head:
         if await self.models.read(MODEL) is None:

@@ -159,6 +159,102 @@ async def test_RE4_only_threats_are_sorted_by_severity(alice: Somebody) -> None:
     await alice.refused(400, "invalid_input", "GET", f"{model}/assets?sort=severity")
 
 
+FOUND: list[tuple[dict[str, Any], str]] = [
+    ({"name": "SQL injection", "severity": "high", "status": "open", "threat_type": ["Tampering"], "score": 1}, "s"),
+    ({"name": "XSS", "severity": "low", "status": "mitigated", "mitigated": True, "priority": "high"}, "x"),
+    ({"name": "CSRF", "severity": "High", "diagram_id": NOWHERE, "threat_type": ["Spoofing", "Tampering"]}, "c"),
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("name=inject", "s"),
+        ("name=", "sxc"),
+        ("severity=high", "sc"),
+        ("severity=high,low", "sxc"),
+        ("severity=high&severity=low", "sxc"),
+        ("severity=,%20low,", "x"),
+        ("status=open", "sc"),
+        ("priority=HIGH", "x"),
+        (f"diagram_id={NOWHERE}", "c"),
+        ("threat_type=Tampering", "sc"),
+        ("threat_type=Tampering&threat_type=spoofing", "c"),
+        ("mitigated=true", "x"),
+        ("mitigated=False", "sc"),
+        ("severity=high&status=mitigated", ""),
+        ("severity=%27%20OR%201=1--", ""),
+        ("nonsense=1", "sxc"),
+        ("severity=high&sort=-score&limit=1", "s"),
+    ],
+)
+async def test_RE30_threats_are_filtered(alice: Somebody, place: Place, query: str, found: str) -> None:
+    base, needed = place
+    for fields, _ in FOUND:
+        await alice.post(base, {**fields, **needed})
+    listed = await alice.get(f"{base}?{query}")
+    assert sorted(threat["name"][0].lower() for threat in listed["items"]) == sorted(found)
+    assert listed["total"] == len(found) or "limit" in query
+
+
+@pytest.mark.parametrize("query", ["mitigated=1", "mitigated=perhaps", "name=%00", "severity=a,%00", "status=%00"])
+async def test_RE30_a_filter_that_cannot_be_is_400(alice: Somebody, place: Place, query: str) -> None:
+    await alice.refused(400, "invalid_input", "GET", f"{place[0]}?{query}")
+
+
+async def test_RE30_the_flat_list_counts_beyond_its_page(alice: Somebody, bob: Somebody) -> None:
+    for _ in range(3):
+        model = await alice.threat_model()
+        for name in "ab":
+            await alice.post(f"{model}/threats", {"name": name})
+    page = await alice.get("/threats?limit=2&offset=3&sort=name")
+    assert ([threat["name"] for threat in page["items"]], page["total"]) == (["b", "b"], 6)
+    assert (await bob.get("/threats"))["total"] == 0
+
+
+async def test_RE30_other_kinds_are_filtered_by_name_alone(alice: Somebody) -> None:
+    model = await alice.threat_model()
+    for name in ("Login", "Logout"):
+        await alice.post(f"{model}/notes", {"name": name, "status": "x"})
+    assert (await alice.get(f"{model}/notes?name=logi&status=y"))["total"] == 1
+
+
+async def test_S42_no_item_is_found_under_another_kind(alice: Somebody) -> None:
+    model = await alice.threat_model()
+    note = await alice.post(f"{model}/notes", {"name": "N"})
+    for method in ("GET", "DELETE"):
+        await alice.refused(404, "not_found", method, f"{model}/threats/{note['id']}")
+        await alice.refused(404, "not_found", method, f"/threats/{note['id']}")
+        await alice.refused(400, "invalid_id", method, f"{model}/threats/x")
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize(
+    ("role", "reads", "writes"), [("reader", 200, 403), ("writer", 200, 200), ("owner", 200, 200), (None, 403, 403)]
+)
+async def test_RE18_S42_every_role_may_as_much_at_every_address(
+    alice: Somebody, bob: Somebody, flat: bool, role: str | None, reads: int, writes: int
+) -> None:
+    model = await alice.shared_model(*([("bob", role)] if role else []))
+    within = {"threat_model_id": model.removeprefix("/threat_models/")}
+    threat = await alice.post(f"{model}/threats", {"name": "T"})
+    base = "/threats" if flat else f"{model}/threats"
+    path = f"{base}/{threat['id']}"
+    made = {200: 201, 403: 403}[writes]
+    gone = {200: 204, 403: 403}[writes]
+    asked = [
+        ("GET", f"{base}?threat_model_id={within['threat_model_id']}", None, reads),
+        ("GET", path, None, reads),
+        ("POST", base, {"name": "U", **within}, made),
+        ("PUT", path, {"name": "U"}, writes),
+        ("PATCH", path, {"name": "U"}, writes),
+        ("DELETE", path, None, gone),
+    ]
+    for method, address, body, status in asked:
+        answer = await bob.ask(method, address, body)
+        assert answer.status_code == status, (method, address, answer.text)
+
+
 @pytest.mark.parametrize("kind", OTHERS, ids=lambda kind: kind.resource)
 async def test_an_item_of_another_kind_lives(alice: Somebody, kind: Kind) -> None:
     model = await alice.threat_model()
@@ -176,6 +272,15 @@ async def test_an_item_of_another_kind_lives(alice: Somebody, kind: Kind) -> Non
     assert (await alice.get(f"{base}?limit=10"))["items"] == []
 
 
+async def test_RE7_only_a_threat_has_a_title_for_its_name(alice: Somebody) -> None:
+    model = await alice.threat_model()
+    assert (await alice.post(f"{model}/notes", {"name": "N", "title": "T"}))["title"] == "T"
+    await alice.refused(422, "validation_error", "POST", f"{model}/notes", {"title": "T"})
+    for title in (5, "", "x" * 257):
+        body = await alice.refused(422, "validation_error", "POST", f"{model}/threats", {"name": "N", "title": title})
+        assert body["details"]["field"] == "title"
+
+
 async def test_each_kind_is_counted_by_itself(alice: Somebody) -> None:
     model = await alice.threat_model()
     for count, name in enumerate(("threats", "assets", "documents", "repositories", "notes"), 1):
@@ -190,3 +295,8 @@ async def test_each_kind_is_counted_by_itself(alice: Somebody) -> None:
 @pytest.mark.parametrize("name", ["addons", "projects"])
 async def test_what_tmis_app_asks_for_and_nobody_has_is_an_empty_list(alice: Somebody, name: str) -> None:
     assert await alice.get(f"/{name}?limit=200") == {"items": [], name: [], "total": 0, "limit": 200, "offset": 0}
+
+
+async def test_a_threat_without_types_has_a_list_of_none(alice: Somebody) -> None:
+    threat = await alice.post(f"{await alice.threat_model()}/threats", {"name": "T"})
+    assert threat["threat_type"] == []

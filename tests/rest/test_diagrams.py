@@ -86,6 +86,14 @@ async def test_founding_cells_may_be_more_than_an_operation_takes(alice: Somebod
     assert len((await alice.get(diagram))["cells"]) == 600
 
 
+async def test_a_type_that_is_taken_away_is_the_default_again(alice: Somebody) -> None:
+    diagram = await alice.diagram(await alice.threat_model(), type="Sketch")
+    assert (await alice.put(diagram, {"name": "D", "type": None}))["type"] == "DFD-1.0.0"
+    await alice.patch(diagram, {"type": "Sketch"})
+    removed = await alice.patch(diagram, [{"op": "remove", "path": "/type"}], "application/json-patch+json")
+    assert removed["type"] == "DFD-1.0.0"
+
+
 @pytest.mark.parametrize("key", ["__proto__", "constructor", "prototype"])
 async def test_S54_no_cell_reaches_a_prototype(alice: Somebody, key: str) -> None:
     model = await alice.threat_model()
@@ -159,6 +167,15 @@ async def test_RE12_without_a_session_if_match_is_optional_but_must_fit(alice: S
     await alice.put(flat(diagram), {"cells": [NODE]}, headers=at("*"))
 
 
+async def test_RE12_if_match_may_name_the_epoch_too(alice: Somebody) -> None:
+    diagram = await alice.diagram(await alice.threat_model())
+    epoch = (await alice.get(diagram))["epoch"]
+    await alice.refused(409, "version_mismatch", "PUT", flat(diagram), {"cells": []}, headers=at('"0-00"'))
+    assert (await alice.ask("GET", diagram, headers={"If-None-Match": '"0-00"'})).status_code == 200
+    assert (await alice.ask("GET", diagram, headers={"If-None-Match": f'"0-{epoch}"'})).status_code == 304
+    await alice.put(flat(diagram), {"cells": [NODE]}, headers=at(f'"0-{epoch}"'))
+
+
 async def test_RE12_of_many_who_saw_the_same_one_writes(alice: Somebody) -> None:
     diagram = await alice.diagram(await alice.threat_model())
     await live(alice, diagram)
@@ -227,13 +244,105 @@ async def test_RE6_server_owned_fields_of_a_diagram_are_refused(alice: Somebody,
 
 @pytest.mark.parametrize(
     ("fields", "field"),
-    [({"name": ""}, "name"), ({"name": "D", "image": "<svg/>"}, "image"), ({"name": "D", "assets": {}}, "assets")],
+    [
+        ({"name": ""}, "name"),
+        ({"name": "D", "image": "<svg/>"}, "image"),
+        ({"name": "D", "assets": {}}, "assets"),
+        ({"name": "D", "title": 5}, "title"),
+        ({"name": "D", "diagram_json": []}, "diagram_json"),
+        ({"name": "D", "diagram_json": {"assets": 5}, "assets": []}, "diagram_json.assets"),
+    ],
 )
 async def test_an_invalid_diagram_is_422(alice: Somebody, fields: Any, field: str) -> None:
     model = await alice.threat_model()
     assert (await alice.refused(422, "validation_error", "POST", f"{model}/diagrams", fields))["details"][
         "field"
     ] == field
+
+
+@pytest.mark.parametrize("kind", ["application/json", PATCH])
+async def test_RE12_a_request_is_applied_whole_or_not_at_all(alice: Somebody, kind: str) -> None:
+    """Cells and fields in one request, each of them once the bad part; with a session, and without."""
+    diagram = await alice.diagram(await alice.threat_model(), [NODE], metadata={"k": "v"})
+    bad: list[dict[str, Any]] = [
+        {"name": "", "cells": []},
+        {"name": "Other", "cells": [EDGE]},
+        {"metadata": [{"key": "bad key", "value": "v"}], "cells": []},
+        {"image": {"svg": 5}, "cells": []},
+        {"description": "d", "cells": {}},
+        {"epoch": "x", "cells": []},
+    ]
+    for session in (False, True):
+        if session:
+            await live(alice, diagram)
+        for body in bad:
+            patch: Any = body
+            if kind == PATCH:
+                patch = [{"op": "replace", "path": f"/{name}", "value": value} for name, value in body.items()]
+            headers = {"Content-Type": kind, "If-Match": '"0"'}
+            answer = await alice.ask("PATCH", diagram, patch, headers=headers)
+            assert answer.status_code in (400, 422), answer.text
+            after = await alice.get(diagram)
+            assert (after["name"], after["cells"], after["update_vector"]) == ("Diagram", [NODE], 0)
+            assert (after["metadata"], after["description"]) == ([{"key": "k", "value": "v"}], None)
+
+
+async def test_RE31_cells_and_fields_of_many_at_once_are_all_there(alice: Somebody) -> None:
+    """Whoever writes cells and fields keeps the fields that others write between the two."""
+    diagram = await alice.diagram(await alice.threat_model())
+    both = [alice.patch(diagram, {f"x-{n}": n, "cells": [node(f"n{n}")]}) for n in range(4)]
+    fields = [alice.patch(diagram, {f"x-{n}": n}) for n in range(4, 8)]
+    await asyncio.gather(*both, *fields)
+    whole = await alice.get(diagram)
+    assert ([whole[f"x-{n}"] for n in range(8)], whole["update_vector"]) == (list(range(8)), 4)
+
+
+async def test_null_is_no_list_of_cells(alice: Somebody) -> None:
+    diagram = await alice.diagram(await alice.threat_model(), [NODE])
+    await alice.refused(422, "validation_error", "PUT", diagram, {"name": "D", "cells": None})
+    await alice.refused(422, "validation_error", "PUT", flat(diagram), {"cells": None})
+    assert (await alice.get(diagram))["cells"] == [NODE]
+
+
+async def seen(alice: Somebody, diagram: str, tag: str) -> int:
+    """The status of a GET by somebody who has this."""
+    answer = await alice.ask("GET", diagram, headers={"If-None-Match": tag})
+    assert answer.status_code == 200 or not answer.content
+    assert answer.headers["etag"]
+    return answer.status_code
+
+
+async def test_RE34_who_has_seen_this_vector_gets_no_body(alice: Somebody, here: Edge) -> None:
+    diagram = await alice.diagram(await alice.threat_model(), [NODE])
+    for tag in ('"0"', "0", 'W/"0"', '"7", "0"', "*"):
+        assert await seen(alice, diagram, tag) == 304
+    assert await seen(alice, diagram, '"1"') == await seen(alice, diagram, "x") == 200
+    await alice.put(flat(diagram), {"cells": []})
+    assert (await seen(alice, diagram, '"0"'), await seen(alice, diagram, '"1"')) == (200, 304)
+
+
+@pytest.mark.parametrize("what", ["name", "metadata"])
+async def test_RE34_a_change_beside_the_cells_is_told_to_who_has_the_vector(
+    alice: Somebody, here: Edge, what: str
+) -> None:
+    """The vector does not count it: until an operation well after it, everybody gets the whole."""
+    diagram = await alice.diagram(await alice.threat_model(), [NODE])
+    here.clock.advance(60)
+    if what == "name":
+        await alice.patch(diagram, {"name": "Renamed"})
+    else:
+        await alice.post(f"{diagram}/metadata", {"key": "k", "value": "v"})
+    assert await seen(alice, diagram, '"0"') == 200
+    await alice.put(flat(diagram), {"cells": []})
+    assert await seen(alice, diagram, '"1"') == 200
+    here.clock.advance(60)
+    await alice.put(flat(diagram), {"cells": [NODE]})
+    assert await seen(alice, diagram, '"2"') == 304
+
+
+async def test_a_stranger_hears_nothing_of_a_vector(alice: Somebody, eve: Somebody) -> None:
+    diagram = await alice.diagram(await alice.threat_model())
+    await eve.refused(403, "forbidden", "GET", diagram, headers={"If-None-Match": "*"})
 
 
 async def test_a_refused_change_of_cells_applies_nothing(alice: Somebody) -> None:

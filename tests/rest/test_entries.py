@@ -62,6 +62,11 @@ async def test_an_address_waits_for_its_person(here: Edge, alice: Somebody) -> N
     assert (await alice.get(model))["authorization"][1]["provider_id"] == "late"
 
 
+async def test_an_address_alone_names_a_person(alice: Somebody, bob: Somebody) -> None:
+    model = await alice.threat_model(authorization=[{"subject": "bob@tmi.local", "role": "writer"}])
+    assert (await bob.get(model))["authorization"][1]["principal_type"] == "user"
+
+
 async def test_AU18_one_address_at_two_providers_is_two_people(here: Edge, alice: Somebody) -> None:
     await here.as_("sam")
     other = await here.as_("sam", provider="other")
@@ -101,6 +106,29 @@ async def test_AU17_the_last_owner_stays(alice: Somebody, bob: Somebody) -> None
     await alice.delete(own)
 
 
+async def test_AU17_a_group_alone_owns_nothing(alice: Somebody) -> None:
+    team = {"subject": "team", "subject_type": "group", "role": "owner"}
+    model = await alice.threat_model(authorization=[team])
+    await alice.refused(409, "last_owner", "DELETE", f"{model}/authorization/0")
+    await alice.refused(409, "last_owner", "PATCH", model, {"authorization": [team]})
+    assert (await alice.get(model))["authorization"][1]["role"] == "owner"
+
+
+async def test_AU17_everyone_is_never_owner(alice: Somebody) -> None:
+    owning = {**EVERYONE, "role": "owner"}
+    model = await alice.threat_model(authorization=[EVERYONE])
+    asked = [
+        ("POST", "/threat_models", {"name": "M", "authorization": [owning]}),
+        ("PUT", f"{model}/authorization/1", {"role": "owner"}),
+        ("PATCH", model, {"authorization": [BOB, owning]}),
+    ]
+    for method, path, body in asked:
+        refused = await alice.refused(422, "validation_error", method, path, body)
+        assert refused["details"]["field"] == "role"
+    await alice.delete(f"{model}/authorization/1")
+    await alice.refused(422, "validation_error", "POST", f"{model}/authorization", {**owning, "provider": "test"})
+
+
 async def test_a_list_holds_nobody_twice(alice: Somebody, bob: Somebody) -> None:
     twice = [BOB, {"principal_type": "user", "provider": "test", "provider_id": "bob", "role": "reader"}]
     await alice.refused(409, "conflict", "POST", "/threat_models", {"name": "M", "authorization": twice})
@@ -111,7 +139,7 @@ async def test_a_list_holds_nobody_twice(alice: Somebody, bob: Somebody) -> None
     [
         ({"subject": "x@y.z", "subject_type": "user"}, "role"),
         ({"subject": "x@y.z", "subject_type": "user", "role": "admin"}, "role"),
-        ({"subject": "x@y.z", "role": "reader"}, "subject_type"),
+        ({"subject": "team", "role": "reader"}, "subject_type"),
         ({"subject": "x@y.z", "subject_type": "robot", "role": "reader"}, "subject_type"),
         ({"subject_type": "group", "role": "reader"}, "subject"),
         ({"subject": "no address", "subject_type": "user", "role": "reader"}, "subject"),
@@ -142,6 +170,12 @@ async def test_a_position_that_is_not_there(alice: Somebody, index: str, status:
     await alice.refused(status, error, "PUT", f"{model}/authorization/{index}", {"role": "reader"})
 
 
+async def test_an_id_is_looked_at_before_anything_is_looked_up(eve: Somebody, alice: Somebody) -> None:
+    model = await alice.threat_model()
+    for path in ("authorization/x", "threats/x", "notes/x", "threats/x/metadata/k", "diagrams/x/metadata/k"):
+        await eve.refused(400, "invalid_id", "PUT", f"{model}/{path}", {})
+
+
 async def test_if_match_says_which_list_was_seen(alice: Somebody, bob: Somebody) -> None:
     model = await alice.shared_model(("bob", "reader"))
     seen = (await alice.ask("GET", f"{model}/authorization")).headers["etag"]
@@ -150,6 +184,11 @@ async def test_if_match_says_which_list_was_seen(alice: Somebody, bob: Somebody)
     stale = {"If-Match": seen}
     await alice.refused(409, "version_mismatch", "DELETE", f"{model}/authorization/1", headers=stale)
     await alice.refused(409, "version_mismatch", "PUT", f"{model}/authorization/1", {"role": "writer"}, headers=stale)
+    now = (await alice.ask("GET", f"{model}/authorization")).headers["etag"]
+    for spelled in (f"W/{now}", now.strip('"'), f"{seen}, {now}", "*"):
+        changed = await alice.ask("PUT", f"{model}/authorization/1", {"role": "reader"}, headers={"If-Match": spelled})
+        assert (changed.status_code, changed.headers["etag"]) == (200, now)
+    await alice.refused(409, "version_mismatch", "DELETE", f"{model}/authorization/1", headers={"If-Match": ""})
 
 
 async def test_the_list_is_paged(alice: Somebody) -> None:

@@ -8,14 +8,16 @@ import pytest
 
 from tests.support.edges import NOWHERE, Edge, Somebody
 
+KINDS = ("threats", "assets", "documents", "repositories", "notes")
 
-@pytest.fixture(params=["threat model", "diagram", "threat"])
+
+@pytest.fixture(params=["threat model", "diagram", *KINDS])
 async def holder(request: pytest.FixtureRequest, alice: Somebody, bob: Somebody) -> str:
     model = await alice.shared_model(("bob", "reader"))
     if request.param == "diagram":
         return await alice.diagram(model)
-    if request.param == "threat":
-        return f"{model}/threats/{(await alice.post(f'{model}/threats', {'name': 'T'}))['id']}"
+    if request.param in KINDS:
+        return f"{model}/{request.param}/{(await alice.post(f'{model}/{request.param}', {'name': 'T'}))['id']}"
     return model
 
 
@@ -56,6 +58,8 @@ async def test_a_reader_reads(bob: Somebody, alice: Somebody, holder: str) -> No
 async def test_many_pairs_at_once(alice: Somebody, holder: str) -> None:
     bulk = f"{holder}/metadata/bulk"
     await alice.post(bulk, [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}])
+    assert (await alice.post(bulk, {"more": "0"}))["items"] == [{"key": "more", "value": "0"}]
+    await alice.delete(f"{holder}/metadata/more")
     await alice.refused(409, "conflict", "POST", bulk, {"b": "3", "c": "4"})
     assert (await alice.patch(bulk, {"b": "3", "c": "4"}))["items"] == [
         {"key": "a", "value": "1"},
@@ -85,7 +89,7 @@ async def test_a_value_is_a_short_text(alice: Somebody, holder: str, value: Any)
 
 async def test_S42_nothing_is_found_under_another_model(alice: Somebody, holder: str) -> None:
     other = await alice.threat_model()
-    if "/diagrams/" in holder or "/threats/" in holder:
+    if holder.count("/") > 2:
         moved = other + holder[len(other) :]
         await alice.refused(404, "not_found", "GET", f"{moved}/metadata")
     await alice.refused(404, "not_found", "GET", f"/threat_models/{NOWHERE}/metadata")

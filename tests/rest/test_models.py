@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.edges import NOWHERE, Edge, Somebody
+from tests.support.edges import NOWHERE, Edge, Somebody, edge
 
 PATCH = "application/json-patch+json"
 SERVER_OWNED = [
@@ -169,6 +171,36 @@ async def test_RE9_what_is_well_formed_but_invalid_is_422(alice: Somebody, field
     assert body["details"]["reason"]
 
 
+async def test_RE1_a_bad_entry_is_named_with_its_place(alice: Somebody) -> None:
+    entries = [{"subject": "a@b.c", "subject_type": "user", "role": "reader"}, {"subject_type": "group"}]
+    given = {"name": "M", "authorization": entries}
+    body = await alice.refused(422, "validation_error", "POST", "/threat_models", given)
+    assert body["details"] == {"field": "authorization[1].role", "reason": "Field is required"}
+
+
+@pytest.mark.parametrize(
+    ("owner", "field"),
+    [
+        (5, "owner"),
+        ({"email": 5}, "owner.email"),
+        ({"email": "nobody@tmi.local"}, "owner"),
+        ({}, "owner"),
+        ("x", "owner"),
+    ],
+)
+async def test_RE9_an_owner_is_somebody(alice: Somebody, owner: Any, field: str) -> None:
+    model = await alice.threat_model()
+    body = await alice.refused(422, "validation_error", "PATCH", model, {"owner": owner})
+    assert body["details"]["field"] == field
+
+
+@pytest.mark.parametrize("spelled", ["bob", "bob@tmi.local"])
+async def test_an_owner_of_tmis_app_is_who_signs_in_so(alice: Somebody, bob: Somebody, spelled: str) -> None:
+    model = await alice.threat_model()
+    await alice.patch(model, {"owner": {"provider": "tmi", "provider_id": spelled, "email": "bob@tmi.local"}})
+    assert (await bob.get(model))["owner"] == "bob@tmi.local"
+
+
 @pytest.mark.parametrize("metadata", [False, 0, "", "x"])
 async def test_RE9_nor_does_a_change_take_them_for_no_metadata(alice: Somebody, metadata: Any) -> None:
     model = await alice.threat_model(metadata={"k": "v"})
@@ -191,6 +223,22 @@ async def test_RE5_both_patches_change_one_member(alice: Somebody) -> None:
     assert "description" not in after or after["description"] is None
     assert after["metadata"] == [{"key": "k", "value": "v"}]
     assert (await alice.patch(model, {"metadata": {"k": None}}))["metadata"] == []
+
+
+@pytest.fixture(params=["wiki", "tmi"])
+async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Edge]:
+    async with edge(tmp_path, profile=request.param) as made:
+        yield made
+
+
+async def test_an_owner_in_half_a_form_is_not_half_the_former_one(either: Edge) -> None:
+    alice, bob = await either.as_("alice"), await either.as_("bob")
+    model = await alice.threat_model()
+    await alice.patch(model, {"owner": {"email": "bob@tmi.local"}})
+    assert [entry["provider_id"] for entry in (await bob.get(model))["authorization"]] == ["bob", "alice"]
+    mine = {"provider": "test", "provider_id": "bob", "email": "root@example.org", "display_name": "Root"}
+    owner = (await bob.patch(model, {"owner": mine}))["owner"]
+    assert owner == "bob@tmi.local" or owner["email"] == "bob@tmi.local"
 
 
 async def test_RE5_a_list_of_metadata_replaces(alice: Somebody) -> None:

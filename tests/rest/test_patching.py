@@ -156,6 +156,16 @@ def test_RE5_a_merge_patch_names_what_changes(content_type: str) -> None:
     }
 
 
+def test_half_a_person_is_not_merged_into_another() -> None:
+    document = {"owner": {"provider": "test", "provider_id": "alice", "email": "alice@tmi.local"}}
+    assert changes(JSON, document, {"owner": {"email": "bob@tmi.local"}}) == {"owner": {"email": "bob@tmi.local"}}
+
+
+def test_RE5_true_is_not_one() -> None:
+    problem = refused([{"op": "test", "path": "/data/deep/k", "value": True}])
+    assert (problem.status, problem.error) == (409, "conflict")
+
+
 def test_a_merge_patch_is_an_object() -> None:
     with pytest.raises(Problem) as raised:
         changes(MERGE_PATCH, DOCUMENT, [1])

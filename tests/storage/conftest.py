@@ -10,17 +10,13 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite(
-    *(f"tests.contracts.{port}" for port in ("diagram_store", "session_store", "models", "accounts", "presence", "bus"))
-)
-
-from storage.database import Transaction  # noqa: E402
-from storage.migrations.migrate import migrate  # noqa: E402
-from storage.postgres import PostgresDatabase  # noqa: E402
-from storage.sqlite import SqliteDatabase  # noqa: E402
-from tests.contracts.worlds import SqlWorld  # noqa: E402
-from tests.support.keyed import CREATE  # noqa: E402
-from tests.support.stores import database_of, statement  # noqa: E402
+from storage.database import Transaction
+from storage.migrations.migrate import migrate
+from storage.postgres import PostgresDatabase
+from storage.sqlite import SqliteDatabase
+from tests.contracts.worlds import SqlWorld
+from tests.support.keyed import CREATE
+from tests.support.stores import database_of, statement
 
 TABLES = [
     "diagram_op",
@@ -40,6 +36,13 @@ TABLES = [
     "refresh_token",
     "worker",
     "store_identity",
+    "change",
+    "webhook_subscription",
+    "webhook_group",
+    "webhook_delivery",
+    "webhook_farewell",
+    "webhook_turn",
+    "webhook_head",
 ]
 """What refers to another comes before it."""
 
