@@ -1,0 +1,1 @@
+"""Webhooks: who subscribed to what, and how events reach foreign servers."""
