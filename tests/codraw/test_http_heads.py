@@ -13,7 +13,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from codraw.fastws import SocketProtocol
-from codraw.http_heads import BODY_S, HEAD_S, LEAST_BODY, HttpProtocol
+from codraw.http_heads import BODY_S, HEAD_BYTES, HEAD_S, LEAST_BODY, HttpProtocol
 from tests.support.loops import on_both_loops
 from tests.support.raw import HANDSHAKE
 from tests.support.turns import until
@@ -161,3 +161,45 @@ async def test_an_upgrade_has_no_deadline_left(client: Client) -> None:
 async def test_a_connection_that_went_has_no_deadline(client: Client) -> None:
     client.sock.close()
     await until(lambda: client.server.deadline is None)
+
+
+LINES = b"a: b\r\n" * (HEAD_BYTES // 6 + 1)
+
+
+@both
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\n" + LINES, b"GET /" + b"a" * HEAD_BYTES])
+async def test_S4_a_head_without_end_is_refused(client: Client, head: bytes) -> None:
+    await client.send(head)
+    assert (await client.read())[:13] in (b"HTTP/1.1 431 ", b"HTTP/1.1 400 ")
+    assert await client.read() == b""
+
+
+@both
+async def test_S4_so_is_one_that_is_whole(client: Client) -> None:
+    await client.send(b"GET / HTTP/1.1\r\nx: " + b"a" * HEAD_BYTES + b"\r\n\r\n")
+    assert (await client.read())[:13] in (b"HTTP/1.1 431 ", b"HTTP/1.1 400 ")
+    assert await client.read() == b""
+
+
+@both
+async def test_S4_whoever_names_two_hosts_is_refused(client: Client) -> None:
+    await client.send(b"GET / HTTP/1.1\r\nhost: a\r\nHost: b\r\n\r\n")
+    assert (await client.read()).startswith(b"HTTP/1.1 400 ")
+
+
+@both
+@pytest.mark.parametrize("part", [b"0\r\nx: " + b"a" * HEAD_BYTES, b"1;" + b"a" * HEAD_BYTES])
+async def test_S4_what_goes_with_a_body_in_parts_comes_to_an_end(client: Client, part: bytes) -> None:
+    await client.send(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n")
+    await until(lambda: client.server.cycle is not None)
+    await client.send(part)
+    assert await client.read() == b""
+    assert client.server.deadline is None
+
+
+@both
+async def test_a_long_head_is_read_to_its_end(client: Client) -> None:
+    await client.send(b"GET / HTTP/1.1\r\nx: " + b"a" * (HEAD_BYTES // 2))
+    await until(lambda: client.server.received > HEAD_BYTES // 2)
+    await client.send(b"\r\n\r\n")
+    assert b" 204 " in await client.read()

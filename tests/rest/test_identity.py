@@ -40,7 +40,7 @@ async def test_AU14_with_a_credential_the_unknown_is_404_and_405(alice: Somebody
     await alice.refused(404, "not_found", "GET", "/nowhere")
     answer = await alice.ask("DELETE", "/threat_models")
     refusal(answer, 405, "method_not_allowed")
-    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
 PUBLIC = ["/", "/config", "/saml/providers", "/.well-known/jwks.json", "/healthz", "/readyz", "/metrics", "/docs"]
@@ -85,6 +85,27 @@ async def test_AU3_S98_a_foreign_page_changes_nothing_by_cookie(here: Edge, alic
             body: Any = None if method == "DELETE" else {"name": "N"}
             refusal(await here.http.request(method, path, json=body, headers=headers), 403, "origin_not_allowed")
     assert [model["name"] for model in await alice.get("/threat_models")] == ["Model"]
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "", "something new"])
+async def test_AU3_S98_a_page_that_hides_its_origin_is_known_by_its_site(
+    here: Edge, alice: Somebody, site: str
+) -> None:
+    headers = {"Sec-Fetch-Site": site}
+    own = {**cookie(alice), **headers}
+    refusal(await here.http.post("/threat_models", json={"name": "N"}, headers=own), 403, "origin_not_allowed")
+    refusal(await here.http.post("/oauth2/token", json={}, headers=headers), 403, "origin_not_allowed")
+    assert await alice.get("/threat_models") == []
+    assert (await here.http.get("/me", headers=own)).status_code == 200
+    await alice.post("/threat_models", {"name": "N"}, headers=headers)
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none", None])
+async def test_AU3_a_request_without_an_origin_is_a_program_s_or_our_own_page_s(
+    here: Edge, alice: Somebody, site: str | None
+) -> None:
+    headers = {**cookie(alice), **({} if site is None else {"Sec-Fetch-Site": site})}
+    assert (await here.http.post("/threat_models", json={"name": "N"}, headers=headers)).status_code == 201
 
 
 @pytest.mark.parametrize("origin", [LISTED, BASE])
