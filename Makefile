@@ -8,12 +8,13 @@ PY := $(VENV)/bin/python
 SOURCES := $(patsubst %/__init__.py,%,$(wildcard $(addsuffix /__init__.py,protocol collab rest storage codraw)))
 OLD_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help serve test autobahn campaign-quick campaign soak lint format lock wheel clean bench bench-quick
+.PHONY: help serve test autobahn fuzz campaign-quick campaign soak lint format lock wheel clean bench bench-quick
 
 help:
 	@echo "make serve    run codraw on http://127.0.0.1:8080/ (development mode)"
 	@echo "make test     lint, types and the whole test suite"
 	@echo "make autobahn  the whole Autobahn test suite on our WebSocket protocol, where a Python 2.7 is to be had"
+	@echo "make fuzz     100 000 requests made up from openapi.yml; another draw every time; about half an hour"
 	@echo "make campaign-quick   faults: 10 000 simulated histories, state machines, and real processes that are killed"
 	@echo "make campaign         the same at the size of a release: hours; goes on where it was stopped (CAMPAIGN=folder)"
 	@echo "make soak             every night: fifty editors on every real diagram, and a tenth of make campaign"
@@ -40,6 +41,9 @@ test: $(VENV)/.dev tests/node/node_modules/.package-lock.json .autobahn/.install
 
 autobahn: $(VENV)/.dev .autobahn/.installed
 	$(PY) -m tests.autobahn full
+
+fuzz: $(VENV)/.dev
+	$(PY) -m tests.fuzz $(ARGS)
 
 # Each part says by itself what it injected, and fails where it injected nothing. One that fails keeps no other from
 # running: one run shows everything there is to repair. Bounded by counts, not by time; always the

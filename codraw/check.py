@@ -6,16 +6,18 @@ import re
 from collections.abc import Iterator
 
 from codraw.settings import REDIS, SQLITE, Settings, unknown_names
+from codraw.signing import key_pairs
+from collab.access.keys import SECRET, UnfitKey, shared
 
-SECRET_BYTES = 32
 LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
+CALLBACK = re.compile(r"[a-z][a-z0-9+.-]*:[^\s#*]+", re.IGNORECASE | re.ASCII)
 # Words of the secrets that stand in tutorials, sample files and other servers' defaults.
 PLACEHOLDER = re.compile(r"change[-_ ]?(me|this|it|in)|your[-_ ].*(secret|key)|(secret|key).*example|placeholder", re.I)
 
 
 def refusals(settings: Settings) -> list[str]:
     """Why `codraw serve` refuses to start with `settings`; empty when it does not."""
-    return [*_places(settings), *_contradictions(settings), *_production(settings)]
+    return [*_places(settings), *_contradictions(settings), *_callbacks(settings), *_production(settings)]
 
 
 def _places(settings: Settings) -> Iterator[str]:
@@ -43,8 +45,28 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     ):
         if getattr(settings, smaller) > getattr(settings, larger):
             yield f"CODRAW_{smaller.upper()} is larger than CODRAW_{larger.upper()}."
-    if settings.secret_key is not None and len(settings.secret_key.get_secret_value().encode()) < SECRET_BYTES:
-        yield f"CODRAW_SECRET_KEY is shorter than {SECRET_BYTES} bytes."
+    yield from _secrets(settings)
+    try:
+        key_pairs(settings)
+    except UnfitKey as unfit:
+        yield str(unfit)
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    for name in ("secret_key", "secret_key_previous"):
+        secret = getattr(settings, name)
+        try:
+            if secret is not None:
+                shared(secret.get_secret_value().encode())
+        except UnfitKey as unfit:
+            yield f"CODRAW_{name.upper()} {unfit}"
+
+
+def _callbacks(settings: Settings) -> Iterator[str]:
+    """RFC 6749 3.1.2: absolute, and without a fragment."""
+    for callback in settings.oauth_callbacks:
+        if CALLBACK.fullmatch(callback) is None:
+            yield f"CODRAW_OAUTH_CALLBACKS: {callback} is no absolute address, or has a # or a * in it."
 
 
 def _production(settings: Settings) -> Iterator[str]:
@@ -54,12 +76,23 @@ def _production(settings: Settings) -> Iterator[str]:
         yield "CODRAW_SECRET_KEY is not set: production needs a secret of its own (or start with --dev)."
     elif is_known(settings.secret_key.get_secret_value()):
         yield "CODRAW_SECRET_KEY is a default or a placeholder that others know."
+    if settings.secret_key_previous is not None and is_known(settings.secret_key_previous.get_secret_value()):
+        yield "CODRAW_SECRET_KEY_PREVIOUS is a default or a placeholder that others know."
     if settings.public_url is None:
         yield "CODRAW_PUBLIC_URL is not set: production needs the address by which clients reach it."
     elif not settings.public_url.startswith("https://"):
         yield "CODRAW_PUBLIC_URL must start with https:// in production: tokens would travel in the open."
+    for provider in settings.oidc_providers:
+        if provider.in_the_open:
+            yield f"CODRAW_OIDC_PROVIDERS: the issuer of {provider.id} must start with https:// in production."
     if "*" in settings.allowed_origins:
         yield "CODRAW_ALLOWED_ORIGINS lists *, which lets every site act for its visitors."
+
+
+def algorithm(settings: Settings) -> str:
+    """Of the tokens that are issued. Raises UnfitKey."""
+    pairs = key_pairs(settings)
+    return pairs[0].algorithm if pairs else SECRET
 
 
 def is_known(secret: str) -> bool:
@@ -72,6 +105,8 @@ def warnings(settings: Settings) -> list[str]:
         f"{name} is not a setting" + (f"; did you mean {nearest}?" if nearest else ".")
         for name, nearest in unknown_names().items()
     ]
+    if not settings.development and not settings.oidc_providers:
+        found.append("Nobody can sign in: CODRAW_OIDC_PROVIDERS names no provider (docs/sign-in.md says how).")
     if settings.development and not LOOPBACK.fullmatch(settings.host):
         found.append(f"Whoever reaches {settings.host} may sign in under any name: this is development mode.")
     if not settings.postgres and settings.redis_url is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -24,9 +25,11 @@ from codraw.verify import Finding
 from codraw.verify import verify as verified
 from collab.ports import StoreUnavailable
 from protocol.values import DiagramId
+from storage.accounts import SqlAccounts
 from storage.database import StoreRefused
 from storage.diagrams import SqlDiagrams
 from storage.epochs import new_epoch
+from storage.rights import ALIASES
 
 cli = typer.Typer(
     name="codraw",
@@ -113,6 +116,7 @@ def check(store: Store = None, redis: Redis = None, workers: Workers = None, dev
     if found := checks.refusals(settings):
         _fail(found)
     origin = "given" if settings.secret_key is not None else f"in {secret_path(settings)}, for development"
+    origin += f"; tokens are signed with {checks.algorithm(settings)}"
     typer.echo(f"settings  ok\nsecret    ok  {origin}\npackages  ok  {PACKAGE.parent}")
     try:
         seen = asyncio.run(inspected(settings))
@@ -186,6 +190,44 @@ async def _begun(settings: Settings, diagrams: list[DiagramId] | None) -> list[D
     database = await open_store(settings)
     try:
         return await new_epoch(database, diagrams)
+    finally:
+        await database.close()
+
+
+Person = Annotated[str, typer.Argument(metavar="PROVIDER:ID", help="As `sub` in `GET /me`.")]
+
+
+@admin.command("disable-user")
+def disable_user(person: Person, store: Store = None) -> None:
+    """Lock somebody out: no sign-in any more, and what is signed in ends within five seconds."""
+    _switch(person, store, disabled=True)
+
+
+@admin.command("enable-user")
+def enable_user(person: Person, store: Store = None) -> None:
+    """Let somebody in again who was locked out; they have to sign in anew."""
+    _switch(person, store, disabled=False)
+
+
+def _switch(person: str, store: str | None, *, disabled: bool) -> None:
+    provider, colon, id = person.partition(":")
+    if not (provider and colon and id):
+        raise typer.BadParameter("a person is named as provider:id")
+    settings = _existing(store)
+    try:
+        known = asyncio.run(_switched(settings, ALIASES.get(provider, provider), id, disabled=disabled))
+    except (StoreRefused, StoreUnavailable) as refused:
+        _fail([str(refused)])
+    if not known:
+        _fail([f"Nobody has signed in as {person} yet."])
+    typer.echo(f"{person} is {'disabled' if disabled else 'enabled'}")
+
+
+async def _switched(settings: Settings, provider: str, id: str, *, disabled: bool) -> bool:
+    database = await open_store(settings)
+    try:
+        accounts = SqlAccounts(database)
+        return await (accounts.disable(provider, id) if disabled else accounts.enable(provider, id))
     finally:
         await database.close()
 
@@ -284,10 +326,12 @@ def config(dev: Dev = False, env: AsEnv = False) -> None:
 
 def shown(settings: Settings, field: str) -> str:
     value = getattr(settings, field)
-    if field == "secret_key":
-        return "hidden" if value else ""
+    if isinstance(value, SecretStr):
+        return "hidden"
     if field == "min_node_size":
         return "{}x{}".format(*value)
+    if field == "oidc_providers":
+        return ",".join(provider.id for provider in value)
     if field in ("store_url", "redis_url") and value:
         return _without_password(value)
     if isinstance(value, bool):
@@ -307,7 +351,8 @@ def _as_env(settings: Settings) -> str:
     lines = ["# Every setting of codraw; a line that starts with # has no effect.", ""]
     for field, info in Settings.model_fields.items():
         lines += [f"# {info.description}"] if info.description else []
-        value = "" if field == "secret_key" else shown(settings, field)
+        hidden = isinstance(getattr(settings, field), SecretStr) or field == "oidc_providers"
+        value = "" if hidden else shown(settings, field)
         lines.append(f"#{variable(field)}={value}")
     return "\n".join(lines)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
+import importlib
+import importlib.util
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
+from ipaddress import ip_network
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
@@ -19,8 +23,12 @@ from codraw import __version__
 from codraw.access_log import AccessLog
 from codraw.assets import asset
 from codraw.clock import SystemClock
+from codraw.deliveries import Deliveries, Pace
 from codraw.health import Health
+from codraw.oidc import OidcProvider
+from codraw.sealing import Sealing
 from codraw.settings import Settings
+from codraw.signing import signing_keys
 from codraw.stores import Stores
 from collab.access.guard import Guard
 from collab.access.origins import Origins
@@ -36,20 +44,30 @@ from collab.rooms import Rooms
 from collab.tasks import Tasks
 from protocol.dialects import CLASSIC, DIALECTS, TMI_APP
 from protocol.notices import ServerFacts
-from rest.dependencies import OAuth, RestDependencies
+from rest.dependencies import OAuth, RestDependencies, Webhooks
+from rest.docs_page import index, reader
 from rest.front import Front
-from rest.oauth.providers import for_development
+from rest.oauth.providers import OpenId, Provider, for_development
+from rest.rates import Quotas
 from rest.routes import application
 from rest.views import PROFILES
+from rest.webhooks.addresses import LOOPBACK, Policy
+from rest.webhooks.delivery import Resolver, Sender
 from rest.wire_page import page
 from storage.accounts import SqlAccounts
 from storage.diagrams import SqlDiagrams
 from storage.models import SqlModels
+from storage.outbox import SqlOutbox
 from storage.rights import SqlAuthorizer
 from storage.session_rules import Ages
 from storage.sessions import SqlSessions
+from storage.trail import SqlTrail
+from storage.webhooks import SqlSubscriptions
 
 DOCUMENTS = ("openapi.yml", "asyncapi.yml")
+SEALING = b"codraw sign-in"
+"""Parts the key of what browsers keep for us from the one that signs tokens."""
+DAY_MS = 24 * 3_600_000
 SLICES = 10
 SLICE_SOCKETS = 50
 SLICE_S = 0.5
@@ -75,7 +93,7 @@ class House:
         self._accounts = SqlAccounts(database, now_ms)
         self._sessions = SqlSessions(database, now_ms, ages(settings))
         self._authorizer = SqlAuthorizer(database)
-        self._store = SqlDiagrams(database, now_ms)
+        self._store = SqlDiagrams(database, now_ms, settings.audit_days * DAY_MS or None)
         rules = room_settings(settings)
         ports = RoomPorts(
             store=self._store,
@@ -93,6 +111,8 @@ class House:
         self._guard = Guard(self._accounts, self._clock)
         self._keeper = Keeper(self._rooms, ports, Intervals())
         self._head_watch = HeadWatch(self._rooms, ports, Looks())
+        self._sealing = Sealing(secrets_known(settings))
+        self._deliveries = self._webhook_deliveries()
         self.http: ASGIApp = AccessLog(application(self._rest()))
         self.socket = self._endpoint()
 
@@ -102,6 +122,7 @@ class House:
         if self._settings.postgres:
             self._tasks.start("head watch", self._head_watch.run())
         self._tasks.start("health", self._health.run())
+        self._tasks.start("webhooks", self._deliveries.run())
         if self._stores.roll is not None:
             self._tasks.start("roll", self._stores.roll.run())
 
@@ -151,16 +172,44 @@ class House:
             rooms=self._rooms,
             tokens=self._tokens,
             now_ms=self._clock.wall_ms,
+            trail=SqlTrail(self._stores.database),
             oauth=OAuth(
-                providers=for_development() if settings.development else (),
+                providers=providers(settings),
+                sealing_key=hmac.digest(secret(settings), SEALING, "sha256"),
                 refresh_s=settings.refresh_token_seconds,
+                callbacks=frozenset(settings.oauth_callbacks),
+                excused=frozenset(settings.oauth_clients_without_pkce),
+                admins=frozenset(settings.admin_groups),
+                reviewers=frozenset(settings.reviewer_groups),
             ),
             origins=Origins.of(settings.allowed_origins, settings.development),
             limits=settings.limits(),
+            rates=self._stores.rates,
+            quotas=quotas(settings),
             forms=PROFILES[settings.api_profile],
             public_url=settings.public_url,
             development=settings.development,
             ticket_s=settings.ticket_seconds,
+            webhooks=Webhooks(
+                store=SqlSubscriptions(self._stores.database, self._clock.wall_ms),
+                seal=self._sealing.seal,
+                policy=webhook_policy(settings),
+                most=settings.webhooks_per_user,
+            ),
+        )
+
+    def _webhook_deliveries(self) -> Deliveries:
+        settings, database, now_ms = self._settings, self._stores.database, self._clock.wall_ms
+        at_once = settings.webhook_requests_at_once
+        return Deliveries(
+            outbox=SqlOutbox(database, now_ms),
+            trail=SqlTrail(database),
+            sender=Sender(webhook_policy(settings), f"codraw/{__version__}", Resolver(at_once)),
+            open_secret=self._sealing.open,
+            tasks=self._tasks,
+            now_ms=now_ms,
+            # Nobody else can serve from a file: who comes after a kill need not wait for the dead one's turn to end.
+            pace=Pace(self._stores.worker if settings.postgres else "", at_once, settings.webhook_days),
         )
 
     def _front(self) -> Front:
@@ -179,7 +228,9 @@ class House:
             now=lambda: datetime.now(UTC),
             readiness=self._health.readiness,
             web=asset("web"),
-            messages=partial(wire_page, wire) if (wire := asset("asyncapi.yml")) else None,
+            messages=partial(written, page, wire) if (wire := asset("asyncapi.yml")) else None,
+            calls=partial(written, index, calls) if (calls := asset("openapi.yml")) else None,
+            reader=reader_page if importlib.util.find_spec("offapi") else None,
         )
 
 
@@ -202,10 +253,30 @@ def secret(settings: Settings) -> bytes:
     return settings.secret_key.get_secret_value().encode()
 
 
+def providers(settings: Settings) -> Sequence[Provider]:
+    """The test provider first: where it is there, it is the one that need not be named."""
+    tests = for_development() if settings.development else ()
+    return (*tests, *(provider(entry) for entry in settings.oidc_providers))
+
+
+def provider(entry: OidcProvider) -> Provider:
+    secret = entry.client_secret
+    openid = OpenId(
+        issuer=entry.issuer,
+        client_id=entry.client_id,
+        client_secret=secret.get_secret_value() if secret else None,
+        scopes=entry.scopes,
+        groups_claim=entry.groups_claim,
+        trusts_email=entry.trust_email,
+        email_domains=frozenset(entry.email_domains),
+    )
+    return Provider(entry.id, entry.name, entry.icon, openid=openid)
+
+
 def tokens(settings: Settings, clock: SystemClock) -> Tokens:
     issuer = settings.public_url or "codraw"
     return Tokens(
-        key=secret(settings),
+        keys=signing_keys(settings, secret(settings)),
         issuer=issuer,
         audience=issuer,
         now_ms=clock.wall_ms,
@@ -213,11 +284,36 @@ def tokens(settings: Settings, clock: SystemClock) -> Tokens:
     )
 
 
+def secrets_known(settings: Settings) -> Sequence[bytes]:
+    """The one that counts, and the former one."""
+    former = settings.secret_key_previous
+    return (secret(settings), *((former.get_secret_value().encode(),) if former else ()))
+
+
+def webhook_policy(settings: Settings) -> Policy:
+    """Whoever tries webhooks on a machine of his own has the receiver there, too."""
+    own = tuple(map(ip_network, settings.webhook_allow_private))
+    return Policy(settings.webhook_http or settings.development, (*own, *(LOOPBACK if settings.development else ())))
+
+
 def ages(settings: Settings) -> Ages:
     return Ages(
         first_socket=settings.session_first_socket_seconds * 1_000,
         empty=settings.session_empty_seconds * 1_000,
         idle=settings.session_idle_seconds * 1_000,
+    )
+
+
+def quotas(settings: Settings) -> Quotas:
+    if not settings.rates_limited:
+        return Quotas()
+    return Quotas(
+        reads=settings.reads_per_minute,
+        writes=settings.writes_per_minute,
+        joins=settings.joins_per_minute,
+        webhooks=settings.webhooks_per_minute,
+        sign_ins=settings.sign_ins_per_minute,
+        failed_sign_ins=settings.failed_sign_ins_per_minute,
     )
 
 
@@ -231,17 +327,28 @@ def room_settings(settings: Settings) -> RoomSettings:
     )
 
 
-def wire_page(document: Path) -> str:
+def written(page: Callable[[Any], str], document: Path) -> str:
     """A file that came with the program does not change while it runs."""
     # A cache alone has all of the first callers parse it, and anybody may call.
     with _RENDERING:
-        return _rendered(document)
+        return _written(page, document)
 
 
 @cache
-def _rendered(document: Path) -> str:
+def _written(page: Callable[[Any], str], document: Path) -> str:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return page(yaml.load(document.read_text("utf-8"), loader))  # noqa: S506 - both are the safe one
+
+
+def reader_page() -> tuple[str, str]:
+    with _RENDERING:
+        return _reader_page()
+
+
+@cache
+def _reader_page() -> tuple[str, str]:
+    # It holds megabytes of other people's scripts: not before somebody wants to see it.
+    return reader(importlib.import_module("offapi").OpenAPITemplate.SWAGGER.value)
 
 
 def build_number(version: str) -> str:

@@ -58,6 +58,8 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     # What it says between start and stop (pid, "waiting for …") is in the banner or nobody's business.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
     logging.getLogger("uvicorn.error").addFilter(worth_a_line)
+    # It prints whole addresses: those of webhooks hold their owners' secrets.
+    logging.getLogger("httpx2").setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,

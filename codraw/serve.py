@@ -139,6 +139,9 @@ def uvicorn_config(app: App) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Said here, for uvicorn would ask the environment.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         lifespan="on",
         timeout_graceful_shutdown=CUT_S,
     )
@@ -152,8 +155,10 @@ def banner(settings: Settings, port: int, processes: Sequence[int] = ()) -> str:
         f"  bus {settings.bus_place}  {settings.workers} worker{plural}"
     ]
     lines += [f"  {name:<9}{base}{path}" for name, path in PAGES.items()]
-    if settings.development:
-        lines.append("  sign in  any name (test provider)")
+    ways = ["any name (test provider)"] if settings.development else []
+    ways += [provider.name for provider in settings.oidc_providers]
+    if ways:
+        lines.append(f"  sign in  {', '.join(ways)}")
     if processes:
         lines.append(f"  workers  {' '.join(map(str, processes))} (process ids)")
     return "\n".join(lines)

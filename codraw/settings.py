@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -14,11 +15,20 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from codraw.oidc import OidcProvider, providers
 from protocol.values import Limits
 
 PREFIX = "CODRAW_"
-FROM_FILES = ("secret_key", "store_url", "redis_url")
+FROM_FILES = ("secret_key", "secret_key_previous", "store_url", "redis_url", "oidc_providers")
 """Settings that may hold a password, and that `CODRAW_<NAME>_FILE` therefore reads from a file."""
+LISTS = (
+    "signing_keys",
+    "oauth_callbacks",
+    "oauth_clients_without_pkce",
+    "admin_groups",
+    "reviewer_groups",
+    "webhook_allow_private",
+)
 NOT_SETTINGS = ("CODRAW_TEST_", "CODRAW_REQUIRE")
 """What the test suite reads under the same prefix."""
 SQLITE = "sqlite:///"
@@ -29,6 +39,9 @@ HIDDEN = "(hidden)"
 
 Mode = Literal["development", "production"]
 Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[int, Field(ge=0, le=1_000_000)]
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Separated by commas."""
 
 
 class SettingsRefused(Exception):
@@ -71,6 +84,15 @@ class Settings(BaseSettings):
     access_token_seconds: Count = Field(3_600, description="life of an access token")
     refresh_token_seconds: Count = Field(604_800, description="life of a refresh token")
     ticket_seconds: Count = Field(30, description="life of a ticket for a socket")
+    secret_key_previous: SecretStr | None = Field(None, description="a former secret: what it signed or sealed counts")
+    signing_keys: Names = Field((), description="PEM files; the first signs tokens with RS256 or ES256, all verify")
+    oidc_providers: Annotated[tuple[OidcProvider, ...], NoDecode] = Field(
+        (), description="OpenID Connect providers that people sign in with, a JSON list: docs/sign-in.md"
+    )
+    oauth_callbacks: Names = Field((), description="where clients may have people sent back to, exactly")
+    oauth_clients_without_pkce: Names = Field((), description="ids of clients that need no PKCE")
+    admin_groups: Names = Field((), description="who is shown as administrator: group, or provider:group")
+    reviewer_groups: Names = Field((), description="who is shown as security reviewer: group, or provider:group")
 
     host_grace_seconds: Count = Field(15, description="how long a lost host may return")
     host_leave_ends: bool = Field(True, description="a host who leaves ends the session; off, the next writer is host")
@@ -79,6 +101,14 @@ class Settings(BaseSettings):
     session_idle_seconds: Count = Field(900, description="a session without inbound messages ends after this")
 
     undo_scope: Literal["user", "session"] = Field("user", description="undo takes back one's own edits, or anybody's")
+
+    audit_days: int = Field(0, ge=0, description="what was done longer ago leaves the audit trails; 0 = for ever")
+
+    webhook_allow_private: Names = Field((), description="networks of your own that webhooks may call")
+    webhook_http: bool = Field(False, description="webhooks may call http:// addresses, as in development")
+    webhook_days: Count = Field(7, description="deliveries of webhooks are kept so long")
+    webhook_requests_at_once: Count = Field(10, description="requests to receivers of webhooks under way")
+    webhooks_per_user: Count = Field(20, description="webhook subscriptions of one user")
 
     ping_seconds: float = Field(20, gt=0, description="a socket is pinged so often; a pong this late ends it")
     operations_per_second: int = Field(100, ge=0, description="per socket, then it is read more slowly; 0 = no limit")
@@ -91,11 +121,52 @@ class Settings(BaseSettings):
     max_sockets_per_user: Count = Field(5, description="per user and diagram")
     min_node_size: Annotated[tuple[int, int], NoDecode] = Field((40, 30), description="width x height, as 40x30")
 
+    rate_limits: bool | None = Field(None, description="of REST requests; by default on in production alone")
+    reads_per_minute: Rate = Field(6_000, description="requests of a user that change nothing; 0 = no limit")
+    writes_per_minute: Rate = Field(3_000, description="requests of a user that change something; 0 = no limit")
+    joins_per_minute: Rate = Field(600, description="tickets, sessions begun and joined, of a user; 0 = no limit")
+    webhooks_per_minute: Rate = Field(60, description="changes of webhook subscriptions, of a user; 0 = no limit")
+    sign_ins_per_minute: Rate = Field(300, description="sign-ins begun from an address; 0 = no limit")
+    failed_sign_ins_per_minute: Rate = Field(300, description="refused codes and tokens of an address; 0 = no limit")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.1", "::1"), description="addresses and networks of proxies that say by X-Forwarded-For who asks"
+    )
+
     @field_validator("allowed_origins", mode="before")
     @classmethod
     def _split_origins(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+        return value
+
+    @field_validator(*LISTS, mode="before")
+    @classmethod
+    def _split_names(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("oidc_providers", mode="before")
+    @classmethod
+    def _read_providers(cls, value: Any) -> Any:
+        return providers(value)
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split_proxies(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(proxy.strip() for proxy in value.split(",") if proxy.strip())
+        return value
+
+    @field_validator("trusted_proxies", "webhook_allow_private", mode="after")
+    @classmethod
+    def _as_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in value:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                # What is no address would be trusted by its letters, and a name does not stand in a connection.
+                raise ValueError("must be addresses or networks such as 10.0.0.0/8, separated by commas") from None
         return value
 
     @field_validator("min_node_size", mode="before")
@@ -129,6 +200,10 @@ class Settings(BaseSettings):
     @property
     def development(self) -> bool:
         return self.mode == "development"
+
+    @property
+    def rates_limited(self) -> bool:
+        return not self.development if self.rate_limits is None else self.rate_limits
 
     @property
     def postgres(self) -> bool:
@@ -191,8 +266,8 @@ class Handed(Settings):
 
 def handed(settings: Settings) -> dict[str, Any]:
     """For `taken`, secrets included: through a pipe, never into an argument, a file or a log."""
-    secret = settings.secret_key
-    return settings.model_dump() | {"secret_key": secret.get_secret_value() if secret else None}
+    given = settings.model_dump() | {"oidc_providers": [provider.written() for provider in settings.oidc_providers]}
+    return {name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in given.items()}
 
 
 def taken(given: Mapping[str, Any]) -> Settings:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from codraw.roll import NO_BUS, Roll
 from codraw.settings import Settings
 from collab.ports import Bus, Presence
+from rest.ports import Rates
+from rest.rates import LocalRates
 from storage.bus_memory import MemoryBus
 from storage.database import Database
 from storage.identity import settle
@@ -42,6 +44,7 @@ class Stores:
     database: Database
     bus: Bus = field(default_factory=MemoryBus)
     presence: Presence = field(default_factory=MemoryPresence)
+    rates: Rates = field(default_factory=LocalRates)
     worker: str = field(default_factory=lambda: secrets.token_hex(4))
     roll: Roll | None = None
     others: Sequence[Closable] = ()
@@ -101,6 +104,8 @@ async def _migrated(database: D) -> D:
 async def _furnish(stores: Stores, settings: Settings) -> None:
     stores.offset_ms = await stores.clock_offset_ms()
     bus_id = await _redis(stores, settings.bus_url, settings.redis_prefix) if settings.bus_url else lambda: NO_BUS
+    if settings.bus_url and settings.rates_limited:
+        await _shared_rates(stores, settings.bus_url, settings.redis_prefix)
     stores.roll = Roll(WorkerBook(stores.database), stores.worker, bus_id)
 
 
@@ -115,3 +120,11 @@ async def _redis(stores: Stores, url: str, prefix: str) -> Callable[[], str | No
     await bus.start()
     await presence.start()
     return bus.identity
+
+
+async def _shared_rates(stores: Stores, url: str, prefix: str) -> None:
+    from storage.rates_redis import RedisRates  # noqa: PLC0415
+
+    rates = RedisRates(url, prefix, alone=stores.rates)
+    stores.rates, stores.others = rates, (*stores.others, rates)
+    await rates.start()

@@ -21,7 +21,7 @@ class Waiting:
     def __init__(self, settings: Settings) -> None:
         self.draining = False
         origins = Origins.of(settings.allowed_origins, settings.development)
-        self.http: ASGIApp = AccessLog(AnswerHeaders(Cors(self._answer, origins)))
+        self.http: ASGIApp = AccessLog(AnswerHeaders(Cors(self._answer, origins), settings.public_url))
 
     async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()

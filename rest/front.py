@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 
 from rest.problems import not_found
 
-API_VERSION = "1.0"
+API_VERSION = "1.0.0"
 State = Literal["ok", "degraded", "down"]
 SERVED = frozenset((".html", ".js", ".css", ".svg", ".png", ".ts"))
 MEDIA = {".js": "text/javascript", ".ts": "text/plain", ".svg": "image/svg+xml"}
@@ -67,6 +67,10 @@ class Front:
     """The folder with the page at `/` and its modules."""
     messages: Callable[[], str] | None = None
     """The page of asyncapi.yml; it may take a moment, and is asked for in a thread."""
+    calls: Callable[[], str] | None = None
+    """The page of openapi.yml, likewise."""
+    reader: Callable[[], tuple[str, str]] | None = None
+    """The page in which the calls can be tried, and the content policy that it needs."""
 
     async def root(self, request: Request) -> Response:
         base = self.public_url or str(request.base_url).rstrip("/")
@@ -115,11 +119,17 @@ class Front:
         kept = {"Cache-Control": "no-cache", "Content-Security-Policy": policy, "Vary": "Accept"}
         return FileResponse(path, headers=kept, media_type=MEDIA.get(path.suffix))
 
+    async def docs_page(self, _: Request) -> Response:
+        return await _to_read(self.calls)
+
     async def wire_page(self, _: Request) -> Response:
-        if self.messages is None:
+        return await _to_read(self.messages)
+
+    async def reader_page(self, _: Request) -> Response:
+        if self.reader is None:
             raise not_found()
-        kept = {"Cache-Control": "no-cache", "Content-Security-Policy": READING_POLICY}
-        return HTMLResponse(await run_in_threadpool(self.messages), headers=kept)
+        html, policy = await run_in_threadpool(self.reader)
+        return HTMLResponse(html, headers={"Cache-Control": "no-cache", "Content-Security-Policy": policy})
 
     async def healthz(self, _: Request) -> Response:
         """That this is answered at all is the news: the loop turns."""
@@ -133,6 +143,13 @@ class Front:
         if path is None:
             raise not_found()
         return FileResponse(path, media_type="application/yaml")
+
+
+async def _to_read(page: Callable[[], str] | None) -> Response:
+    if page is None:
+        raise not_found()
+    kept = {"Cache-Control": "no-cache", "Content-Security-Policy": READING_POLICY}
+    return HTMLResponse(await run_in_threadpool(page), headers=kept)
 
 
 def readiness_answer(now: Readiness) -> Response:

@@ -31,7 +31,7 @@ STATUS = {
     Reason.UNAVAILABLE: (503, "unavailable"),
 }
 """Every other reason is 422 and its own `error`."""
-TYPES = (None, "operation", "diagram_operation", "diagram_operation_request")
+TYPES = ("operation", "diagram_operation", "diagram_operation_request")
 
 Vector = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
@@ -41,7 +41,7 @@ class OperationFields(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    message_type: Literal[TYPES] = None  # type: ignore[valid-type]
+    message_type: Literal[TYPES] | None = None  # type: ignore[valid-type]
     base_vector: Vector | None = None
     strict: bool | None = None
     group_id: Annotated[str, Field(max_length=64)] | None = None

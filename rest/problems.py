@@ -19,7 +19,7 @@ BY_STATUS = {
     400: ("invalid_request", "The request cannot be read."),
     401: ("unauthorized", "Sign in first."),
     403: ("forbidden", "This is not yours to do."),
-    404: ("not_found", "There is nothing here."),
+    404: ("not_found", "Not found: there is nothing here."),
     405: ("method_not_allowed", "This address does not answer that method."),
     413: ("payload_too_large", "The body is too large."),
     415: ("unsupported_media_type", "The body has a type that is not understood here."),
@@ -101,6 +101,15 @@ def cell_refused(raised: CellError) -> Problem:
 
 def bad_field(field: str, reason: str, *, status: int = 422, error: str = "validation_error") -> Problem:
     return Problem(status, error, f"{field}: {reason}", details={"field": field, "reason": reason})
+
+
+def placed(refused: Problem, place: str) -> Problem:
+    """The same of something that stands at `place`, as `authorization[1]`: a field is named with it."""
+    field = refused.details.get("field")
+    if field is None:
+        return refused
+    reason = refused.details.get("reason", refused.message)
+    return bad_field(f"{place}.{field}", reason, status=refused.status, error=refused.error)
 
 
 def server_error() -> Problem:

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from rest import calls
+from rest.bulk import Bulk
 from rest.collections import OTHERS, THREATS, Items
 from rest.dependencies import RestDependencies
 from rest.diagrams import Diagrams
 from rest.entries import Authorization
 from rest.front import Front
 from rest.identity import Identity, call
+from rest.limits import Limits
 from rest.metadata import Holder, Metadata, OfDiagram, OfItem, OfThreatModel
 from rest.middleware import AnswerHeaders, Cors
 from rest.models import ThreatModels
 from rest.oauth.account import Account
+from rest.oauth.revocation import Revocation
 from rest.oauth.server import OAuthServer
+from rest.oauth.wellknown import WellKnown
 from rest.operations import Operations
 from rest.paging import empty
 from rest.problems import HANDLERS
+from rest.rates import Quotas
 from rest.sessions import Sessions
+from rest.trail import AuditTrail
+from rest.webhooks.subscriptions import WebhookCalls
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Table = Mapping[str, Mapping[str, Endpoint]]
@@ -44,13 +52,15 @@ def front_table(front: Front) -> Table:
         "/readyz": {"GET": front.readyz},
         "/openapi.yml": {"GET": front.document},
         "/asyncapi.yml": {"GET": front.document},
+        "/docs": {"GET": front.docs_page},
+        "/docs/rest": {"GET": front.reader_page},
         "/docs/ws": {"GET": front.wire_page},
         "/web/{path:path}": {"GET": front.file},
     }
 
 
 def oauth_table(deps: RestDependencies) -> Table:
-    server = OAuthServer(deps)
+    server, revocation, known = OAuthServer(deps), Revocation(deps), WellKnown(deps)
     return {
         "/saml/providers": {"GET": server.saml_providers},
         "/oauth2/providers": {"GET": server.providers},
@@ -58,11 +68,17 @@ def oauth_table(deps: RestDependencies) -> Table:
         "/oauth2/callback": {"GET": server.callback},
         "/oauth2/token": {"POST": server.token},
         "/oauth2/refresh": {"POST": server.refresh},
+        "/oauth2/revoke": {"POST": revocation.revoke},
+        "/oauth2/introspect": {"POST": revocation.introspect},
+        "/.well-known/openid-configuration": {"GET": known.openid_configuration},
+        "/.well-known/oauth-authorization-server": {"GET": known.authorization_server},
+        "/.well-known/oauth-protected-resource": {"GET": known.protected_resource},
+        "/.well-known/jwks.json": {"GET": known.jwks},
     }
 
 
 def signed_in_table(deps: RestDependencies) -> SignedInTable:
-    return {**_account(deps), **_models(deps), **_diagrams(deps), **_items(deps)}
+    return {**_account(deps), **_models(deps), **_diagrams(deps), **_items(deps), **_webhooks(deps)}
 
 
 def _account(deps: RestDependencies) -> SignedInTable:
@@ -86,6 +102,7 @@ def _models(deps: RestDependencies) -> SignedInTable:
         TM: {"GET": models.read, "PUT": models.replace, "PATCH": models.patch, "DELETE": models.delete},
         f"{TM}/authorization": {"GET": authorization.list, "POST": authorization.add},
         f"{TM}/authorization/{{index}}": {"PUT": authorization.change, "DELETE": authorization.remove},
+        f"{TM}/audit_trail": {"GET": AuditTrail(deps).of_threat_model},
         **_metadata(TM, OfThreatModel(deps)),
     }
 
@@ -103,6 +120,7 @@ def _diagrams(deps: RestDependencies) -> SignedInTable:
             "GET": sessions.look,
             "DELETE": sessions.leave,
         },
+        f"{DG}/audit_trail": {"GET": AuditTrail(deps).of_diagram},
         **_metadata(DG, OfDiagram(deps)),
     }
 
@@ -112,6 +130,10 @@ def _items(deps: RestDependencies) -> SignedInTable:
     for kind in (THREATS, *OTHERS):
         items = Items(deps, kind)
         nested = f"{TM}/{kind.resource}"
+        if kind is THREATS:
+            bulk = Bulk(items)
+            # Before the address of one item, which any word would be.
+            rows[f"{nested}/bulk"] = {"POST": bulk.create, "PUT": bulk.replace, "PATCH": bulk.merge}
         for base in (nested, f"/{kind.resource}") if kind is THREATS else (nested,):
             rows[base] = {"GET": items.list, "POST": items.create}
             rows[f"{base}/{{item_id}}"] = {
@@ -120,7 +142,19 @@ def _items(deps: RestDependencies) -> SignedInTable:
                 "PATCH": items.patch,
                 "DELETE": items.delete,
             }
-    return {**rows, **_metadata(f"{TM}/{THREATS.resource}/{{item_id}}", OfItem(deps, THREATS.kind))}
+        rows |= _metadata(f"{nested}/{{item_id}}", OfItem(deps, kind.kind))
+    return rows
+
+
+def _webhooks(deps: RestDependencies) -> SignedInTable:
+    webhooks = WebhookCalls(deps)
+    return {
+        "/webhook/subscriptions": {"GET": webhooks.list, "POST": webhooks.subscribe},
+        "/webhook/subscriptions/{subscription_id}": {"GET": webhooks.read, "DELETE": webhooks.unsubscribe},
+        "/webhook/deliveries": {"GET": webhooks.deliveries},
+        "/webhook/deliveries/{delivery_id}": {"GET": webhooks.delivery},
+        "/webhook/deliveries/{delivery_id}/replay": {"POST": webhooks.replay},
+    }
 
 
 def _metadata(base: str, holder: Holder) -> SignedInTable:
@@ -154,8 +188,10 @@ def _signed_in(deps: RestDependencies, endpoint: calls.Endpoint) -> Endpoint:
 
 def application(deps: RestDependencies) -> ASGIApp:
     """The HTTP edge. CORS stands before the identity: a preflight carries no credential."""
-    app = starlette(table(deps))
-    return AnswerHeaders(Cors(Identity(app, deps), deps.origins))
+    app: ASGIApp = starlette(table(deps))
+    if deps.quotas != Quotas():
+        app = Limits(app, deps.rates, deps.quotas, deps.now_ms)
+    return AnswerHeaders(Cors(Identity(app, deps), deps.origins), deps.public_url)
 
 
 def starlette(rows: Table) -> Starlette:
@@ -166,12 +202,30 @@ def starlette(rows: Table) -> Starlette:
 
 
 def routes(rows: Table) -> list[Route]:
-    return [Route(path, by_method(endpoints), methods=list(endpoints)) for path, endpoints in rows.items()]
+    return [route(path, endpoints) for path, endpoints in rows.items()]
+
+
+def route(path: str, endpoints: Mapping[str, Endpoint]) -> Route:
+    """Answers every method: else GET …/threats/bulk would be taken for a threat with the id `bulk`."""
+    made = Route(path, by_method(endpoints))
+    made.methods = None
+    return made
+
+
+def allowed(endpoints: Collection[str]) -> list[str]:
+    """What a 405 names, and the answer to OPTIONS."""
+    return sorted({*endpoints, "OPTIONS", *(("HEAD",) if "GET" in endpoints else ())})
 
 
 def by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    allow = ", ".join(allowed(endpoints))
+
     async def endpoint(request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
-        return await endpoints[method](request)
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": allow})
+        answering = endpoints.get("GET" if request.method == "HEAD" else request.method)
+        if answering is None:
+            raise HTTPException(405, headers={"Allow": allow})
+        return await answering(request)
 
     return endpoint

@@ -41,7 +41,7 @@ HEAD = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>codraw: WebSocket messages</title>
+<title>codraw: {title}</title>
 <link rel="icon" href="/web/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/web/docs.css">
 </head>
@@ -60,7 +60,7 @@ def page(document: Json) -> str:
         *(table(document[key], key, title, first) for key, title, first in TABLES),
         "</main>",
     ]
-    return "\n".join([HEAD + "<body>", *body, "</body>", "</html>", ""])
+    return "\n".join([HEAD.format(title="WebSocket messages") + "<body>", *body, "</body>", "</html>", ""])
 
 
 def header(document: Json, channels: Sequence[tuple[str, Json]]) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-from tests.support.needs import NEEDS, need, required
-from tests.support.stores import (
+# before anything imports them
+pytest.register_assert_rewrite("tests.contracts")
+
+from tests.support.needs import NEEDS, need, required  # noqa: E402
+from tests.support.stores import (  # noqa: E402
     memory,
     postgres_server,
     postgres_template,
@@ -23,9 +27,11 @@ from tests.support.stores import (
 __all__ = ["postgres_server", "postgres_template", "postgres_url", "redis_server", "redis_url", "stores_folder"]
 
 # A change is judged by the same examples as the one before it; at a desk and in campaigns every run draws new ones.
-settings.register_profile("repeatable", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("repeatable")
+# How long a draw takes says how busy the machine is.
+UNHURRIED = [HealthCheck.too_slow]
+settings.register_profile("drawn", suppress_health_check=UNHURRIED)
+settings.register_profile("repeatable", suppress_health_check=UNHURRIED, derandomize=True)
+settings.load_profile("repeatable" if os.environ.get("CI") else "drawn")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,6 +62,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def node() -> str:
     return need("node")
+
+
+@pytest.fixture
+def node_with_sockets(node: str) -> list[str]:
+    """Node has had a WebSocket of its own since 22, behind a switch since 20.10."""
+    for switches in ([], ["--experimental-websocket"]):
+        command = [node, *switches]
+        probe = subprocess.run([*command, "-p", "typeof WebSocket"], capture_output=True, text=True, check=False)
+        if probe.stdout.strip() == "function":
+            return command
+    pytest.skip("node has no WebSocket: older than 20.10")
+
+
+@pytest.fixture
+def go() -> str:
+    return need("go")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from protocol.refusals import Reason
 from rest.bodies import READ_ONLY, DiagramFields, EntryFields, ItemFields, ThreatFields, ThreatModelFields
 from rest.identity import is_public
 from rest.paging import MOST, SORTABLE
+from rest.problems import BY_STATUS
 from rest.routes import table
-from tests.support.contract import METHODS, document, faults, operations, resolved, template
+from tests.support.contract import METHODS, broken, document, faults, operations, resolved, template, unasked
 from tests.support.edges import deps_of_nothing
 from tests.support.tree import lines, sources
 
@@ -79,10 +81,89 @@ def test_every_operation_says_how_it_refuses() -> None:
     for (method, path), operation in operations().items():
         codes = set(operation["responses"])
         if operation.get("security") != []:
-            assert "401" in codes, (method, path)
-        if "_id}" in path:
+            assert {"401", "429", "503"} <= codes, (method, path)
+            assert method == "GET" or "403" in codes, (method, path)
+        if "{threat_model_id}" in path or "{diagram_id}" in path:
             assert {"400", "403", "404"} <= codes, (method, path)
+        if "requestBody" in operation:
+            assert {"400", "413"} <= codes, (method, path)
         assert "default" in codes or codes & {"404", "503"}, (method, path)
+
+
+def test_every_operation_stands_under_one_subject() -> None:
+    known = {tag["name"] for tag in document()["tags"]}
+    for where, operation in operations().items():
+        assert len(operation["tags"]) == 1 and operation["tags"][0] in known, where
+
+
+def schemas(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema of the document that stands where a generator of clients looks, with its place."""
+    if isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from schemas(part, f"{path}/{index}")
+    elif isinstance(value, dict):
+        is_schema = path.endswith(("/schema", "/items", "/additionalProperties"))
+        if is_schema or re.search(r"/(schemas|properties)/[^/]+$|/(allOf|anyOf|oneOf)/\d+$", path):
+            yield path, value
+        for name, part in value.items():
+            if name not in ("example", "examples"):
+                yield from schemas(part, f"{path}/{name}")
+
+
+UNUSUAL = {"const", "not", "if", "then", "else", "patternProperties", "dependentSchemas", "prefixItems", "contains"}
+
+
+def test_generators_of_clients_meet_nothing_unusual() -> None:
+    """Every list says what it holds, and nothing is said in words that a generator passes over or fails at."""
+    found = list(schemas(document()))
+    assert len(found) > 500
+    for path, schema in found:
+        assert not UNUSUAL & schema.keys(), path
+        assert "array" not in schema.get("type", "") or "items" in schema, path
+
+
+def media() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every body of the document, asked for or given, with its place."""
+    parts = [(f"{kind}/{name}", part) for kind in ("requestBodies", "responses") for name, part in _component(kind)]
+    for (method, path), operation in operations().items():
+        own = {"body": operation.get("requestBody", {}), **operation["responses"]}
+        parts += [(f"{method} {path} {name}", part) for name, part in own.items()]
+    for place, part in parts:
+        for kind, medium in part.get("content", {}).items():
+            yield f"{place} {kind}", medium
+
+
+def _component(kind: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    found: dict[str, dict[str, Any]] = document()["components"][kind]
+    return found.items()
+
+
+def test_the_examples_are_what_the_schemas_say() -> None:
+    shown = [(place, medium) for place, medium in media() if "example" in medium]
+    assert len(shown) > 25
+    for place, medium in shown:
+        assert broken(medium["schema"], medium["example"]) == [], place
+
+
+@pytest.mark.parametrize(("status", "word"), [(status, word) for status, (word, _) in BY_STATUS.items()])
+def test_what_a_status_always_says_is_among_the_words_of_that_status(status: int, word: str) -> None:
+    for where, operation in operations().items():
+        if str(status) in operation["responses"]:
+            schema = resolved(operation["responses"][str(status)])["content"]["application/json"]["schema"]
+            problem = {"error": word, "message": "m", "error_description": "m", "details": {}}
+            assert not [reason for reason in broken(schema, problem) if "error" in reason], where
+
+
+def test_links_name_operations_and_their_parameters() -> None:
+    known = {operation["operationId"]: (path, operation) for (_, path), operation in operations().items()}
+    found = 0
+    for operation in operations().values():
+        for response in operation["responses"].values():
+            for link in resolved(response).get("links", {}).values():
+                path, _ = known[link["operationId"]]
+                assert set(link["parameters"]) == set(re.findall(r"\{(\w+)\}", path)) - {"index", "key"}
+                found += 1
+    assert found > 20
 
 
 def test_every_part_is_used() -> None:
@@ -108,7 +189,13 @@ def errors_in_code() -> set[str]:
 
 
 def test_every_documented_error_is_in_the_code() -> None:
-    documented = set(document()["components"]["schemas"]["Problem"]["properties"]["error"]["enum"])
+    documented = {
+        word
+        for name, schema in document()["components"]["schemas"].items()
+        if name.endswith("Problem") and "allOf" in schema
+        for word in schema["allOf"][1]["properties"]["error"]["enum"]
+    }
+    assert len(documented) > 25
     assert documented - errors_in_code() == set()
 
 
@@ -131,8 +218,9 @@ def test_server_owned_fields_are_marked_in_the_document() -> None:
         (ThreatModelFields, "ThreatModelInput"),
         (DiagramFields, "DiagramInput"),
         (EntryFields, "EntryInput"),
-        (ThreatFields, "ThreatInput"),
-        (ItemFields, "ThreatInput"),
+        (ThreatFields, "ThreatFields"),
+        (ItemFields, "ThreatFields"),
+        (ItemFields, "ItemFields"),
     ],
 )
 def test_fields_that_are_judged_are_in_the_document_with_their_limits(model: Any, schema: str) -> None:
@@ -165,7 +253,22 @@ def test_an_answer_that_the_document_does_not_promise_is_named() -> None:
     assert faults("GET", "/ws/ticket", 201, "application/json", {"ticket": "t"})
     assert faults("GET", "/nowhere", 200, "application/json", {})
     assert faults("GET", "/ws/ticket", 404, "application/json", PROBLEM) == []
-    assert faults("GET", "/ws/ticket", 404, "application/json", {**PROBLEM, "error": "odd"})
+    assert faults("GET", "/ws/ticket", 404, "application/json", {**PROBLEM, "error": "unauthorized"})
+    assert faults("GET", "/ws/ticket", 500, "application/json", {**PROBLEM, "error": "server_error"}) == []
+
+
+def test_a_promised_header_that_is_missing_is_named() -> None:
+    limited = {**PROBLEM, "error": "rate_limit_exceeded"}
+    for headers, good in (({"Retry-After": "1"}, True), ({}, False), ({"Retry-After": "soon"}, False)):
+        assert (faults("GET", "/me", 429, "application/json", limited, headers) == []) == good
+
+
+def test_a_body_that_the_document_does_not_ask_for_is_named() -> None:
+    path = "/threat_models/x/metadata"
+    assert unasked("POST", path, "application/json", {"key": "a", "value": "b"}) == []
+    assert unasked("POST", path, "application/json", {"key": "a"})
+    assert unasked("POST", path, "application/merge-patch+json", {"key": "a", "value": "b"})
+    assert unasked("DELETE", f"{path}/a", "application/json", {}) == []
 
 
 def test_addresses_find_their_template() -> None:

@@ -21,7 +21,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SAVED_AS = re.compile(r"Save this as\s`(\w+\.py)`")
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")
-PATH = re.compile(rf"`((?:{'|'.join((*PACKAGES, 'tests', 'web', 'bench', 'docs'))})/[\w/.]*)")
+PATH = re.compile(rf"`((?:{'|'.join((*PACKAGES, 'tests', 'web', 'bench', 'docs'))})/[\w/.-]*)")
 """A file or folder of ours, named from the root."""
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SETTING = re.compile(r"^\| `(CODRAW_\w+)` \| (?:`(.*?)`|–) \|", re.MULTILINE)

@@ -18,7 +18,7 @@ UNSEEN: Mapping[str, str] = {
     **dict.fromkeys(("SES14", "AU8", "AU11", "S34", "S37"), TIME),
     **dict.fromkeys(("WS12", "S72", "S74", "S78", "S59"), LOAD),
     **dict.fromkeys(("AU4", "AU5", "AU6", "AU7", "S30", "S31", "S32", "S33"), SIGN_IN),
-    **dict.fromkeys(("UN14", "AU18", "S27", "S35", "S98", "S21", "S22", "S23"), OPERATOR),
+    **dict.fromkeys(("UN14", "AU18", "S27", "S35", "S98", "S21", "S22", "S23", "S26"), OPERATOR),
     **dict.fromkeys(("S47", "S58"), INSIDE),
     "S55": BROWSER,
     "S80": CLIENTS,

@@ -219,7 +219,7 @@ def test_an_error_has_the_published_form(base: str, headers: dict[str, str]) -> 
     answer = requests.post(f"{base}/threat_models", headers=headers, json={}, timeout=30)
     error = answer.json()
     assert (answer.status_code, error["error"], error["details"]["field"]) == (422, "validation_error", "name")
-    assert error["details"]["reason"] == "Field required"
+    assert error["details"]["reason"] == "Field is required"
 
 
 # Diagrams and threats ------------------------------------------------------------------------------------------------

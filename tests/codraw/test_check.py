@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from codraw.check import refusals, warnings
+from codraw.check import algorithm, refusals, warnings
 from codraw.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("no_settings")
 
 SECRET = "n0t-a-default:9f2c41d7e8b35a60c1d2"
-SOUND = {"secret_key": SECRET, "public_url": "https://draw.example.org"}
+CORP = {"id": "corp", "name": "Corp", "issuer": "https://login.example.org", "client_id": "codraw"}
+SOUND = {"secret_key": SECRET, "public_url": "https://draw.example.org", "oidc_providers": [CORP]}
 
 
 def refused(**given: Any) -> list[str]:
@@ -77,9 +81,11 @@ def test_an_address_of_another_kind_is_refused(given: dict[str, Any], name: str)
         ({"secret_key": "change-me-change-me-change-me-change-me"}, "a default or a placeholder"),
         ({"secret_key": "your-secret-key-change-in-production"}, "a default or a placeholder"),
         ({"secret_key": "0" * 40}, "a default or a placeholder"),
+        ({"secret_key_previous": "change-me-change-me-change-me-change-me"}, "CODRAW_SECRET_KEY_PREVIOUS is a default"),
         ({"public_url": None}, "CODRAW_PUBLIC_URL is not set"),
         ({"public_url": "http://draw.example.org"}, "must start with https://"),
         ({"allowed_origins": "https://a.org,*"}, "lists *"),
+        ({"oidc_providers": [{**CORP, "issuer": "http://localhost:8080"}]}, "the issuer of corp must start with https"),
     ],
 )
 def test_unsafe_production_is_refused(given: dict[str, Any], words: str) -> None:
@@ -87,9 +93,36 @@ def test_unsafe_production_is_refused(given: dict[str, Any], words: str) -> None
     assert words in sentence
 
 
-def test_a_short_secret_is_refused_in_development_too() -> None:
-    (sentence,) = refused(mode="development", secret_key="short")
-    assert "shorter than 32 bytes" in sentence
+@pytest.mark.parametrize("name", ["secret_key", "secret_key_previous"])
+def test_S26_a_short_secret_is_refused_in_development_too(name: str) -> None:
+    (sentence,) = refused(mode="development", **{name: "short"})
+    assert sentence == f"CODRAW_{name.upper()} is shorter than 32 bytes."
+
+
+def test_S26_a_key_pair_is_no_secret() -> None:
+    pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
+    (sentence,) = refused(**{**SOUND, "secret_key": pem})
+    assert sentence == "CODRAW_SECRET_KEY is a key pair or a certificate, and no secret."
+
+
+def test_signing_keys_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
+    (sentence,) = refused(**SOUND, signing_keys=str(tmp_path / "none.pem"))
+    assert sentence == f"CODRAW_SIGNING_KEYS: {tmp_path}/none.pem cannot be read."
+
+
+@pytest.mark.parametrize(
+    "callback", ["app.example.org/cb", "/cb", "https://a.org/cb#here", "https://*.a.org/cb", "https://a.org/c b"]
+)
+def test_AU6_S32_a_callback_that_could_match_more_than_itself_is_refused(callback: str) -> None:
+    (sentence,) = refused(**SOUND, oauth_callbacks=f"https://a.org/cb, {callback}")
+    assert sentence.startswith(f"CODRAW_OAUTH_CALLBACKS: {callback} ")
+
+
+def test_the_algorithm_is_that_of_the_first_key(tmp_path: Path) -> None:
+    assert algorithm(Settings(**SOUND)) == "HS256"
+    private = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "key.pem").write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    assert algorithm(Settings(**SOUND, signing_keys=str(tmp_path / "key.pem"))) == "ES256"
 
 
 @pytest.mark.parametrize(
@@ -116,6 +149,12 @@ def test_what_a_sqlite_file_does_not_use_is_a_warning(given: dict[str, Any], nam
     (sentence,) = warnings(Settings(**SOUND, **given))
     assert sentence.startswith(f"{name} is not used")
     assert warnings(Settings(**SOUND, **{"redis_url": REDIS} | given, store_url=POSTGRES)) == []
+
+
+def test_S35_production_without_a_provider_is_a_warning() -> None:
+    (sentence,) = warnings(Settings(**{**SOUND, "oidc_providers": ()}))
+    assert sentence.startswith("Nobody can sign in")
+    assert warnings(Settings(**SOUND)) == warnings(Settings(mode="development")) == []
 
 
 def test_an_unknown_name_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

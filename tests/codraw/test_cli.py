@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import httpx2
@@ -14,8 +15,9 @@ from codraw.cli import cli
 from codraw.settings import Settings, load, variable
 from codraw.stores import open_store
 from protocol.values import DiagramId
-from tests.contracts.worlds import SqlWorld
+from tests.contracts.worlds import ANA, SqlWorld, caller
 from tests.support.drawn import draw
+from tests.support.oidc_provider import OidcProvider
 from tests.support.servers import Server, free_port
 
 pytestmark = pytest.mark.usefixtures("no_settings")
@@ -61,12 +63,42 @@ def test_an_unreadable_setting_refuses_every_command() -> None:
 
 def test_check_of_sound_settings_is_good() -> None:
     result = codraw("check", CODRAW_SECRET_KEY=SECRET, CODRAW_PUBLIC_URL="https://draw.example.org")
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("warning: Nobody can sign in") and result.stderr.count("\n") == 1
+
+
+def test_check_asks_the_providers() -> None:
+    corp = {"id": "corp", "name": "Corp", "client_id": "codraw", "client_secret": SECRET}
+    with OidcProvider() as idp:
+        given = json.dumps([{**corp, "issuer": idp.issuer}])
+        result = codraw("check", "--dev", CODRAW_OIDC_PROVIDERS=given)
+        assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, f"sign-in   ok  corp: {idp.issuer}")
+        idp.metadata = {"issuer": "http://localhost/other"}
+        result = codraw("check", "--dev", CODRAW_OIDC_PROVIDERS=given)
+    assert result.exit_code == 1 and "sign-in   degraded  corp: it calls itself" in result.stdout
+    assert SECRET not in result.output
+
+
+def test_config_shows_providers_without_what_they_share_with_us() -> None:
+    corp = {
+        "id": "corp",
+        "name": "Corp",
+        "client_id": "codraw",
+        "client_secret": SECRET,
+        "issuer": "https://login.test",
+    }
+    for form in ((), ("--env",)):
+        output = codraw("config", *form, CODRAW_OIDC_PROVIDERS=json.dumps([corp])).output
+        assert SECRET not in output and "CODRAW_OIDC_PROVIDERS" in output
 
 
 def test_check_names_what_is_wrong() -> None:
     result = codraw("check")
     assert result.exit_code == 1 and "CODRAW_SECRET_KEY is not set" in result.stderr
+
+
+def test_check_tells_what_signs_tokens() -> None:
+    assert "tokens are signed with HS256" in codraw("check", "--dev").stdout
 
 
 def test_an_unknown_name_warns_and_does_not_fail() -> None:
@@ -84,6 +116,11 @@ def test_config_shows_each_setting_with_its_source() -> None:
 def test_config_hides_secrets(form: tuple[str, ...]) -> None:
     output = codraw("config", *form, CODRAW_SECRET_KEY=SECRET, CODRAW_STORE_URL="postgresql://ann:hunter2@db/x").output
     assert SECRET not in output and "hunter2" not in output and "ann:hidden@db/x" in output
+
+
+def test_config_hides_a_former_secret_too() -> None:
+    for form in ((), ("--env",)):
+        assert SECRET not in codraw("config", *form, CODRAW_SECRET_KEY_PREVIOUS=SECRET).output
 
 
 def test_a_password_behind_the_question_mark_is_hidden_too() -> None:
@@ -216,6 +253,63 @@ def test_verify_looks_at_one_diagram_where_one_is_named(stored: str) -> None:
 
 
 # admin ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> str:
+    """The address of a store in which ana of the test provider is signed in."""
+
+    async def sign_in() -> None:
+        world = SqlWorld(await open_store(load({"store_url": url})))
+        await world.accounts.remember(caller(ANA))
+        assert await world.accounts.start_login("login", caller(ANA, sid="login"))
+        await world.database.close()
+
+    url = f"sqlite:///{tmp_path}/known.db"
+    asyncio.run(sign_in())
+    return url
+
+
+def ended(url: str) -> bool:
+    async def read() -> bool:
+        world = SqlWorld(await open_store(load({"store_url": url})))
+        found = await world.accounts.ended("login")
+        await world.database.close()
+        return found
+
+    return asyncio.run(read())
+
+
+@pytest.mark.parametrize("person", ["test:ana", "tmi:ana"])
+def test_AU12_somebody_is_locked_out_and_let_in_again(known: str, person: str) -> None:
+    assert not ended(known)
+    result = codraw("admin", "disable-user", person, "--store", known)
+    assert (result.exit_code, result.stdout) == (0, f"{person} is disabled\n")
+    assert ended(known)
+    result = codraw("admin", "enable-user", person, "--store", known)
+    assert (result.exit_code, result.stdout) == (0, f"{person} is enabled\n")
+    assert ended(known)
+
+
+def test_AU12_somebody_is_locked_out_of_a_running_server(postgres_url: str, tmp_path: Path) -> None:
+    with Server(tmp_path, store_url=postgres_url) as server:
+        token = codraw("token", "--user", "alice", "--url", server.http).stdout.strip()
+        own = {"Authorization": f"Bearer {token}"}
+        assert httpx2.get(f"{server.http}/me", headers=own).status_code == 200
+        assert codraw("admin", "disable-user", "test:alice", "--store", postgres_url).exit_code == 0
+        assert httpx2.get(f"{server.http}/me", headers=own).status_code == 401
+        assert "refused with 403" in codraw("token", "--user", "alice", "--url", server.http).stderr
+
+
+@pytest.mark.parametrize("command", ["disable-user", "enable-user"])
+def test_nobody_else_is_locked_out_or_let_in(known: str, tmp_path: Path, command: str) -> None:
+    unknown = codraw("admin", command, "other:ana", "--store", known)
+    assert (unknown.exit_code, unknown.stderr) == (1, "error: Nobody has signed in as other:ana yet.\n")
+    for person in ("ana", ":ana", "test:"):
+        assert codraw("admin", command, person, "--store", known).exit_code == 2
+    missing = codraw("admin", command, "test:ana", "--store", f"sqlite:///{tmp_path}/none.db")
+    assert missing.exit_code == 1 and missing.stderr.startswith("error: There is no store ")
+    assert not ended(known)
 
 
 def epochs(url: str) -> list[str]:

@@ -11,15 +11,32 @@ from typing import Any
 
 import httpx2
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from codraw import __version__
 from codraw.assets import asset
 from codraw.clock import SystemClock
-from codraw.house import SLICE_SOCKETS, SLICES, House, ages, build_number, room_settings, slices, tokens, wire_page
+from codraw.house import (
+    SLICE_SOCKETS,
+    SLICES,
+    House,
+    ages,
+    build_number,
+    quotas,
+    room_settings,
+    secrets_known,
+    slices,
+    tokens,
+    webhook_policy,
+    written,
+)
 from codraw.settings import Settings
 from codraw.stores import Stores, open_store
 from collab.access.tokens import InvalidToken
 from protocol.values import Caller, User
+from rest.rates import Quotas
+from rest.wire_page import page
 from storage.database import StoreRefused
 from storage.diagrams import SqlDiagrams
 from storage.sqlite import SqliteDatabase
@@ -69,8 +86,48 @@ async def test_S76_however_many_ask_for_the_page_of_the_wire_first_it_is_made_on
     here = asset("asyncapi.yml")
     assert here is not None
     document = Path(shutil.copy(here, tmp_path))
-    pages = await asyncio.gather(*(asyncio.to_thread(wire_page, document) for _ in range(3)))
-    assert len({id(page) for page in pages}) == 1
+    pages = await asyncio.gather(*(asyncio.to_thread(written, page, document) for _ in range(3)))
+    assert len(set(map(id, pages))) == 1
+
+
+def test_in_development_nobody_asks_too_often() -> None:
+    assert quotas(settings()) == Quotas()
+
+
+def test_S75_in_production_everybody_has_a_quota() -> None:
+    found = quotas(settings(rate_limits=True, reads_per_minute=7))
+    assert found.reads == 7
+    assert all((found.writes, found.joins, found.webhooks, found.sign_ins, found.failed_sign_ins))
+
+
+async def test_S75_a_quota_that_is_set_is_kept(tmp_path: Path) -> None:
+    async with standing(tmp_path, rate_limits=True, sign_ins_per_minute=2) as (_, _, http):
+        assert [(await http.get("/oauth2/authorize")).status_code == 429 for _ in range(3)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("given", "permitted"),
+    [
+        ({"mode": "production"}, ()),
+        ({"mode": "production", "webhook_allow_private": "10.1.0.0/16,192.168.0.5"}, ("10.1.2.3", "192.168.0.5")),
+        ({}, ("127.0.0.1", "::1")),
+    ],
+)
+def test_S62_webhooks_lead_inside_where_a_setting_allows_it(given: dict[str, str], permitted: tuple[str, ...]) -> None:
+    policy = webhook_policy(Settings(**{"mode": "development", "secret_key": SECRET, **given}))
+    asked = ("10.1.2.3", "10.2.0.1", "192.168.0.5", "127.0.0.1", "::1", "169.254.169.254")
+    assert tuple(filter(policy.permits, asked)) == permitted
+    assert policy.http == ("mode" not in given)
+
+
+def test_webhooks_over_http_are_a_setting() -> None:
+    assert webhook_policy(Settings(mode="production", secret_key=SECRET, webhook_http=True)).http
+
+
+def test_what_the_former_secret_sealed_can_be_opened() -> None:
+    assert secrets_known(settings()) == (SECRET.encode(),)
+    former = "another:" + "0" * 24
+    assert secrets_known(settings(secret_key_previous=former)) == (SECRET.encode(), former.encode())
 
 
 def test_ages_are_the_settings_in_milliseconds() -> None:
@@ -93,6 +150,35 @@ def test_AU1_tokens_are_for_this_address_alone() -> None:
     assert tokens(settings(public_url="https://one.example.org"), SystemClock()).verify(issued).id == ANA.id
     with pytest.raises(InvalidToken):
         tokens(settings(public_url="https://two.example.org"), SystemClock()).verify(issued)
+
+
+def test_a_secret_that_was_replaced_still_verifies_beside_the_new_one() -> None:
+    issued, _ = tokens(settings(), SystemClock()).issue(ANA)
+    replaced = settings(secret_key=SECRET[::-1], secret_key_previous=SECRET)
+    assert tokens(replaced, SystemClock()).verify(issued).id == ANA.id
+    with pytest.raises(InvalidToken):
+        tokens(settings(secret_key=SECRET[::-1]), SystemClock()).verify(issued)
+
+
+async def test_AU5_AU6_callbacks_and_clients_without_pkce_are_settings(tmp_path: Path) -> None:
+    listed = {"oauth_callbacks": "https://a.org/cb", "oauth_clients_without_pkce": "old"}
+    async with standing(tmp_path, **listed) as (house, _, http):
+        assert house._rest().oauth.excused == {"old"}
+        asked = {"idp": "test", "redirect_uri": "https://a.org/cb"}
+        assert (await http.get("/oauth2/authorize", params=asked)).status_code == 302
+        asked["redirect_uri"] += "/"
+        assert (await http.get("/oauth2/authorize", params=asked)).status_code == 400
+
+
+async def test_the_keys_of_a_server_that_signs_with_one_can_be_read(tmp_path: Path) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "key.pem").write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    async with standing(tmp_path, signing_keys=str(tmp_path / "key.pem")) as (_, _, http):
+        keys = (await http.get("/.well-known/jwks.json")).json()["keys"]
+        assert [key["alg"] for key in keys] == ["ES256"]
+        issued = (await http.get("/oauth2/authorize", params={"idp": "test"}, follow_redirects=True)).json()
+        own = {"Authorization": f"Bearer {issued['access_token']}"}
+        assert (await http.get("/me", headers=own)).status_code == 200
 
 
 def test_without_a_secret_there_are_no_tokens() -> None:

@@ -11,9 +11,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from codraw.app import App
 from codraw.serve import SWITCH_S, YOUNG, banner, listen, uvicorn_config
@@ -201,6 +203,55 @@ def test_the_banner_says_what_runs() -> None:
 @pytest.mark.usefixtures("no_settings")
 def test_only_a_development_server_offers_any_name() -> None:
     assert "sign in" in banner(Settings(mode="development"), 8080) and "sign in" not in banner(Settings(), 8080)
+    corp = {"id": "corp", "name": "Corp", "issuer": "https://login.example.org", "client_id": "codraw"}
+    assert "sign in  Corp" in banner(Settings(oidc_providers=[corp]), 8080)
+
+
+class Hearing(App):
+    """Hears from where it is asked."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.heard = (scope["client"][0], scope["scheme"])
+
+
+async def heard(trusted: tuple[str, ...] | None, peer: str, forwarded_for: str) -> tuple[str, str]:
+    """Who asks, and how, as the application is told; `trusted` None: as it is by default."""
+    app = Hearing(Settings() if trusted is None else Settings(trusted_proxies=trusted))
+    config = uvicorn_config(app)
+    config.load()
+    headers = [(b"x-forwarded-for", forwarded_for.encode()), (b"x-forwarded-proto", b"https")]
+    never: Any = None
+    await config.loaded_app({"type": "http", "client": (peer, 1), "scheme": "http", "headers": headers}, never, never)
+    return app.heard
+
+
+OURS = ("10.0.0.0/8", "192.0.2.9")
+
+
+@pytest.mark.usefixtures("no_settings")
+@pytest.mark.parametrize(
+    ("trusted", "peer", "forwarded_for", "client"),
+    [
+        (OURS, "10.1.2.3", "203.0.113.7", "203.0.113.7"),
+        (OURS, "192.0.2.9", "2001:db8::7", "2001:db8::7"),
+        (OURS, "10.1.2.3", "6.6.6.6, 203.0.113.7", "203.0.113.7"),
+        (OURS, "10.1.2.3", "6.6.6.6, 203.0.113.7, 10.9.9.9", "203.0.113.7"),
+        (None, "127.0.0.1", "203.0.113.7", "203.0.113.7"),
+    ],
+)
+async def test_S8_a_listed_proxy_says_who_asks(
+    trusted: tuple[str, ...] | None, peer: str, forwarded_for: str, client: str
+) -> None:
+    assert await heard(trusted, peer, forwarded_for) == (client, "https")
+
+
+@pytest.mark.usefixtures("no_settings")
+@pytest.mark.parametrize(
+    ("trusted", "peer"), [(OURS, "192.0.2.1"), (OURS, "127.0.0.1"), (None, "10.1.2.3"), (None, "192.0.2.1")]
+)
+async def test_S8_nobody_else_does(trusted: tuple[str, ...] | None, peer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    assert await heard(trusted, peer, "203.0.113.7") == (peer, "http")
 
 
 @pytest.mark.usefixtures("no_settings")

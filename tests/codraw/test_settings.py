@@ -103,6 +103,12 @@ def test_each_source_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("WORKERS", "0", "CODRAW_WORKERS should be greater than or equal to 1."),
         ("MIN_NODE_SIZE", "40 by 30", "CODRAW_MIN_NODE_SIZE must look like 40x30."),
         ("PUBLIC_URL", "example.org", "CODRAW_PUBLIC_URL must start with https:// or http://."),
+        ("READS_PER_MINUTE", "-1", "CODRAW_READS_PER_MINUTE should be greater than or equal to 0."),
+        (
+            "TRUSTED_PROXIES",
+            "*",
+            "CODRAW_TRUSTED_PROXIES must be addresses or networks such as 10.0.0.0/8, separated by commas.",
+        ),
     ],
 )
 def test_a_bad_value_is_refused_in_one_sentence(
@@ -118,7 +124,14 @@ def test_a_bad_value_is_refused_in_one_sentence(
     ("name", "value", "field", "expected"),
     [
         ("ALLOWED_ORIGINS", "https://a.org/, https://b.org", "allowed_origins", ("https://a.org", "https://b.org")),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, fd00::1,", "trusted_proxies", ("10.0.0.0/8", "fd00::1")),
+        ("RATE_LIMITS", "false", "rate_limits", False),
         ("MIN_NODE_SIZE", "20X10", "min_node_size", (20, 10)),
+        ("SIGNING_KEYS", "keys/new.pem, keys/old.pem,", "signing_keys", ("keys/new.pem", "keys/old.pem")),
+        ("OAUTH_CALLBACKS", "https://a.org/cb/", "oauth_callbacks", ("https://a.org/cb/",)),
+        ("OAUTH_CLIENTS_WITHOUT_PKCE", "one, two", "oauth_clients_without_pkce", ("one", "two")),
+        ("ADMIN_GROUPS", "corp:root", "admin_groups", ("corp:root",)),
+        ("REVIEWER_GROUPS", " ", "reviewer_groups", ()),
         ("PUBLIC_URL", "https://draw.example.org/", "public_url", "https://draw.example.org"),
         ("STORE_URL", "sqlite:////var/lib/codraw.db", "sqlite_path", Path("/var/lib/codraw.db")),
         ("STORE_URL", "sqlite:///codraw.db", "sqlite_path", Path("codraw.db")),
@@ -132,6 +145,19 @@ def test_values_are_read_as_people_write_them(
     assert getattr(load(), field) == expected
 
 
+@pytest.mark.parametrize(
+    ("mode", "said", "limited"),
+    [
+        ("production", None, True),
+        ("development", None, False),
+        ("production", False, False),
+        ("development", True, True),
+    ],
+)
+def test_requests_are_limited_in_production_unless_it_is_said(mode: Any, said: bool | None, limited: bool) -> None:
+    assert Settings(mode=mode, rate_limits=said).rates_limited is limited
+
+
 def test_a_secret_does_not_show_in_the_settings() -> None:
     assert SECRET not in repr(Settings(secret_key=SECRET))
 
@@ -143,6 +169,14 @@ def test_settings_that_are_handed_over_are_the_same_and_read_nothing_again(monke
     again = taken(json.loads(json.dumps(handed(settings))))
     assert again.model_dump() == settings.model_dump() and again.redis_url is None
     assert again.secret_key is not None and again.secret_key.get_secret_value() == SECRET
+
+
+def test_every_secret_is_handed_over_and_none_is_shown() -> None:
+    settings = Settings(secret_key=SECRET, secret_key_previous=SECRET[::-1])
+    again = taken(json.loads(json.dumps(handed(settings))))
+    assert again.secret_key_previous is not None
+    assert again.secret_key_previous.get_secret_value() == SECRET[::-1]
+    assert SECRET[::-1] not in repr(settings)
 
 
 def test_a_version_that_knows_more_settings_takes_them_as_they_are_by_default() -> None:

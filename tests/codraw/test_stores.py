@@ -11,11 +11,14 @@ from codraw.roll import ALIVE_MS
 from codraw.settings import Settings
 from codraw.stores import open_store, open_stores
 from collab.ports import StoreUnavailable
+from rest.ports import Quota
+from rest.rates import LocalRates
 from storage.bus_memory import MemoryBus
 from storage.bus_redis import RedisBus
 from storage.database import StoreRefused
 from storage.postgres import PostgresDatabase
 from storage.presence_redis import RedisPresence
+from storage.rates_redis import RedisRates
 from storage.workers import WorkerBook
 from tests.support.servers import free_port
 
@@ -45,6 +48,22 @@ async def test_all_that_is_named_is_opened_and_a_worker_that_went_is_forgotten(
     database = await open_store(settings(store_url=postgres_url))
     assert not await WorkerBook(database).alive(ALIVE_MS)
     await database.close()
+
+
+async def test_S75_with_redis_all_workers_count_requests_together(postgres_url: str, redis_url: str) -> None:
+    limited = settings(store_url=postgres_url, redis_url=redis_url, rate_limits=True)
+    one, other = await open_stores(limited, "w1"), await open_stores(limited, "w2")
+    quota = Quota("test", 1)
+    assert isinstance(one.rates, RedisRates)
+    assert [(await stores.rates.take(quota, "ana")).wait_s > 0 for stores in (one, other)] == [False, True]
+    for stores in (one, other):
+        await stores.close()
+
+
+async def test_what_is_not_limited_is_not_counted_in_redis(postgres_url: str, redis_url: str) -> None:
+    stores = await open_stores(settings(store_url=postgres_url, redis_url=redis_url), "w1")
+    assert isinstance(stores.rates, LocalRates)
+    await stores.close()
 
 
 async def test_SES19_a_redis_that_is_away_keeps_nobody_from_serving(postgres_url: str) -> None:

@@ -501,6 +501,24 @@ async def test_AU12_WS16_a_logout_ends_the_sockets_of_that_login(house: Premises
     assert await other.hear("heartbeat")
 
 
+@pytest.mark.parametrize(("dialect", "code"), [("classic", 1000), ("tmi", 4401), ("codraw.v1", 4401)])
+async def test_AU12_S36_a_disabled_account_loses_its_sockets_and_gets_no_other(
+    house: Premises, dialect: str, code: int
+) -> None:
+    token, _ = await house.sign_in("bo")
+    headers = [("authorization", f"Bearer {token}")]
+    line = Line(house.endpoint, house.path, {"dialect": dialect}, headers=headers)
+    await line.hear("participants", "participants_update", "current_presenter")
+    ticket = await house.ticket("bo")
+    assert await house.accounts.disable("test", "bo")
+    await house.guard.check()
+    assert await line.ended() == code
+    for query, head in (({"dialect": dialect}, headers), ({"ticket": ticket, "dialect": dialect}, [])):
+        again = Line(house.endpoint, house.path, query, headers=head)
+        status, body, _ = await again.refusal()
+        assert (status, body["error"]) == (401, "unauthorized")
+
+
 # a whole visit, with a real room --------------------------------------------------------------------------------------
 
 FIRST = {

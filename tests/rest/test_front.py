@@ -21,7 +21,7 @@ def test_the_front_says_what_this_server_is() -> None:
     assert client(front()).get("/").json() == {
         "status": {"code": "OK", "time": "2026-11-21T10:00:00Z"},
         "service": {"name": "codraw", "build": "1.2.3"},
-        "api": {"version": "1.0", "specification": "http://here:81/openapi.yml"},
+        "api": {"version": "1.0.0", "specification": "http://here:81/openapi.yml"},
         "dialects": ["classic", "tmi"],
         "limits": {"max_frame_bytes": 262144},
         "durability": "disk",

@@ -34,7 +34,12 @@ def test_each_method_has_its_endpoint(client: TestClient, method: str, text: str
 
 
 def test_a_405_names_all_methods_of_the_path(client: TestClient) -> None:
-    assert set(client.delete("/thing").headers["allow"].split(", ")) == {"GET", "HEAD", "PUT"}
+    assert set(client.delete("/thing").headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "PUT"}
+
+
+def test_options_is_answered_with_them(client: TestClient) -> None:
+    answer = client.options("/thing")
+    assert (answer.status_code, answer.content, answer.headers["allow"]) == (204, b"", "GET, HEAD, OPTIONS, PUT")
 
 
 def test_another_spelling_of_a_path_is_not_redirected() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -14,40 +13,7 @@ from rest.routes import front_table, starlette
 from rest.wire_page import TABLES, identity, page
 from tests.support.asyncapi import DOCUMENT
 from tests.support.fronts import front
-
-VOID = {"meta", "link"}
-
-
-class Reader(HTMLParser):
-    """Fails where an element is not closed in its place."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.ids: list[str] = []
-        self.targets: list[str] = []
-        self.tags: set[str] = set()
-        self.text: list[str] = []
-        self._open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        if tag not in VOID:
-            self._open.append(tag)
-        for name, value in attrs:
-            assert not name.startswith("on") and name != "style"
-            if name == "id":
-                self.ids.append(str(value))
-            if name in ("href", "src"):
-                self.targets.append(str(value))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
+from tests.support.pages import Reader
 
 
 @pytest.fixture(scope="module")

@@ -89,8 +89,8 @@ def changed(text: str, changes: Mapping[str, str]) -> str:
     return text
 
 
-def certify(folder: Path) -> None:
-    """A certificate for loopback that signs itself."""
+def certify(folder: Path, host: str = "localhost") -> None:
+    """A certificate that signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "codraw test")])
     now = datetime.datetime.now(datetime.UTC)
@@ -102,6 +102,7 @@ def certify(folder: Path) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     (folder / "fullchain.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -1,9 +1,10 @@
-"""openapi.yml as a judge: every answer that a test sees must be one that the document promises."""
+"""openapi.yml as a judge: it promises every answer that a test sees, and asks for every body that was accepted."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -68,11 +69,21 @@ def _registry() -> Any:
 @lru_cache(maxsize=512)
 def _validator(schema: str) -> Draft202012Validator:
     absolute = schema.replace('"#/components/', f'"{URI}#/components/')
-    return Draft202012Validator(json.loads(absolute), registry=_registry())
+    formats = Draft202012Validator.FORMAT_CHECKER
+    return Draft202012Validator(json.loads(absolute), registry=_registry(), format_checker=formats)
 
 
-def faults(method: str, path: str, status: int, kind: str, body: Any) -> list[str]:
-    """Why the document does not promise this answer; `body`: the JSON value, or None where there is none."""
+def broken(schema: Any, value: Any) -> list[str]:
+    """Where and why the value is not as the schema says."""
+    errors = _validator(json.dumps(schema)).iter_errors(value)
+    return [f"at {error.json_path}: {error.message}" for error in errors]
+
+
+def faults(
+    method: str, path: str, status: int, kind: str, body: Any, headers: Mapping[str, str] | None = None
+) -> list[str]:
+    """Why the document does not promise this answer; `body`: the JSON value, or None where there is none. `headers`,
+    asked for by names in any case, are looked at where they are given."""
     found = template(path)
     operation = operations().get((method.upper(), found or ""))
     if operation is None:
@@ -82,6 +93,9 @@ def faults(method: str, path: str, status: int, kind: str, body: Any) -> list[st
     promised = responses.get(str(status)) or (responses.get("default") if status >= 400 else None)
     if promised is None:
         return [f"{method} {found} does not promise {status}"]
+    wrong = [] if headers is None else _wrong_headers(resolved(promised).get("headers", {}), headers)
+    if wrong:
+        return [f"{method} {found} {status}: {reason}" for reason in wrong]
     content = resolved(promised).get("content", {})
     if not content:
         return [] if body is None else [f"{method} {found} {status} promises no body"]
@@ -89,5 +103,26 @@ def faults(method: str, path: str, status: int, kind: str, body: Any) -> list[st
         return [] if "*/*" in content else [f"{method} {found} {status} does not promise {kind}"]
     if kind != "application/json":
         return []
-    errors = _validator(json.dumps(content[kind]["schema"])).iter_errors(body)
-    return [f"{method} {found} {status} at {error.json_path}: {error.message}" for error in errors]
+    return [f"{method} {found} {status} {reason}" for reason in broken(content[kind]["schema"], body)]
+
+
+def _wrong_headers(promised: Mapping[str, Any], headers: Mapping[str, str]) -> list[str]:
+    wrong = []
+    for name, header in promised.items():
+        about, value = resolved(header), headers.get(name)
+        if value is None:
+            wrong += [f"{name} is missing"] if about.get("required") else []
+        elif about["schema"]["type"] == "integer" and not value.isdecimal():
+            wrong.append(f"{name} is no number: {value}")
+    return wrong
+
+
+def unasked(method: str, path: str, kind: str, body: Any) -> list[str]:
+    """Why the document does not ask for this body, which has been accepted."""
+    operation = operations().get((method.upper(), template(path) or ""), {})
+    content = resolved(operation.get("requestBody", {})).get("content", {})
+    if not content:
+        return []
+    if kind not in content:
+        return [f"{method} {template(path)} asks for no {kind}"]
+    return [f"{method} {template(path)} takes a body {reason}" for reason in broken(content[kind]["schema"], body)]

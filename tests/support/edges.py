@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 
+from collab.access.keys import shared
 from collab.access.origins import Origins
 from collab.access.tokens import Tokens
 from collab.core.meeting import Deny, Session
@@ -20,7 +21,7 @@ from collab.rooms import Rooms
 from collab.tasks import Tasks
 from protocol.notices import ServerFacts
 from protocol.values import Caller, Limits, SessionId, User
-from rest.dependencies import OAuth, RestDependencies
+from rest.dependencies import OAuth, RestDependencies, Webhooks
 from rest.oauth.providers import Provider, for_development
 from rest.routes import application
 from rest.views import TMI, WIKI
@@ -33,8 +34,10 @@ from storage.presence_memory import MemoryPresence
 from storage.rights import SqlAuthorizer
 from storage.sessions import SqlSessions
 from storage.sqlite import SqliteDatabase
+from storage.trail import SqlTrail
+from storage.webhooks import SqlSubscriptions
 from tests.support.clock import HandClock
-from tests.support.contract import faults
+from tests.support.contract import faults, unasked
 from tests.support.fronts import front
 from tests.support.tree import lines
 
@@ -70,7 +73,7 @@ class Edge:
         self.sessions = SqlSessions(database, self._now)
         self.models = SqlModels(database, self._now)
         self.presence = MemoryPresence(self._now)
-        self.tokens = Tokens(b"k" * 32, BASE, BASE, self._now)
+        self.tokens = Tokens((shared(b"k" * 32),), BASE, BASE, self._now)
         authorizer = SqlAuthorizer(database)
         ports = RoomPorts(
             store=SqlDiagrams(database, self._now),
@@ -94,6 +97,8 @@ class Edge:
             rooms=self.rooms,
             tokens=self.tokens,
             now_ms=self._now,
+            trail=SqlTrail(database),
+            webhooks=Webhooks(SqlSubscriptions(database, self._now), seal=lambda secret: f"sealed {secret}"),
             oauth=OAuth(providers, CALLBACKS, frozenset(("old-tool",))),
             origins=Origins.of((LISTED,), development=False),
             limits=LIMITS,
@@ -186,22 +191,41 @@ class Somebody:
 
 
 async def promised(answer: httpx2.Response) -> None:
-    """Every answer to every test is one that openapi.yml promises."""
+    """Every answer to every test is one that openapi.yml promises, and every accepted body one that it asks for."""
     request = answer.request
     if request.method not in ("GET", "PUT", "POST", "DELETE", "PATCH"):
         return
     await answer.aread()
     kind = answer.headers.get("content-type", "").partition(";")[0]
     body = json.loads(answer.content) if kind == "application/json" else answer.content or None
-    found = faults(request.method, request.url.path, answer.status_code, kind, body)
+    found = faults(request.method, request.url.path, answer.status_code, kind, body, answer.headers)
+    if answer.is_success:
+        found += _unasked(request)
     assert not found, lines(found)
+
+
+def _unasked(request: httpx2.Request) -> list[str]:
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    # What came piece by piece is gone.
+    sent = request.read() if isinstance(request.stream, httpx2.ByteStream) else b""
+    if not sent or not kind.endswith("json"):
+        return []
+    return unasked(request.method, request.url.path, kind, json.loads(sent))
 
 
 def deps_of_nothing() -> RestDependencies:
     """For looking at the routes only."""
     nothing: Any = None
     return RestDependencies(
-        front(), nothing, nothing, nothing, nothing, nothing, Tokens(b"k" * 32, "", "", lambda: 0), lambda: 0
+        front(),
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+        Tokens((shared(b"k" * 32),), "", "", lambda: 0),
+        lambda: 0,
+        nothing,
     )
 
 

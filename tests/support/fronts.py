@@ -16,6 +16,8 @@ def front(
     public_url: str | None = None,
     documents: dict[str, Path] | None = None,
     messages: Callable[[], str] | None = None,
+    calls: Callable[[], str] | None = None,
+    reader: Callable[[], tuple[str, str]] | None = None,
 ) -> Front:
     async def ready() -> Readiness:
         return readiness
@@ -34,4 +36,6 @@ def front(
         now=lambda: datetime(2026, 11, 21, 10, 0, 0, 999, tzinfo=UTC),
         readiness=ready,
         messages=messages,
+        calls=calls,
+        reader=reader,
     )

