@@ -160,6 +160,7 @@ async def test_F4_a_restart_is_one_gap_and_keeps_the_identity(pair: Pair, redis_
 
 
 async def test_F4_who_only_learned_the_identity_restores_it(pair: Pair, redis_here: LocalRedis) -> None:
+    await until(lambda: pair.there.identity() is not None)
     known = pair.there.identity()
     await pair.here.close()
     redis_here.kill()
