@@ -92,7 +92,7 @@ class Writer:
             arrived=self._state.turn,
             seen=self._seen(intent, present),
             weight=weight(intent),
-            ref=intent.ref if isinstance(intent, Edit) or not isinstance(intent, Replace) else None,
+            ref=None if isinstance(intent, Replace) else intent.ref,
             grain=present.grain if present is not None else None,
         )
         self._queue.append(waiting)
