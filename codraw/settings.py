@@ -28,6 +28,7 @@ LISTS = (
     "admin_groups",
     "reviewer_groups",
     "webhook_allow_private",
+    "trusted_proxies",
 )
 NOT_SETTINGS = ("CODRAW_TEST_", "CODRAW_REQUIRE")
 """What the test suite reads under the same prefix."""
@@ -128,7 +129,7 @@ class Settings(BaseSettings):
     webhooks_per_minute: Rate = Field(60, description="changes of webhook subscriptions, of a user; 0 = no limit")
     sign_ins_per_minute: Rate = Field(300, description="sign-ins begun from an address; 0 = no limit")
     failed_sign_ins_per_minute: Rate = Field(300, description="refused codes and tokens of an address; 0 = no limit")
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+    trusted_proxies: Names = Field(
         ("127.0.0.1", "::1"), description="addresses and networks of proxies that say by X-Forwarded-For who asks"
     )
 
@@ -151,19 +152,12 @@ class Settings(BaseSettings):
     def _read_providers(cls, value: Any) -> Any:
         return providers(value)
 
-    @field_validator("trusted_proxies", mode="before")
-    @classmethod
-    def _split_proxies(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(proxy.strip() for proxy in value.split(",") if proxy.strip())
-        return value
-
     @field_validator("trusted_proxies", "webhook_allow_private", mode="after")
     @classmethod
     def _as_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for proxy in value:
+        for network in value:
             try:
-                ip_network(proxy)
+                ip_network(network)
             except ValueError:
                 # What is no address would be trusted by its letters, and a name does not stand in a connection.
                 raise ValueError("must be addresses or networks such as 10.0.0.0/8, separated by commas") from None
