@@ -75,7 +75,7 @@ class Front:
     async def root(self, request: Request) -> Response:
         base = self.public_url or str(request.base_url).rstrip("/")
         if self.web is not None and prefers_html(request.headers.get("accept", "")):
-            return self._page(self.web / "index.html", base)
+            return self._page(self.web / "playground" / "index.html", base)
         return JSONResponse(
             {
                 "status": {"code": self.status_word, "time": timestamp(self.now())},

@@ -97,8 +97,8 @@ def web(tmp_path: Path) -> Path:
     """A page, and beside it what nobody shall see."""
     folder = tmp_path / "web"
     for name in (
-        "index.html",
-        "page.js",
+        "playground/index.html",
+        "shell/dom.js",
         "sdk/codraw.js",
         "icon.svg",
         "tests/x.js",
@@ -137,12 +137,12 @@ def test_a_browser_gets_the_page_and_a_program_the_facts(web: Path, accept: str,
 
 def test_without_a_page_everybody_gets_the_facts() -> None:
     assert client(front()).get("/", headers={"Accept": CHROMIUM}).json()["service"]["name"] == "codraw"
-    assert client(front()).get("/web/page.js").status_code == 404
+    assert client(front()).get("/web/shell/dom.js").status_code == 404
 
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("page.js", "text/javascript"), ("sdk/codraw.js", "text/javascript"), ("icon.svg", "image/svg+xml")],
+    [("shell/dom.js", "text/javascript"), ("sdk/codraw.js", "text/javascript"), ("icon.svg", "image/svg+xml")],
 )
 def test_the_page_has_its_files(web: Path, path: str, kind: str) -> None:
     answer = client(replace(front(), web=web)).get(f"/web/{path}")
@@ -176,7 +176,7 @@ def test_nothing_beside_the_page_is_served(web: Path, path: str) -> None:
 
 
 def test_S55_the_page_runs_no_foreign_script(web: Path) -> None:
-    policy = client(replace(front(public_url="https://draw.example.org"), web=web)).get("/web/page.js").headers
+    policy = client(replace(front(public_url="https://draw.example.org"), web=web)).get("/web/shell/dom.js").headers
     assert policy["content-security-policy"].startswith(
         "default-src 'self'; connect-src 'self' wss://draw.example.org; object-src 'none'"
     )

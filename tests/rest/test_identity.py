@@ -44,7 +44,7 @@ async def test_AU14_with_a_credential_the_unknown_is_404_and_405(alice: Somebody
 
 
 PUBLIC = ["/", "/config", "/saml/providers", "/.well-known/jwks.json", "/healthz", "/readyz", "/metrics", "/docs"]
-PUBLIC += ["/docs/ws", "/playground", "/openapi.yml", "/asyncapi.yml", "/web/page.js"]
+PUBLIC += ["/docs/ws", "/playground", "/openapi.yml", "/asyncapi.yml", "/web/shell/dom.js"]
 PUBLIC += [f"/oauth2/{name}" for name in ("providers", "authorize", "callback", "token", "refresh", "revoke")]
 
 

@@ -21,7 +21,7 @@ from tests.support.tree import lines
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 WRITES = ("POST", "PUT", "PATCH")
 PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
-SAMPLES = {"index": "0", "key": "k", "path": "page.js"}
+SAMPLES = {"index": "0", "key": "k", "path": "shell/dom.js"}
 ENDS_A_LOGIN = re.compile(r"/logout$|/oauth2/revoke$")
 CHUNK = b" " * 262_144
 

@@ -4,12 +4,12 @@ import { connect, isEdge } from "../sdk/codraw.js";
 import { localQueue } from "../sdk/offline.js";
 import { Canvas } from "./canvas.js";
 import * as commands from "./commands.js";
-import { confirmed, h, toast } from "./dom.js";
+import { confirmed, h, toast } from "../shell/dom.js";
 import { Gestures } from "./gestures.js";
-import { icon } from "./icons.js";
+import { icon } from "../shell/icons.js";
 import { Inspector } from "./inspector.js";
-import { People } from "./people.js";
-import { StatusLine } from "./status.js";
+import { People } from "../shell/people.js";
+import { StatusLine } from "../shell/status.js";
 
 const TOOLS = [
   ["select", "Select", "v"],

@@ -1,7 +1,7 @@
 /** The drawing: cells as SVG, where the window looks, what is selected. It shows; it changes nothing. */
 
 import { isEdge } from "../sdk/codraw.js";
-import { assign, s } from "./dom.js";
+import { assign, s } from "../shell/dom.js";
 import { around, encloses, route } from "./geometry.js";
 import { drawEdge, drawNode, frameOf, groupFor, isRound } from "./shapes.js";
 

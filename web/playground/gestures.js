@@ -2,7 +2,7 @@
 
 import { uuid } from "../sdk/codraw.js";
 import * as commands from "./commands.js";
-import { s } from "./dom.js";
+import { s } from "../shell/dom.js";
 import { GRID, snapped } from "./geometry.js";
 
 const SEND_EVERY_MS = 50;

@@ -1,10 +1,10 @@
-/** The page at `/`: sign in, choose a diagram, draw. Its address with `#/<threat model>/<diagram>` is the link to share. */
+/** The page without a build step: sign in, choose a diagram, draw. Its address with `#/<threat model>/<diagram>` is the link to share. */
 
-import { h, toast } from "./page/dom.js";
-import { openShelf } from "./page/shelf.js";
-import { openSignIn, redeemed } from "./page/signin.js";
-import { openWorkspace } from "./page/workspace.js";
-import { Rest } from "./sdk/rest.js";
+import { h, toast } from "../shell/dom.js";
+import { openShelf } from "../shell/shelf.js";
+import { openSignIn, redeemed } from "../shell/signin.js";
+import { openWorkspace } from "./workspace.js";
+import { Rest } from "../sdk/rest.js";
 
 // Of this window alone, so that two windows can be two people.
 const TOKENS = "codraw.tokens";

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import * as commands from "../page/commands.js";
-import { border, route, snapped } from "../page/geometry.js";
-import { described } from "../page/status.js";
+import * as commands from "../playground/commands.js";
+import { border, route, snapped } from "../playground/geometry.js";
+import { described } from "../shell/status.js";
 import { Overlay } from "../sdk/codraw.js";
 
 const box = (id, more) => ({ id, shape: "process", x: 0, y: 0, width: 100, height: 60, ...more });

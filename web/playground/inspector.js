@@ -1,6 +1,6 @@
 /** What goes over the wire, and whether both ends hold the same diagram. */
 
-import { assign, h } from "./dom.js";
+import { assign, h } from "../shell/dom.js";
 
 const MOST_FRAMES = 300;
 const NOISE = new Set(["awareness"]);

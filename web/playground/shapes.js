@@ -2,7 +2,7 @@
 
 import { isEdge } from "../sdk/codraw.js";
 import { colourOf, labelOf, SHAPES } from "./commands.js";
-import { assign, s } from "./dom.js";
+import { assign, s } from "../shell/dom.js";
 
 const LINE = 17;
 const ruler = document.createElement("canvas").getContext("2d");
