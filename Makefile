@@ -8,10 +8,11 @@ PY := $(VENV)/bin/python
 SOURCES := $(patsubst %/__init__.py,%,$(wildcard $(addsuffix /__init__.py,protocol collab rest storage codraw)))
 OLD_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help serve test autobahn fuzz campaign-quick campaign soak lint format lock wheel clean bench bench-quick
+.PHONY: help serve web web-if-possible test autobahn fuzz campaign-quick campaign soak lint format lock wheel clean bench bench-quick
 
 help:
 	@echo "make serve    run codraw on http://127.0.0.1:8080/ (development mode)"
+	@echo "make web      build the editor that is then served at /; needs Node and npm, and make serve does it where they are"
 	@echo "make test     lint, types and the whole test suite"
 	@echo "make autobahn  the whole Autobahn test suite on our WebSocket protocol, where a Python 2.7 is to be had"
 	@echo "make fuzz     100 000 requests made up from openapi.yml; another draw every time; about half an hour"
@@ -25,19 +26,28 @@ help:
 	@echo "make lock     pin the newest versions pyproject.toml allows"
 	@echo "make clean    remove everything that was built"
 
-serve: $(VENV)/.runtime
+serve: $(VENV)/.runtime web-if-possible
 	@exec $(PY) -m codraw serve --dev $(ARGS)
 
 # Many tests wait for servers, for browsers and for time that has to pass: three processes keep two cores busy.
 WORKERS := $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores + (cores + 1) / 2)))
 
-# The linters run first: they are quick, and what they find often explains the failures that follow. They do not
-# keep the tests from running: one run shows everything there is to repair.
-test: $(VENV)/.dev tests/node/node_modules/.package-lock.json .autobahn/.installed
-	@$(MAKE) --no-print-directory lint; style=$$?; \
-	echo "== pytest"; $(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS); tests=$$?; \
-	if [ $$style -ne 0 ]; then echo "error: lint or types failed, see above the tests" >&2; fi; \
-	exit $$((style || tests))
+LINT = echo "== ruff check";  $(PY) -m ruff check .; check=$$?; \
+       echo "== ruff format"; $(PY) -m ruff format --check .; format=$$?; \
+       echo "== mypy";        $(PY) -m mypy $(SOURCES); types=$$?; \
+       exit $$((check || format || types))
+
+# The linters tell first: what they find often explains the failures that follow. They do not keep the tests from
+# running, since one run shows everything there is to repair, nor from beginning: what these say waits in the pipe.
+# In a new checkout one process compiles all test modules, and not every worker each of them: 12 s of CPU a worker.
+test: $(VENV)/.dev web-if-possible tests/node/node_modules/.package-lock.json .autobahn/.installed
+	@export PYTHONDONTWRITEBYTECODE=; \
+	{ [ -d tests/__pycache__ ] || $(PY) -m pytest -qq --collect-only >/dev/null 2>&1; \
+	  $(PY) -u -m pytest $(if $(MAKE_TERMOUT),--color=yes) -n $(WORKERS) --dist worksteal $(ARGS) 2>&1; } | \
+	{ ( $(LINT) ) </dev/null; style=$$?; echo "== pytest"; trap '' INT; cat; exit $$style; }; \
+	ends=("$${PIPESTATUS[@]}"); \
+	if [ $${ends[1]} -ne 0 ]; then echo "error: lint or types failed, see above the tests" >&2; fi; \
+	exit $$((ends[0] || ends[1]))
 
 autobahn: $(VENV)/.dev .autobahn/.installed
 	$(PY) -m tests.autobahn full
@@ -87,16 +97,14 @@ bench-quick: $(VENV)/.dev
 	@$(PY) -m bench.run --quick --rounds 2 --seconds 1 $(ARGS)
 
 lint: $(VENV)/.dev
-	@echo "== ruff check";  $(PY) -m ruff check .; check=$$?; \
-	echo "== ruff format"; $(PY) -m ruff format --check .; format=$$?; \
-	echo "== mypy";        $(PY) -m mypy $(SOURCES); types=$$?; \
-	exit $$((check || format || types))
+	@$(LINT)
 
 format: $(VENV)/.dev
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-wheel: $(VENV)/.dev
+# Without npm it carries the small page alone, and make says so.
+wheel: $(VENV)/.dev web-if-possible
 	$(PY) -m build --wheel --no-isolation
 
 # uv resolves for all platforms at once; it lives in an environment of its own because nothing else needs it.
@@ -109,8 +117,8 @@ lock: $(VENV)/.uv
 	done
 
 clean:
-	rm -rf $(VENV) .autobahn tests/node/node_modules bench/peers/node_modules bench/peers/.venv bench/peers/.made dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
-	find . -name __pycache__ -type d -not -path './web/node_modules/*' -prune -exec rm -rf {} +
+	rm -rf $(VENV) .autobahn web/vendor web/node_modules tests/node/node_modules bench/peers/node_modules bench/peers/.venv bench/peers/.made dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):
 	@for python in "$(PYTHON)" python3.13 python3.12 python3.11 python3; do \
@@ -132,6 +140,22 @@ $(VENV)/.dev: requirements-dev.lock $(PY)
 	@echo "== installing requirements-dev.lock"
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
+
+# No script of a package runs. With the network away npm gives up after seconds, not minutes.
+web/vendor/x6.min.js: web/package-lock.json
+	@command -v npm >/dev/null || { echo "error: make web needs Node and npm; on Debian: apt-get install nodejs npm" >&2; exit 1; }
+	@npm --prefix web ci --ignore-scripts --no-audit --no-fund --loglevel error --fetch-retries 1 --fetch-retry-mintimeout 1000 --fetch-timeout 30000
+	@npm --prefix web run --silent build
+
+web: web/vendor/x6.min.js
+
+# It is no reason not to serve: the page in web/playground needs no build.
+web-if-possible:
+	@if $(MAKE) --no-print-directory -q web; then exit; fi; \
+	served=$$(if [ -f web/vendor/x6.min.js ]; then echo "the editor is served as it was built before"; else echo "the small page is served"; fi); \
+	if ! command -v npm >/dev/null; then echo "== no npm: $$served; with Node and npm here, make web builds the editor"; exit; fi; \
+	echo "== building the editor"; \
+	$(MAKE) web >/dev/null 2>&1 || echo "== npm could not, and make web says why: $$served"
 
 # Without npm the tests that need AsyncAPI's own parser or the TypeScript compiler are skipped, and say so.
 tests/node/node_modules/.package-lock.json: tests/node/package-lock.json

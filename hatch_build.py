@@ -6,7 +6,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FILES = ("asyncapi.yml", "openapi.yml", "SPEC.md")
-NOT_SERVED = {"node_modules", "tests", "__pycache__"}
+NOT_SERVED = {"node_modules", "tests", "__pycache__", "build.js"}
 
 
 def data_files(root: Path) -> dict[str, str]:

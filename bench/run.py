@@ -25,7 +25,7 @@ from pathlib import Path
 import msgspec
 
 from bench.bars import judge, report, single, workers
-from bench.bars.commits import bare_commits_ms, percentiles
+from bench.bars.commits import Commit, bare_commits
 from bench.bars.contest import Contest
 from bench.bars.contestants import CODRAW, Codraw
 from bench.bars.figures import Figures
@@ -85,7 +85,7 @@ class Run:
                 if given.window:
                     loads = tuple(msgspec.structs.replace(load, window=given.window) for load in loads)
                 contest.play(loads, given.rounds, given.seconds)
-            commit = percentiles(bare_commits_ms(self.folder))
+            commit = bare_commits(self.folder)
             if "fixed" in self.parts:
                 paced: tuple[Regime, ...] = (FIXED_100,) if given.quick else (*FIXED, HEAVY)
                 contest.play(paced, given.rounds, given.seconds)
@@ -94,9 +94,8 @@ class Run:
                 print("\nsingle", flush=True)
                 self._try("B6", "one editor alone", lambda: self._single(contest))
 
-    def _judge(self, contest: Contest, commit: judge.Commit, with_peers: bool) -> None:
-        told = f"a bare durable commit here: p50 {commit[0]:.2f} ms, p99 {commit[1]:.2f} ms"
-        self.report.remarks.append(told)
+    def _judge(self, contest: Contest, commit: Commit, with_peers: bool) -> None:
+        self.report.remarks.append(f"a bare durable commit here: {commit.told}")
         rows = judge.rows(contest.figures, commit, with_peers)
         if self.given.quick or self.given.only:
             rows = [row for row in rows if not row.what.endswith("not measured")]

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,13 +22,13 @@ from codraw import __version__
 from codraw.access_log import AccessLog
 from codraw.assets import asset
 from codraw.clock import SystemClock
-from codraw.deliveries import Deliveries, Pace
 from codraw.health import Health
 from codraw.oidc import OidcProvider
 from codraw.sealing import Sealing
 from codraw.settings import Settings
 from codraw.signing import signing_keys
 from codraw.stores import Stores
+from codraw.webhooks import asked_for, delivering
 from collab.access.guard import Guard
 from collab.access.origins import Origins
 from collab.access.tokens import Tokens
@@ -44,25 +43,21 @@ from collab.rooms import Rooms
 from collab.tasks import Tasks
 from protocol.dialects import CLASSIC, DIALECTS, TMI_APP
 from protocol.notices import ServerFacts
-from rest.dependencies import OAuth, RestDependencies, Webhooks
+from rest.dependencies import OAuth, RestDependencies
 from rest.docs_page import index, reader
 from rest.front import Front
 from rest.oauth.providers import OpenId, Provider, for_development
 from rest.rates import Quotas
 from rest.routes import application
 from rest.views import PROFILES
-from rest.webhooks.addresses import LOOPBACK, Policy
-from rest.webhooks.delivery import Resolver, Sender
 from rest.wire_page import page
 from storage.accounts import SqlAccounts
 from storage.diagrams import SqlDiagrams
 from storage.models import SqlModels
-from storage.outbox import SqlOutbox
 from storage.rights import SqlAuthorizer
 from storage.session_rules import Ages
 from storage.sessions import SqlSessions
 from storage.trail import SqlTrail
-from storage.webhooks import SqlSubscriptions
 
 DOCUMENTS = ("openapi.yml", "asyncapi.yml")
 SEALING = b"codraw sign-in"
@@ -112,7 +107,7 @@ class House:
         self._keeper = Keeper(self._rooms, ports, Intervals())
         self._head_watch = HeadWatch(self._rooms, ports, Looks())
         self._sealing = Sealing(secrets_known(settings))
-        self._deliveries = self._webhook_deliveries()
+        self._deliveries = delivering(settings, stores, self._sealing, now_ms, self._tasks)
         self.http: ASGIApp = AccessLog(application(self._rest()))
         self.socket = self._endpoint()
 
@@ -177,6 +172,7 @@ class House:
                 providers=providers(settings),
                 sealing_key=hmac.digest(secret(settings), SEALING, "sha256"),
                 refresh_s=settings.refresh_token_seconds,
+                login_s=settings.login_seconds,
                 callbacks=frozenset(settings.oauth_callbacks),
                 excused=frozenset(settings.oauth_clients_without_pkce),
                 admins=frozenset(settings.admin_groups),
@@ -190,26 +186,7 @@ class House:
             public_url=settings.public_url,
             development=settings.development,
             ticket_s=settings.ticket_seconds,
-            webhooks=Webhooks(
-                store=SqlSubscriptions(self._stores.database, self._clock.wall_ms),
-                seal=self._sealing.seal,
-                policy=webhook_policy(settings),
-                most=settings.webhooks_per_user,
-            ),
-        )
-
-    def _webhook_deliveries(self) -> Deliveries:
-        settings, database, now_ms = self._settings, self._stores.database, self._clock.wall_ms
-        at_once = settings.webhook_requests_at_once
-        return Deliveries(
-            outbox=SqlOutbox(database, now_ms),
-            trail=SqlTrail(database),
-            sender=Sender(webhook_policy(settings), f"codraw/{__version__}", Resolver(at_once)),
-            open_secret=self._sealing.open,
-            tasks=self._tasks,
-            now_ms=now_ms,
-            # Nobody else can serve from a file: who comes after a kill need not wait for the dead one's turn to end.
-            pace=Pace(self._stores.worker if settings.postgres else "", at_once, settings.webhook_days),
+            webhooks=asked_for(settings, self._stores, self._sealing, self._clock.wall_ms),
         )
 
     def _front(self) -> Front:
@@ -288,12 +265,6 @@ def secrets_known(settings: Settings) -> Sequence[bytes]:
     """The one that counts, and the former one."""
     former = settings.secret_key_previous
     return (secret(settings), *((former.get_secret_value().encode(),) if former else ()))
-
-
-def webhook_policy(settings: Settings) -> Policy:
-    """Whoever tries webhooks on a machine of his own has the receiver there, too."""
-    own = tuple(map(ip_network, settings.webhook_allow_private))
-    return Policy(settings.webhook_http or settings.development, (*own, *(LOOPBACK if settings.development else ())))
 
 
 def ages(settings: Settings) -> Ages:

@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     query_token: bool = Field(True, description="accept ?token= on sockets of the dialects classic and tmi")
     access_token_seconds: Count = Field(3_600, description="life of an access token")
     refresh_token_seconds: Count = Field(604_800, description="life of a refresh token")
+    login_seconds: Count = Field(2_592_000, description="somebody who stays signed in so long signs in again")
     ticket_seconds: Count = Field(30, description="life of a ticket for a socket")
     secret_key_previous: SecretStr | None = Field(None, description="a former secret: what it signed or sealed counts")
     signing_keys: Names = Field((), description="PEM files; the first signs tokens with RS256 or ES256, all verify")

@@ -137,9 +137,7 @@ class Handshake:
     async def admission(self, entry: Entry) -> Admission | Ending:
         """Checks (5) to (7): what the caller comes to, or why there is no way in. Check (8) is the room's."""
         try:
-            if await self._authorizer.belongs(entry.diagram) != entry.threat_model:
-                return Ending.DIAGRAM_NOT_FOUND
-            role = await self._authorizer.role(entry.caller, entry.diagram)
+            role = await self._authorizer.role(entry.caller, entry.diagram, entry.threat_model)
             if isinstance(role, Gone):
                 return Ending.DIAGRAM_NOT_FOUND
             if role.role is Role.NONE or role.denied:

@@ -208,12 +208,10 @@ class SessionStore(Protocol):
 
 
 class Authorizer(Protocol):
-    async def role(self, caller: Caller, diagram: DiagramId) -> RoleAt | Gone:
+    async def role(self, caller: Caller, diagram: DiagramId, within: ThreatModelId | None = None) -> RoleAt | Gone:
         """The highest role by owner field, user entry, group or `everyone`, or NONE; with the acl_version it was read
-        at, and whether the caller is on the deny list of the live session."""
-
-    async def belongs(self, diagram: DiagramId) -> ThreatModelId | None:
-        """The threat model of a diagram that lives."""
+        at, and whether the caller is on the deny list of the live session. Gone: no such diagram, or not of the threat
+        model `within`."""
 
 
 class LoginState(msgspec.Struct, frozen=True):

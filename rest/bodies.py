@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from protocol.codec import FORBIDDEN_KEYS, Encoding, decode_body, encode
 from rest.large import beside
-from rest.problems import BY_STATUS, Problem, bad_field, malformed, read_only
+from rest.problems import BY_STATUS, Problem, bad_field, malformed, placed, read_only
 
 BODY_BYTES = 1_048_576
 CELLS_BODY_BYTES = 16_777_216
@@ -203,13 +203,16 @@ def check_size(fields: Mapping[str, Any]) -> None:
 
 
 def metadata_of(value: Any) -> dict[str, str]:
-    """An object map or a list of `{key, value}`; raises 422."""
+    """An object map or a list of `{key, value}`; raises 422, which names the pair."""
     entries: dict[str, str] = {}
-    for given, text in _metadata_pairs(value):
-        key = metadata_key(given)
+    for n, (given, text) in enumerate(_metadata_pairs(value)):
+        try:
+            key, entry = metadata_key(given), metadata_value(text)
+        except Problem as refused:
+            raise placed(refused, f"metadata[{n}]" if isinstance(value, list) else f"metadata.{given}") from None
         if key in entries:
             raise bad_field("metadata", "a key stands twice")
-        entries[key] = metadata_value(text)
+        entries[key] = entry
     if len(entries) > METADATA_ENTRIES:
         raise bad_field("metadata", f"more than {METADATA_ENTRIES} entries")
     return entries

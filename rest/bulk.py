@@ -17,6 +17,7 @@ from rest.editing import ATTEMPTS, keeps_changing
 from rest.paging import bare, listing
 from rest.ports import Changed, Item, ItemId, Page
 from rest.problems import Problem, bad_field, malformed, not_found, placed
+from rest.trail import difference
 
 MOST = 100
 PATCHES = "patches"
@@ -84,7 +85,8 @@ class Bulk:
             await self._writing(call)
             rows = [await self._row(within, id) for id in entries]
             after = [_placed(n, partial(change, row, entries[row.id])) for n, row in enumerate(rows)]
-            if await self.deps.models.change_items(self.kind.kind, after, call.cause()) is Changed.DONE:
+            details = {row.id: difference(row, now) for row, now in zip(rows, after, strict=True)}
+            if await self.deps.models.change_items(self.kind.kind, after, call.cause(), details) is Changed.DONE:
                 written = [await self.deps.models.item(self.kind.kind, row.id) for row in after]
                 return self._listing(call, [now or row for now, row in zip(written, after, strict=True)])
         raise keeps_changing()

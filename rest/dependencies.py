@@ -31,6 +31,8 @@ class OAuth:
     callbacks: frozenset[str] = frozenset()
     excused: frozenset[str] = frozenset()
     refresh_s: int = 604_800
+    login_s: int = 2_592_000
+    """After so long somebody signs in again: who they are, and their groups, is what the provider said then (AU20)."""
     sealing_key: bytes = field(default_factory=partial(secrets.token_bytes, 32), repr=False)
     """32 bytes, the same on every worker: seals what a browser keeps while its user is at a provider."""
     admins: frozenset[str] = frozenset()

@@ -36,7 +36,7 @@ from rest.bodies import (
 from rest.calls import Call
 from rest.dependencies import RestDependencies
 from rest.editing import ATTEMPTS, edit_diagram, keeps_changing, telling
-from rest.large import CELL_BYTES, beside, large_answer
+from rest.large import CELL_BYTES, beside, large_answer, standing
 from rest.models import metadata_after
 from rest.operations import refused
 from rest.paging import listing, page
@@ -128,6 +128,9 @@ class Diagrams:
     async def delete(self, call: Call) -> Response:
         id = call.diagram_id
         await rights.on_diagram(self.deps, call, call.threat_model_id, id, Role.OWNER)
+        wanted, row = if_match(call.request), await self._row(id)
+        if wanted is not None and not wanted.fits(row.vector, row.epoch):
+            raise version_mismatch(row.vector)
         if await self.deps.models.delete_diagram(id, call.cause()) is not Changed.DONE:
             raise not_found()
         await self.deps.rooms.session_changed(id)
@@ -166,6 +169,8 @@ class Diagrams:
             viewed, row = await self._viewed(id), await self._row(id)
             size = _weight(viewed.cells) + (announced(call.request) or CELLS_BODY_BYTES)
             body, after = await beside(size, partial(_judged, row, viewed, change))
+            if wanted is not None and not wanted.fits(viewed.vector, viewed.epoch):
+                raise version_mismatch(viewed.vector)
             if "cells" not in body:
                 written = await self._write(call, row, after)
             else:
@@ -211,10 +216,8 @@ class Diagrams:
                 raise conflict("While a session lives, If-Match must name the vector.", "if_match_required")
             if wanted.anything:
                 raise version_mismatch(vector)
-        if wanted is not None and not wanted.fits(vector, viewed.epoch):
-            raise version_mismatch(vector)
         listed = cell_list(cells)
-        intent = await beside(_weight(listed), partial(self._replacement, listed, vector))
+        intent = await beside(_weight(listed), partial(self._replacement, listed, viewed))
         outcome = await self.deps.rooms.submit(id, call.caller, role, intent)
         if isinstance(outcome, Accepted):
             return outcome.vector
@@ -224,12 +227,12 @@ class Diagrams:
             raise version_mismatch(outcome.vector)
         return None
 
-    def _replacement(self, cells: Sequence[Any], vector: int) -> Replace:
-        canonical = canonical_cells(cells, free_ids=True, limits=self.deps.limits)
+    def _replacement(self, cells: Sequence[Any], viewed: Viewed) -> Replace:
+        canonical = standing(viewed.cells, canonical_cells(cells, free_ids=True, limits=self.deps.limits))
         changes = [CellChange(cell["id"], Verb.ADD, cell) for cell in canonical]
         order = [cell["id"] for cell in canonical]
         id = OperationId(str(uuid.uuid4()))
-        return Replace(id, canonical, payload_sha256(Kind.REST, changes, order), expected_vector=vector)
+        return Replace(id, canonical, payload_sha256(Kind.REST, changes, order), expected_vector=viewed.vector)
 
 
 def _weight(cells: Sequence[Cell]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,18 +10,15 @@ from typing import Literal
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
+from rest.pages import SMALL_PAGE, first_page, inside, prefers_html, served
 from rest.problems import not_found
 
 API_VERSION = "1.0.0"
 State = Literal["ok", "degraded", "down"]
-SERVED = frozenset((".html", ".js", ".css", ".svg", ".png", ".ts"))
-MEDIA = {".js": "text/javascript", ".ts": "text/plain", ".svg": "image/svg+xml"}
-"""Where the machine's own table cannot be trusted."""
 ALWAYS_SAID = ("store", "bus", "schema", "draining")
 """Of readiness; the rest where there is something to say."""
-NOT_SERVED = frozenset(("tests", "node_modules"))
 READING_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -73,9 +69,9 @@ class Front:
     """The page in which the calls can be tried, and the content policy that it needs."""
 
     async def root(self, request: Request) -> Response:
-        base = self.public_url or str(request.base_url).rstrip("/")
+        base = self._base(request)
         if self.web is not None and prefers_html(request.headers.get("accept", "")):
-            return self._page(self.web / "playground" / "index.html", base)
+            return await served(request, first_page(self.web), policy(base), "Accept, Accept-Encoding")
         return JSONResponse(
             {
                 "status": {"code": self.status_word, "time": timestamp(self.now())},
@@ -91,33 +87,21 @@ class Front:
             headers={"Cache-Control": "no-store", "Vary": "Accept"},
         )
 
+    async def playground(self, request: Request) -> Response:
+        """The page that needs no build."""
+        return await self._file(request, SMALL_PAGE)
+
     async def file(self, request: Request) -> Response:
-        found = self._inside(request.path_params["path"])
+        return await self._file(request, request.path_params["path"])
+
+    async def _file(self, request: Request, path: str) -> Response:
+        found = inside(self.web, path) if self.web is not None else None
         if found is None:
             raise not_found()
-        return self._page(found, self.public_url or str(request.base_url).rstrip("/"))
+        return await served(request, found, policy(self._base(request)))
 
-    def _inside(self, path: str) -> Path | None:
-        """A file that the page is made of, and nothing beside the folder."""
-        if self.web is None or "\0" in path:
-            return None
-        try:
-            found = (self.web / path).resolve(strict=True)
-        except OSError:
-            # Not there, or a name longer than a file can have.
-            return None
-        inside = found.relative_to(self.web.resolve()).parts if found.is_relative_to(self.web.resolve()) else ()
-        hidden = any(part.startswith(".") or part in NOT_SERVED for part in inside)
-        return found if inside and not hidden and found.suffix in SERVED and found.is_file() else None
-
-    def _page(self, path: Path, base: str) -> Response:
-        # Not every browser counts the socket of the same host as 'self'.
-        policy = (
-            f"default-src 'self'; connect-src 'self' ws{base.removeprefix('http')}; object-src 'none'; "
-            "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-        )
-        kept = {"Cache-Control": "no-cache", "Content-Security-Policy": policy, "Vary": "Accept"}
-        return FileResponse(path, headers=kept, media_type=MEDIA.get(path.suffix))
+    def _base(self, request: Request) -> str:
+        return self.public_url or str(request.base_url).rstrip("/")
 
     async def docs_page(self, _: Request) -> Response:
         return await _to_read(self.calls)
@@ -142,7 +126,7 @@ class Front:
         path = self.documents.get(request.scope["path"].removeprefix("/"))
         if path is None:
             raise not_found()
-        return FileResponse(path, media_type="application/yaml")
+        return await served(request, path, READING_POLICY)
 
 
 async def _to_read(page: Callable[[], str] | None) -> Response:
@@ -157,19 +141,13 @@ def readiness_answer(now: Readiness) -> Response:
     return JSONResponse(said, 200 if now.ready else 503, {} if now.ready else {"Retry-After": "1"})
 
 
-def prefers_html(accept: str) -> bool:
-    """A browser names text/html and likes it best; a program names JSON, or takes anything."""
-    weights: dict[str, float] = {}
-    for part in accept.lower().split(","):
-        kind, _, parameters = part.strip().partition(";")
-        weights[kind.strip()] = _weight(parameters)
-    json = next((weights[kind] for kind in ("application/json", "application/*", "*/*") if kind in weights), 0.0)
-    return weights.get("text/html", 0.0) > json
-
-
-def _weight(parameters: str) -> float:
-    found = re.search(r"(?:^|;)\s*q=([01](?:\.[0-9]{0,3})?)\s*(?:;|$)", parameters)
-    return float(found[1]) if found else 1.0
+def policy(base: str) -> str:
+    """Of a page that is worked with. `blob:` is for thumbnails and exports, `data:` for the grid that X6 draws."""
+    return (
+        # Not every browser counts the socket of the same host as 'self'.
+        f"default-src 'self'; connect-src 'self' ws{base.removeprefix('http')}; object-src 'none'; "
+        "img-src 'self' data: blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
 
 
 def timestamp(moment: datetime) -> str:

@@ -14,8 +14,8 @@ from rest.bodies import as_object, json_object, json_value, metadata_key, metada
 from rest.calls import Call
 from rest.dependencies import RestDependencies
 from rest.editing import edit_diagram, edit_item, edit_model
-from rest.paging import bare, listing, page, part
-from rest.ports import Action, Cause, DiagramRow, Item, ItemId, ItemKind, ThreatModel, but
+from rest.paging import BARE, bare, listing, page, part
+from rest.ports import Action, Cause, DiagramRow, Item, ItemId, ItemKind, Page, ThreatModel, but
 from rest.problems import bad_field, conflict, not_found
 from rest.trail import NAMED
 from rest.views import View, metadata_form
@@ -40,7 +40,8 @@ class Metadata:
         self.holder = holder
 
     async def list(self, call: Call) -> Response:
-        return _listing(call, await self.holder.read(call, Role.READER))
+        pairs = await self.holder.read(call, Role.READER)
+        return _listing(call, pairs, page(call.request))
 
     async def add(self, call: Call) -> Response:
         await self.holder.read(call, Role.WRITER)
@@ -76,19 +77,22 @@ class Metadata:
         given = await _bulk(call)
         cause = self._cause(call, Action.CREATED, *given)
         await self._edit(call, lambda pairs: _added(pairs, given), cause)
-        return _listing(call, given, 201)
+        response = _listing(call, given, BARE)
+        response.status_code = 201
+        return response
 
     async def replace_all(self, call: Call) -> Response:
         await self.holder.read(call, Role.WRITER)
         given = await _bulk(call)
-        cause = self._cause(call, Action.UPDATED, *given)
-        return _listing(call, await self._edit(call, lambda _: given, cause))
+        # Which keys it takes away, too, shows when it is written.
+        cause = self._cause(call, Action.UPDATED)
+        return _listing(call, await self._edit(call, lambda _: given, cause), BARE)
 
     async def merge_all(self, call: Call) -> Response:
         await self.holder.read(call, Role.WRITER)
         given = await _bulk(call)
         cause = self._cause(call, Action.UPDATED, *given)
-        return _listing(call, await self._edit(call, lambda pairs: {**pairs, **given}, cause))
+        return _listing(call, await self._edit(call, lambda pairs: {**pairs, **given}, cause), BARE)
 
     async def _edit(self, call: Call, edit: Edit, cause: Cause) -> Pairs:
         """The right is looked at once more, since the body may have taken its time (AU15)."""
@@ -96,18 +100,17 @@ class Metadata:
         return await self.holder.edit(call, edit, cause)
 
     def _cause(self, call: Call, action: Action, *keys: str) -> Cause:
-        return call.cause("metadata", action, of=self.holder.object_type, keys=keys[:NAMED])
+        named = {"keys": keys[:NAMED]} if keys else {}
+        return call.cause("metadata", action, of=self.holder.object_type, **named)
 
 
-def _listing(call: Call, pairs: Pairs, status: int = 200) -> Response:
+def _listing(call: Call, pairs: Pairs, asked: Page) -> Response:
+    """A bulk call is answered with all that it made: no parameter of it asks for a part, nor could be refused when all
+    is written."""
     shown: list[View] = metadata_form(pairs)
-    asked = page(call.request)
     if call.forms.bare_metadata:
-        response = bare(shown, len(shown))
-    else:
-        response = listing("metadata", part(shown, asked), len(shown), asked)
-    response.status_code = status
-    return response
+        return bare(shown, len(shown))
+    return listing("metadata", part(shown, asked), len(shown), asked)
 
 
 def _added(pairs: Pairs, given: Pairs) -> Pairs:

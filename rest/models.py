@@ -30,16 +30,18 @@ from rest.dependencies import RestDependencies
 from rest.editing import all_diagrams, all_items, edit_model
 from rest.entries import Entries, checked, owner_entry, read_entries, read_owner, subject, with_owner
 from rest.large import large_answer
-from rest.paging import BARE, asked_for, bare, listing, page, text, words
+from rest.paging import BARE, asked_for, bare, listing, moment, page, text, words
 from rest.patching import TYPES, changes
-from rest.ports import Filters, ThreatModel, but
+from rest.ports import Between, Filters, ThreatModel, but
 from rest.preconditions import etag, hold_to, if_match
 from rest.problems import bad_field, conflict, forbidden, not_found
 
-DEFAULTS = {"threat_model_framework": "STRIDE"}
+DEFAULTS = {"threat_model_framework": "STRIDE", "status": "not_started"}
 BELOW = ("diagrams", *views.RESOURCES.values())
 """Shown inside a threat model, changed at their own addresses."""
 BY_OWNER = ("authorization", "owner")
+REVIEWED = {"is:null": False, "is:notnull": True}
+"""Words of the filter `security_reviewer`."""
 
 Change = Callable[[ThreatModel], Awaitable[Body]]
 """From the threat model that stands to the top-level members that become something else, None where they go."""
@@ -60,7 +62,7 @@ class ThreatModels:
         body = without_server_fields(await json_object(call.request), "owner", *BELOW)
         given = await read_entries(self.deps.models, body.pop("authorization", []))
         metadata = metadata_of(body.pop("metadata", {}))
-        fields = checked_fields(DEFAULTS, body, self.deps.now_ms())
+        fields = checked_fields({}, body, self.deps.now_ms())
         user = call.caller.user
         model = ThreatModel(
             id=ThreatModelId(str(uuid.uuid4())),
@@ -173,12 +175,23 @@ class ThreatModels:
 
 
 def filters(query: QueryParams) -> Filters:
+    reviewer = text(query, "security_reviewer")
     return Filters(
         name=text(query, "name"),
+        description=text(query, "description"),
+        issue_uri=text(query, "issue_uri"),
         owner=text(query, "owner"),
         status=words(query, "status"),
-        security_reviewer=text(query, "security_reviewer"),
+        security_reviewer=None if reviewer in REVIEWED else reviewer,
+        reviewed=REVIEWED.get(reviewer or ""),
+        created=_between(query, "created"),
+        modified=_between(query, "modified"),
+        status_updated=_between(query, "status_updated"),
     )
+
+
+def _between(query: QueryParams, name: str) -> Between:
+    return Between(moment(query, f"{name}_after"), moment(query, f"{name}_before"))
 
 
 def with_creator(given: Entries, user: User) -> Entries:
@@ -198,7 +211,7 @@ def _entries(model: ThreatModel, entries: Entries | None, owner: User) -> Entrie
 def checked_fields(before: Mapping[str, Any], body: Body, now_ms: int) -> dict[str, Any]:
     """The fields after `body` was laid over them. Raises 422."""
     named = {name: value for name, value in body.items() if name not in (*BY_OWNER, "metadata", "status_updated")}
-    fields = {name: value for name, value in {**before, **named}.items() if value is not None}
+    fields = DEFAULTS | {name: value for name, value in {**before, **named}.items() if value is not None}
     check(ThreatModelFields, fields)
     check_size(fields)
     if fields.get("status") != before.get("status"):

@@ -21,7 +21,7 @@ from rest.answers import answer
 from rest.bodies import CELLS_BODY_BYTES, Body, as_object, check, json_object
 from rest.calls import UUID, Call
 from rest.dependencies import RestDependencies
-from rest.problems import Problem, bad_field, malformed
+from rest.problems import INVALID, Problem, bad_field, malformed
 
 STATUS = {
     Reason.PERMISSION_DENIED: (403, "forbidden"),
@@ -30,7 +30,7 @@ STATUS = {
     Reason.DIAGRAM_NOT_FOUND: (404, "not_found"),
     Reason.UNAVAILABLE: (503, "unavailable"),
 }
-"""Every other reason is 422 and its own `error`."""
+"""Every other reason is INVALID and its own `error`."""
 TYPES = ("operation", "diagram_operation", "diagram_operation_request")
 
 Vector = Annotated[int, Field(ge=0, le=2**53 - 1)]
@@ -90,7 +90,7 @@ def receipt(accepted: Accepted) -> Any:
 
 def refused(rejected: Rejected) -> Problem:
     refusal = rejected.refusal
-    status, error = STATUS.get(refusal.reason, (422, refusal.reason.value))
+    status, error = STATUS.get(refusal.reason, (INVALID, refusal.reason.value))
     messages: Sequence[Any] = codraw_v1.render(rejected, Side.SENDER)
     details = decode_body(encode(messages[-1], Encoding.JSON))
     seconds = -(-(refusal.retry_after_ms or 1_000) // 1_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from starlette.datastructures import QueryParams
@@ -21,6 +22,9 @@ MOST = 1_000
 SORTABLE = ("created_at", "modified_at", "name")
 BARE = Page(limit=MOST)
 """What a bare array holds."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_MS = 253_402_300_799_999
+"""The end of the year 9999."""
 
 
 def asked_for(request: Request) -> bool:
@@ -81,6 +85,21 @@ def word(query: QueryParams, name: str, meanings: Mapping[str, T]) -> T | None:
     if given and given not in meanings:
         raise bad_field(name, f"must be one of {', '.join(meanings)}", status=400, error="invalid_input")
     return meanings.get(given)
+
+
+def moment(query: Mapping[str, str], name: str) -> int | None:
+    """Unix milliseconds of a date and time with its offset (RFC 3339); a `+` that arrives as a space is one. Raises 400
+    `invalid_input`."""
+    given = query.get(name)
+    if given is None:
+        return None
+    try:
+        at = datetime.fromisoformat(given.replace(" ", "+"))
+        if at.tzinfo is not None:
+            return min(max(round((at - EPOCH).total_seconds() * 1_000), 0), LATEST_MS)
+    except (ValueError, OverflowError):
+        pass
+    raise bad_field(name, "must be a time such as 2026-01-31T12:00:00Z", status=400, error="invalid_input")
 
 
 def _stored(text: str) -> str:

@@ -32,7 +32,8 @@ def changes(content_type: str, document: Mapping[str, Any], patch: Any) -> Body:
     `document` is the resource as the client sees it; it is not changed. Raises 400 `invalid_patch`, 409 where a `test`
     fails: nothing has been applied then.
     """
-    if content_type == JSON_PATCH:
+    # Programs that hand a list to their HTTP library send it so; a merge patch is never one.
+    if content_type == JSON_PATCH or (content_type == JSON and isinstance(patch, list)):
         return json_patch(document, patch)
     return merge_changes(document, as_object(patch))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, NewType, Protocol, TypeVar
+from typing import Any, NewType, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -148,13 +148,28 @@ class Page(msgspec.Struct, frozen=True):
     descending: bool = False
 
 
+class Between(msgspec.Struct, frozen=True):
+    """After the one moment and before the other, in Unix milliseconds; None: however early, however late."""
+
+    after_ms: int | None = None
+    before_ms: int | None = None
+
+
 class Filters(msgspec.Struct, frozen=True):
-    """Of GET /threat_models: `name` contains (any case), `owner` e-mail or id, `status` one of, `security_reviewer`."""
+    """Of GET /threat_models. A text is a part of what it is named after, in any case: of the address of the owner (or
+    all of the owner's id) and of the reviewer. `status`: one of. `reviewed`: whether there is a reviewer.
+    `status_updated` counts in whole seconds."""
 
     name: str | None = None
+    description: str | None = None
+    issue_uri: str | None = None
     owner: str | None = None
     status: tuple[str, ...] = ()
     security_reviewer: str | None = None
+    reviewed: bool | None = None
+    created: Between = Between()
+    modified: Between = Between()
+    status_updated: Between = Between()
 
 
 class ItemFilters(msgspec.Struct, frozen=True):
@@ -182,7 +197,7 @@ class Changed(StrEnum):
 
 
 class Action(StrEnum):
-    """What became of an object; of a session it started or ended."""
+    """What became of an object; a session starts and ends."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -212,6 +227,8 @@ class Cause(msgspec.Struct, frozen=True):
 
 BY_ITSELF = Cause()
 """Nobody asked for it."""
+Details: TypeAlias = Mapping[ItemId, Mapping[str, Any]]
+NO_DETAILS: Details = {}
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -333,9 +350,11 @@ class Models(Protocol):
     ) -> tuple[Sequence[Item], int]:
         """Of all threat models that the caller may read, and how many there are in all."""
 
-    async def change_items(self, kind: ItemKind, items: Sequence[Item], cause: Cause = BY_ITSELF) -> Changed:
+    async def change_items(
+        self, kind: ItemKind, items: Sequence[Item], cause: Cause = BY_ITSELF, details: Details = NO_DETAILS
+    ) -> Changed:
         """Writes fields and metadata of all of them, in one threat model, if the version of each still stands, and
-        raises it; else of none."""
+        raises it; else of none. `details`: what the line of each tells beside the cause."""
 
     async def delete_item(self, kind: ItemKind, item: Item, cause: Cause = BY_ITSELF) -> Changed:
         """If its version still stands."""
@@ -352,11 +371,12 @@ class Code(msgspec.Struct, frozen=True):
 
 
 class Refresh(msgspec.Struct, frozen=True):
-    """What a refresh token stands for."""
+    """What a refresh token stands for. `since_ms`: when this person signed in; 0: it was not noted."""
 
     caller: Caller
     scope: str
     client_id: str = ""
+    since_ms: int = 0
 
 
 class Accounts(Protocol):

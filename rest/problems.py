@@ -15,6 +15,8 @@ from protocol.refusals import CellError, ProtocolError
 
 Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
 
+INVALID = 422
+"""Well-formed, but against a rule."""
 BY_STATUS = {
     400: ("invalid_request", "The request cannot be read."),
     401: ("unauthorized", "Sign in first."),
@@ -96,10 +98,10 @@ def unavailable() -> Problem:
 def cell_refused(raised: CellError) -> Problem:
     at = {"cell": raised.cell, "field": raised.field, "reason": raised.message}
     details = {name: value for name, value in at.items() if value is not None}
-    return Problem(422, raised.reason.value, raised.message, details=details)
+    return Problem(INVALID, raised.reason.value, raised.message, details=details)
 
 
-def bad_field(field: str, reason: str, *, status: int = 422, error: str = "validation_error") -> Problem:
+def bad_field(field: str, reason: str, *, status: int = INVALID, error: str = "validation_error") -> Problem:
     return Problem(status, error, f"{field}: {reason}", details={"field": field, "reason": reason})
 
 
@@ -148,6 +150,15 @@ def as_problem(raised: Exception) -> Problem | None:
 
 async def _refused(_: Request, raised: Exception) -> Response:
     return (as_problem(raised) or server_error()).response()
+
+
+def invalid_as(status: int, raised: Problem | CellError) -> Problem:
+    """The same refusal; one of what is well-formed but invalid has the status that the caller's contract has for
+    that (RE9)."""
+    problem = cell_refused(raised) if isinstance(raised, CellError) else raised
+    if problem.status == INVALID:
+        problem.status = status
+    return problem
 
 
 REFUSALS = (Problem, HTTPException, ClientDisconnect, StoreUnavailable, CellError, ProtocolError)

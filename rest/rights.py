@@ -23,11 +23,11 @@ async def on_diagram(
     deps: RestDependencies, call: Call, within: ThreatModelId | None, id: DiagramId, needed: Role
 ) -> RoleAt:
     """The caller's role; `within`: the threat model that a nested path names, None on a flat one (RE18)."""
-    if within is not None:
-        await on_model(deps, call, within, Role.READER)
-    belongs = await deps.authorizer.belongs(id)
-    role = await deps.authorizer.role(call.caller, id)
-    if belongs is None or isinstance(role, Gone) or within not in (None, belongs):
+    role = await deps.authorizer.role(call.caller, id, within)
+    if isinstance(role, Gone):
+        if within is not None:
+            # whether the threat model is there is told to those who may read it
+            await on_model(deps, call, within, Role.READER)
         raise not_found()
     if role.role < max(needed, Role.READER):
         raise forbidden()

@@ -12,14 +12,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from protocol.refusals import CellError
 from rest import calls
 from rest.bulk import Bulk
+from rest.client_config import ClientConfig
 from rest.collections import OTHERS, THREATS, Items
 from rest.dependencies import RestDependencies
 from rest.diagrams import Diagrams
 from rest.entries import Authorization
 from rest.front import Front
 from rest.identity import Identity, call
+from rest.image.images import Images
 from rest.limits import Limits
 from rest.metadata import Holder, Metadata, OfDiagram, OfItem, OfThreatModel
 from rest.middleware import AnswerHeaders, Cors
@@ -30,7 +33,7 @@ from rest.oauth.server import OAuthServer
 from rest.oauth.wellknown import WellKnown
 from rest.operations import Operations
 from rest.paging import empty
-from rest.problems import HANDLERS
+from rest.problems import HANDLERS, Problem, invalid_as
 from rest.rates import Quotas
 from rest.sessions import Sessions
 from rest.trail import AuditTrail
@@ -55,6 +58,7 @@ def front_table(front: Front) -> Table:
         "/docs": {"GET": front.docs_page},
         "/docs/rest": {"GET": front.reader_page},
         "/docs/ws": {"GET": front.wire_page},
+        "/playground": {"GET": front.playground},
         "/web/{path:path}": {"GET": front.file},
     }
 
@@ -113,6 +117,7 @@ def _diagrams(deps: RestDependencies) -> SignedInTable:
         f"{TM}/diagrams": {"GET": diagrams.list, "POST": diagrams.create},
         DG: {"GET": diagrams.read, "PUT": diagrams.replace, "PATCH": diagrams.patch, "DELETE": diagrams.delete},
         "/diagrams/{diagram_id}/cells": {"PUT": diagrams.replace_cells},
+        f"{DG}/image": {"GET": Images(deps).read},
         f"{DG}/operations": {"POST": operations.submit},
         f"{DG}/collaborate": {
             "POST": sessions.begin,
@@ -176,12 +181,17 @@ def table(deps: RestDependencies) -> Table:
         path: {method: _signed_in(deps, endpoint) for method, endpoint in endpoints.items()}
         for path, endpoints in signed_in_table(deps).items()
     }
-    return {**front_table(deps.front), **oauth_table(deps), **signed_in}
+    config: Table = {"/config": {"GET": ClientConfig(deps.limits).read}}
+    return {**front_table(deps.front), **config, **oauth_table(deps), **signed_in}
 
 
 def _signed_in(deps: RestDependencies, endpoint: calls.Endpoint) -> Endpoint:
     async def answered(request: Request) -> Response:
-        return await endpoint(call(request, deps))
+        asked = call(request, deps)
+        try:
+            return await endpoint(asked)
+        except (Problem, CellError) as raised:
+            raise invalid_as(asked.forms.invalid, raised) from raised
 
     return answered
 

@@ -91,6 +91,9 @@ class Sessions:
         if isinstance(role, Gone) or role.role < Role.READER:
             raise not_found()
         rights.not_ejected(role)
+        if call.request.method == "HEAD":
+            # Nobody would be told the ticket.
+            return answer({})
         ticket = secrets.token_urlsafe(32)
         grant = Grant(call.caller, session.id, session.diagram_id, call.by_cookie)
         await self.deps.sessions.issue_ticket(ticket, grant, self.deps.ticket_s * 1_000)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import Response
@@ -15,16 +14,13 @@ from rest import rights
 from rest.answers import answer
 from rest.calls import Call
 from rest.dependencies import RestDependencies
-from rest.paging import counted, page
+from rest.paging import counted, moment, page
 from rest.ports import Action, Change, ChangesWanted, DiagramRow, Entry, Item, ItemKind, Page, ThreatModel
 from rest.problems import bad_field
 from rest.views import View, entry_form, user_form
 
 Holder = ThreatModel | DiagramRow | Item
 OBJECT_TYPES = ("threat_model", "diagram", *ItemKind, "metadata", "authorization", "session")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST_MS = 253_402_300_799_999
-"""The end of the year 9999."""
 LINES = uuid.UUID("0d0a4a3c-5f0e-4b7c-9f0f-3f6d2b8f1a27")
 """Namespace of the ids of lines, which TMI's clients want to be UUIDs."""
 THEIR_ACTIONS = (Action.CREATED, Action.UPDATED, Action.DELETED)
@@ -122,8 +118,8 @@ def wanted(query: Mapping[str, str]) -> ChangesWanted:
         actions=_words(query, "action", tuple(Action)),
         object_types=_words(query, "object_type", OBJECT_TYPES),
         by=None if by is None else UserId(by),
-        since_ms=_moment(query, "since"),
-        until_ms=_moment(query, "until"),
+        since_ms=moment(query, "since"),
+        until_ms=moment(query, "until"),
     )
 
 
@@ -134,23 +130,11 @@ def _words(query: Mapping[str, str], name: str, known: tuple[str, ...]) -> tuple
     return words
 
 
-def _moment(query: Mapping[str, str], name: str) -> int | None:
-    """Unix milliseconds of a date and time with its offset (RFC 3339); a `+` that arrives as a space is one."""
-    given = query.get(name)
-    if given is None:
-        return None
-    try:
-        at = datetime.fromisoformat(given.replace(" ", "+"))
-        if at.tzinfo is not None:
-            return min(max(round((at - EPOCH).total_seconds() * 1_000), 0), LATEST_MS)
-    except (ValueError, OverflowError):
-        pass
-    raise bad_field(name, "must be a time such as 2026-01-31T12:00:00Z", status=400, error="invalid_input")
-
-
 def difference(before: Holder, after: Holder) -> dict[str, Any]:
-    """Which members of a row changed and, of a threat model, whose role."""
+    """Which members of a row changed, which keys of its metadata and, of a threat model, whose role."""
     details: dict[str, Any] = {"changed": changed(_members(before), _members(after))}
+    if before.metadata != after.metadata:
+        details["keys"] = changed(before.metadata, after.metadata)
     if isinstance(before, ThreatModel) and isinstance(after, ThreatModel) and before.entries != after.entries:
         details["roles"] = roles(before, after)
     return details

@@ -10,6 +10,7 @@ from collab.ports import Member, Session
 from protocol.dialects.times import rfc3339
 from protocol.values import User
 from rest.ports import Counts, DiagramRow, Entry, Item, ItemKind, ThreatModel, Viewed
+from rest.problems import INVALID
 
 View = dict[str, Any]
 
@@ -71,7 +72,7 @@ class Forms:
     """Where the two written contracts contradict each other: the rows of the table, a column each."""
 
     person: Callable[[User], Any]
-    """`owner` and `created_by` of a threat model, `host` of a session."""
+    """`owner` and `created_by` of a threat model, `host` and `presenter` of a session."""
     participant: Callable[[Member], View]
     bare_models: bool
     """GET /threat_models without paging parameters is an array."""
@@ -83,10 +84,12 @@ class Forms:
     """What a bulk call made or changed is an array."""
     audit_entries: bool = False
     """A trail is told in TMI's words too."""
+    invalid: int = INVALID
+    """The status of a refusal of what is well-formed but against a rule: TMI's clients know 400."""
 
 
 WIKI = Forms(email, participant_by_email, True, False, False, "Bearer", False)
-TMI = Forms(user_form, participant_by_user, False, True, True, "bearer", True, True)
+TMI = Forms(user_form, participant_by_user, False, True, True, "bearer", True, True, 400)
 PROFILES: Mapping[str, Forms] = {"wiki": WIKI, "tmi": TMI}
 """By the setting `api_profile`."""
 
@@ -195,7 +198,7 @@ def session(session: Session, names: tuple[str, str], members: Sequence[Member],
     return {
         "session_id": session.id,
         "host": forms.person(session.host),
-        "presenter": user_form(session.presenter) if session.presenter else None,
+        "presenter": forms.person(session.presenter) if session.presenter else None,
         "threat_model_id": session.threat_model_id,
         "threat_model_name": names[0],
         "diagram_id": session.diagram_id,

@@ -55,11 +55,10 @@ class SqlAccounts:
 
     async def raise_expiry(self, sid: str, access_expires_at_ms: int) -> None:
         sql = "UPDATE login SET access_expires_at = $2 WHERE sid = $1 AND access_expires_at < $2"
-        await self._database.transaction(lambda tx: tx.execute(sql, sid, access_expires_at_ms))
+        await self._database.write(sql, sid, access_expires_at_ms)
 
     async def end_login(self, sid: str) -> None:
-        now_ms = self._now_ms()
-        await self._database.transaction(lambda tx: tx.execute(END_LOGIN, sid, now_ms))
+        await self._database.write(END_LOGIN, sid, self._now_ms())
 
     async def end_login_of(self, refresh_token: str) -> None:
         await self._database.transaction(partial(_end_login_of, token=refresh_token, now_ms=self._now_ms()))

@@ -13,7 +13,7 @@ from protocol.operations import Outcome
 from protocol.values import DiagramId
 from storage import columns
 from storage.columns import OPERATION
-from storage.database import Database, OneStatement, Transaction, Value, first
+from storage.database import Database, Transaction, Value, first
 
 CLAIM = (
     "UPDATE diagram_head SET vector = vector + $6, state_hash = $7 WHERE id = $1 AND epoch = $2 AND vector = $3"
@@ -47,9 +47,9 @@ async def written(database: Database, diagram: DiagramId, commit: Commit, decide
     return await database.transaction(lambda tx: _write(tx, claim, outcomes, operations, decided_at))
 
 
-async def written_at_once(database: OneStatement, diagram: DiagramId, commit: Commit, decided_at: int) -> bool:
+async def written_at_once(database: Database, diagram: DiagramId, commit: Commit, decided_at: int) -> bool:
     """As `written`."""
-    return bool(await database.statement(WHOLE, *values(diagram, commit, decided_at)))
+    return bool(await database.write(WHOLE, *values(diagram, commit, decided_at)))
 
 
 def values(diagram: DiagramId, commit: Commit, decided_at: int) -> tuple[Value, ...]:

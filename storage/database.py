@@ -13,7 +13,7 @@ all other rows, the serial of changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from collab.ports import StoreUnavailable
 
@@ -63,12 +63,18 @@ Work: TypeAlias = Callable[[Transaction], Coroutine[Any, Any, T]]
 class Database(Protocol):
     clock_sql: str
     """The store's own clock as an expression, in Unix milliseconds."""
+    writes_tables_at_once: bool
+    """Whether one statement may write several tables."""
 
     async def read(self, work: Work[T]) -> T:
         """Everything it fetches is of one moment, which comes after the call. Raises StoreUnavailable."""
 
     async def fetch(self, sql: str, *args: Value) -> Sequence[Row]:
         """One statement that only reads: the same as `read` with it alone."""
+
+    async def write(self, sql: str, *args: Value) -> Sequence[Row]:
+        """One statement that writes, and the rows that it returns: the same as `transaction` with it alone, in one way
+        there and back instead of three."""
 
     async def transaction(self, work: Work[T]) -> T:
         """All or nothing, durable on return; what the work raises rolls it back and comes through. The work may run
@@ -79,14 +85,6 @@ class Database(Protocol):
         """A statement of the migrations in the words of this database."""
 
     async def close(self) -> None: ...
-
-
-@runtime_checkable
-class OneStatement(Protocol):
-    """A database of which one statement may write several tables, and needs no transaction around it."""
-
-    async def statement(self, sql: str, *args: Value) -> Sequence[Row]:
-        """As `transaction` with it alone."""
 
 
 async def first(tx: Transaction, sql: str, *args: Value) -> Row | None:

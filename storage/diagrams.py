@@ -20,7 +20,7 @@ from storage import columns
 from storage.clock import real_ms
 from storage.columns import OPERATION
 from storage.commits import values, written, written_at_once
-from storage.database import CommitUnknown, Conflict, DamagedRow, Database, OneStatement, Row, Transaction, first
+from storage.database import CommitUnknown, Conflict, DamagedRow, Database, Row, Transaction, first
 from storage.pruning import ACCEPTED_MS, prune
 from storage.turns import Turns
 
@@ -76,7 +76,7 @@ class SqlDiagrams:
         self._keep_changes_ms = keep_changes_ms
         self._turns: Turns[Missed | Gone] | None = None
         self._written: Callable[[DiagramId, Commit, int], Awaitable[bool]] = partial(written, database)
-        if isinstance(database, OneStatement):  # asked once: a commit of one operation would pay 13 us for it
+        if database.writes_tables_at_once:
             self._turns, self._written = Turns(database, _missed), partial(written_at_once, database)
 
     async def load(self, diagram: DiagramId) -> StoredDiagram | Gone:

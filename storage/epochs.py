@@ -15,14 +15,17 @@ from collab.core.events import Gone
 from collab.core.replay import Damaged, replayed
 from collab.ports import StoredDiagram
 from protocol.values import DiagramId, Epoch
+from rest.ports import Action, Cause
 from storage import columns
+from storage.changes import line, record
+from storage.clock import real_ms
 from storage.database import DamagedRow, Database, Transaction
 from storage.diagrams import SAVE, stored
 
 log = logging.getLogger(__name__)
 
 ALL = "SELECT id FROM diagram_head WHERE deleted_at IS NULL ORDER BY number"
-HELD = "SELECT number FROM diagram_head WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"
+HELD = "SELECT number, threat_model_id FROM diagram_head WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"
 BEGIN = "UPDATE diagram_head SET epoch = $2 WHERE number = $1"
 
 
@@ -41,7 +44,8 @@ async def new_epoch(
 
 
 async def begin_epoch(tx: Transaction, diagram: DiagramId, epoch: Epoch) -> bool:
-    """The head is held from the first statement on: no commit comes between what is read and what is written."""
+    """The head is held from the first statement on: no commit comes between what is read and what is written. The last
+    that a transaction does, since the trail is told."""
     held = await tx.fetch(HELD, diagram)
     if not held:
         return False
@@ -50,9 +54,11 @@ async def begin_epoch(tx: Transaction, diagram: DiagramId, epoch: Epoch) -> bool
         log.error("diagram %s is damaged and keeps its epoch", diagram)
         return False
     cells, touched = columns.text(tuple(whole.cells_in_order())), columns.text(whole.touched())
-    number, state_hash = held[0][0], columns.hash_text(whole.state_hash)
+    (number, threat_model_id), state_hash = held[0], columns.hash_text(whole.state_hash)
     await tx.execute(SAVE, number, epoch, whole.vector, cells, touched, state_hash)
     await tx.execute(BEGIN, number, epoch)
+    begun = Cause(detail={"changed": ["epoch"], "epoch": epoch})
+    await record(tx, real_ms(), line(begun, Action.UPDATED, "diagram", diagram, threat_model_id, diagram))
     return True
 
 

@@ -65,6 +65,6 @@ async def _turn(tx: Transaction, identity: str) -> DiagramId | None:
         await tx.execute(RENEWED, identity)
         return None
     number, diagram = found
-    await begin_epoch(tx, diagram, random_epoch())
     await tx.execute(RENEWING, identity, number)
+    await begin_epoch(tx, diagram, random_epoch())
     return DiagramId(diagram)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -11,11 +12,13 @@ from protocol.values import Caller, ThreatModelId
 from rest.ports import (
     ANY_ITEM,
     BY_ITSELF,
+    NO_DETAILS,
     RANKS,
     SCORE,
     Action,
     Cause,
     Changed,
+    Details,
     Item,
     ItemFilters,
     ItemId,
@@ -27,7 +30,7 @@ from storage.changes import line, record
 from storage.columns import text
 from storage.database import Row, Transaction, Value, first
 from storage.rights import MODEL_STAYS, READABLE, asking
-from storage.tables import Tables, containing, name_key, window
+from storage.tables import Tables, containing, member, name_key, window
 
 COLUMNS = "id, threat_model_id, created_at, modified_at, fields, metadata, version"
 ADD = f"INSERT INTO item ({COLUMNS}, kind, name) VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8)"
@@ -35,11 +38,6 @@ CHANGE = "UPDATE item SET fields = $2, metadata = $3, name = $4, modified_at = $
 HELD = "SELECT id, version FROM item WHERE id = ANY($1) AND kind = $2 ORDER BY id FOR NO KEY UPDATE"
 OF_MODEL = "threat_model_id = $1"
 OF_READABLE = f"threat_model_id IN (SELECT t.id FROM threat_model t WHERE {READABLE})"
-
-
-def member(name: str) -> str:
-    """A member of the fields as text. No other spelling: on SQLite this one is replaced (`storage.sqlite_threads`)."""
-    return f"fields::jsonb ->> '{name}'"
 
 
 def _rank(name: str, words: Sequence[str]) -> str:
@@ -77,9 +75,12 @@ class Items(Tables):
         where, args = _conditions(OF_READABLE, asking(caller), kind, filters)
         return await self._database.read(partial(_items, where=where, args=args, page=page))
 
-    async def change_items(self, kind: ItemKind, items: Sequence[Item], cause: Cause = BY_ITSELF) -> Changed:
+    async def change_items(
+        self, kind: ItemKind, items: Sequence[Item], cause: Cause = BY_ITSELF, details: Details = NO_DETAILS
+    ) -> Changed:
+        causes = [with_details(cause, details.get(item.id, {})) for item in items]
         return await self._database.transaction(
-            partial(_change, kind=kind, items=items, cause=cause, now_ms=self._now_ms())
+            partial(_change, kind=kind, items=items, causes=causes, now_ms=self._now_ms())
         )
 
     async def delete_item(self, kind: ItemKind, item: Item, cause: Cause = BY_ITSELF) -> Changed:
@@ -104,13 +105,21 @@ def _added(kind: ItemKind, item: Item) -> tuple[Value, ...]:
     return (item.id, item.threat_model_id, item.created_at_ms, *values)
 
 
-async def _change(tx: Transaction, kind: ItemKind, items: Sequence[Item], cause: Cause, now_ms: int) -> Changed:
+def with_details(cause: Cause, details: Mapping[str, Any]) -> Cause:
+    return msgspec.structs.replace(cause, detail={**details, **cause.detail}) if details else cause
+
+
+async def _change(
+    tx: Transaction, kind: ItemKind, items: Sequence[Item], causes: Sequence[Cause], now_ms: int
+) -> Changed:
     held = await _held(tx, kind, items)
     if held is not Changed.DONE:
         return held
     rows = [(item.id, text(item.fields), text(item.metadata), name_key(item.fields), now_ms) for item in items]
     await tx.execute_many(CHANGE, rows)
-    await record(tx, now_ms, *(line(cause, Action.UPDATED, kind, item.id, item.threat_model_id) for item in items))
+    each = zip(items, causes, strict=True)
+    lines = [line(cause, Action.UPDATED, kind, item.id, item.threat_model_id) for item, cause in each]
+    await record(tx, now_ms, *lines)
     return Changed.DONE
 
 

@@ -103,14 +103,10 @@ class MemoryAuthorizer:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def role(self, caller: Caller, diagram: DiagramId) -> RoleAt | Gone:
+    async def role(self, caller: Caller, diagram: DiagramId, within: ThreatModelId | None = None) -> RoleAt | Gone:
         record = self._store.present(diagram)
-        if record is None:
+        if record is None or within not in (None, record.threat_model_id):
             return Gone()
         live = self._store.live(diagram)
         denied = live is not None and caller.id in live.session.denied
         return RoleAt(self._store.role(record.threat_model_id, caller.id), record.head.acl_version, denied)
-
-    async def belongs(self, diagram: DiagramId) -> ThreatModelId | None:
-        record = self._store.present(diagram)
-        return None if record is None else record.threat_model_id

@@ -177,7 +177,7 @@ class SqlOutbox(Tables):
         now_ms = self._now_ms()
         status = "failed" if again_in_ms is None else "pending_verification"
         values = (challenge.subscription.id, status, now_ms + (again_in_ms or 0), now_ms, why)
-        await self._database.transaction(lambda tx: tx.execute(NOT_VERIFIED, *values))
+        await self._database.write(NOT_VERIFIED, *values)
 
     async def forget(self, before_ms: int) -> int:
         gone = 0

@@ -84,6 +84,7 @@ class PostgresDatabase:
     """Made by `open`. Belongs to one event loop."""
 
     clock_sql = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    writes_tables_at_once = True
 
     def __init__(self, url: str, size: int, durability: Durability, statement_cache: bool) -> None:
         self.url = url
@@ -112,8 +113,7 @@ class PostgresDatabase:
     async def fetch(self, sql: str, *args: Value) -> Sequence[Row]:
         return await self._whole(partial(self._single, partial(_rows, sql=sql, args=args), meaning))
 
-    async def statement(self, sql: str, *args: Value) -> Sequence[Row]:
-        """As OneStatement says."""
+    async def write(self, sql: str, *args: Value) -> Sequence[Row]:
         return await self._whole(partial(self._single, partial(_rows, sql=sql, args=args), meaning_of_commit))
 
     async def read(self, work: Work[T]) -> T:

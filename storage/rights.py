@@ -43,6 +43,7 @@ ROLE_AT = (
     f"SELECT {ROLE}, h.acl_version, {DENIED} FROM diagram_head h JOIN threat_model t ON t.id = h.threat_model_id"
     " WHERE h.id = $4 AND h.deleted_at IS NULL"
 )
+ROLE_AT_WITHIN = f"{ROLE_AT} AND t.id = $6"
 
 HEADS_BELOW = (
     "SELECT id FROM diagram_head WHERE threat_model_id = $1 AND deleted_at IS NULL ORDER BY number FOR NO KEY UPDATE"
@@ -74,15 +75,11 @@ class SqlAuthorizer:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def role(self, caller: Caller, diagram: DiagramId) -> RoleAt | Gone:
+    async def role(self, caller: Caller, diagram: DiagramId, within: ThreatModelId | None = None) -> RoleAt | Gone:
         """One statement: role and permission clock are of the same moment."""
-        rows = await self._database.fetch(ROLE_AT, *asking(caller), diagram, caller.id)
+        sql, named = (ROLE_AT, ()) if within is None else (ROLE_AT_WITHIN, (within,))
+        rows = await self._database.fetch(sql, *asking(caller), diagram, caller.id, *named)
         if not rows:
             return Gone()
         role, acl_version, denied = rows[0]
         return RoleAt(Role(role), acl_version, bool(denied))
-
-    async def belongs(self, diagram: DiagramId) -> ThreatModelId | None:
-        sql = "SELECT threat_model_id FROM diagram_head WHERE id = $1 AND deleted_at IS NULL"
-        rows = await self._database.fetch(sql, diagram)
-        return ThreatModelId(rows[0][0]) if rows else None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from collab.core.events import Gone
-from collab.core.meeting import Deny, End, Leave, Session, SessionChange
+from collab.core.meeting import Deny, End, HostBack, HostGone, Leave, Session, SessionChange, SetHost, SetPresenter
 from collab.ports import Alive, Exists, Grant, NewSession, Stale, Waiting
 from protocol.refusals import Ending
 from protocol.values import DiagramId, SessionId, ThreatModelId, User, UserId
@@ -58,7 +58,8 @@ ALL_HELD = (
 END_ALL = (
     f"UPDATE session SET version = version + 1, ended_at = $2, end_reason = $3 WHERE diagram_id = ANY($1) AND {LIVE}"
 )
-
+DROPPED_EVERY = 64
+"""So many tickets are issued for each look for those past their time, of which one look drops many more."""
 
 Source: TypeAlias = Database | Transaction
 
@@ -68,6 +69,7 @@ class SqlSessions:
         self._database = database
         self._now_ms = now_ms
         self._ages = ages
+        self._issued = 0
 
     async def create(self, new: NewSession) -> Session | Exists | Gone:
         create = partial(_create, new=new, now_ms=self._now_ms())
@@ -91,11 +93,14 @@ class SqlSessions:
     async def expect(self, id: SessionId, user: User, role: str) -> None:
         # An ejected user stays ejected.
         sql = MEMBER + " WHERE session_member.status <> 'denied'"
-        now_ms = self._now_ms()
-        await self._database.transaction(lambda tx: tx.execute(sql, id, user.id, text(user), role, "joined", now_ms))
+        await self._database.write(sql, id, user.id, text(user), role, "joined", self._now_ms())
 
     async def unexpect(self, id: SessionId, users: Collection[UserId]) -> None:
-        await self._database.transaction(partial(_unexpect, id=id, users=list(users)))
+        sql = (
+            "UPDATE session_member SET status = 'left'"
+            " WHERE session_id = $1 AND user_id = ANY($2) AND status = 'joined'"
+        )
+        await self._database.write(sql, id, list(users))
 
     async def waiting(self, id: SessionId) -> Sequence[Waiting]:
         sql = (
@@ -124,15 +129,22 @@ class SqlSessions:
 
     async def issue_ticket(self, ticket: str, grant: Grant, ttl_ms: int) -> None:
         now_ms = self._now_ms()
-        await self._database.transaction(
-            partial(_issue_ticket, ticket=ticket, grant=grant, ttl_ms=ttl_ms, now_ms=now_ms)
+        if self._issued % DROPPED_EVERY == 0:
+            await self._database.write(DROP.format("ticket"), now_ms)
+        self._issued += 1
+        sql = (
+            "INSERT INTO ticket (sha256, caller, session_id, diagram_id, by_cookie, expires_at) "
+            "VALUES ($1, $2, $3, $4, $5, $6)"
         )
+        shown = text(grant.caller), grant.session, grant.diagram, int(grant.by_cookie)
+        await self._database.write(sql, secret_digest(ticket), *shown, now_ms + ttl_ms)
 
     async def redeem(self, ticket: str) -> Grant | None:
         sql = "DELETE FROM ticket WHERE sha256 = $1 RETURNING caller, session_id, diagram_id, by_cookie, expires_at"
-        row = await self._database.transaction(lambda tx: first(tx, sql, secret_digest(ticket)))
-        if row is None or row[4] <= self._now_ms():
+        rows = await self._database.write(sql, secret_digest(ticket))
+        if not rows or rows[0][4] <= self._now_ms():
             return None
+        row = rows[0]
         return Grant(columns.caller(row[0]), SessionId(row[1]), DiagramId(row[2]), bool(row[3]))
 
 
@@ -149,6 +161,35 @@ async def end_sessions(
 
 def _line(cause: Cause, action: Action, id: str, diagram: str, threat_model: str) -> Change:
     return line(cause, action, "session", id, threat_model, diagram)
+
+
+def _told(session: Session, to: SessionChange) -> Change | None:
+    """What the trail tells of a change of a live session. Of who comes and goes it tells nothing."""
+    match to:
+        case End():
+            action, cause = Action.ENDED, _ending(session, to)
+        case SetPresenter(presenter=presenter, by=by):
+            action, cause = Action.UPDATED, _moved(by, presenter=_id(presenter))
+        case Deny(user=user):
+            # Nobody else may (SES18).
+            action, cause = Action.UPDATED, _moved(session.host, ejected=user.id)
+        case SetHost(host=host):
+            action, cause = Action.UPDATED, _moved(None, host=host.id)
+        case HostGone() | HostBack() | Leave():
+            return None
+        case _:
+            assert_never(to)
+    return _line(cause, action, session.id, session.diagram_id, session.threat_model_id)
+
+
+def _moved(by: User | None, **whom: str | None) -> Cause:
+    """Participants speak by the socket; what nobody asked for has come about."""
+    door = Door.SYSTEM if by is None else Door.SOCKET
+    return Cause(by, door, detail={"changed": [*whom], **whom})
+
+
+def _id(user: User | None) -> str | None:
+    return None if user is None else user.id
 
 
 def _ending(session: Session, end: End) -> Cause:
@@ -213,16 +254,9 @@ async def _change(
         await tx.execute(LEAVE, id, to.user.id, text(to.user), now_ms, after.version)
     if raises_acl(to):
         await tx.execute(RAISE_ONE, before.diagram_id)
-    if isinstance(to, End):
-        ended = _line(_ending(before, to), Action.ENDED, id, before.diagram_id, before.threat_model_id)
-        await record(tx, now_ms, ended)
+    told = _told(before, to)
+    await record(tx, now_ms, *(() if told is None else (told,)))
     return after
-
-
-async def _unexpect(tx: Transaction, id: SessionId, users: list[UserId]) -> None:
-    where = "WHERE session_id = $1 AND user_id = ANY($2) AND status = 'joined' AND since_version IS"
-    await tx.execute(f"DELETE FROM session_member {where} NULL", id, users)
-    await tx.execute(f"UPDATE session_member SET status = 'left' {where} NOT NULL", id, users)
 
 
 async def _overdue(tx: Transaction, ages: Ages, now_ms: int) -> list[tuple[Session, SessionChange]]:
@@ -230,16 +264,6 @@ async def _overdue(tx: Transaction, ages: Ages, now_ms: int) -> list[tuple[Sessi
     seen = {id: at for id, at in await tx.fetch(f"SELECT id, host_seen_at FROM session WHERE {LIVE}")}
     ends = ((session, overdue(session, seen[session.id], ages, now_ms)) for session in sessions)
     return [(session, end) for session, end in ends if end is not None]
-
-
-async def _issue_ticket(tx: Transaction, ticket: str, grant: Grant, ttl_ms: int, now_ms: int) -> None:
-    await tx.execute(DROP.format("ticket"), now_ms)
-    sql = (
-        "INSERT INTO ticket (sha256, caller, session_id, diagram_id, by_cookie, expires_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6)"
-    )
-    shown = text(grant.caller), grant.session, grant.diagram, int(grant.by_cookie)
-    await tx.execute(sql, secret_digest(ticket), *shown, now_ms + ttl_ms)
 
 
 async def _live(source: Source, diagram: DiagramId) -> Session | None:

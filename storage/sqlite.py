@@ -39,6 +39,7 @@ class SqliteDatabase:
     """Open until `close`. `timeout_s`: how long a caller waits before its write counts as unknown."""
 
     clock_sql = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+    writes_tables_at_once = False
 
     def __init__(self, path: Path, timeout_s: float = TIMEOUT_S) -> None:
         """Raises StoreRefused."""
@@ -65,6 +66,9 @@ class SqliteDatabase:
 
     async def fetch(self, sql: str, *args: Value) -> Sequence[Row]:
         return await self.read(lambda tx: tx.fetch(sql, *args))
+
+    async def write(self, sql: str, *args: Value) -> Sequence[Row]:
+        return await self.transaction(lambda tx: tx.fetch(sql, *args))
 
     async def transaction(self, work: Work[T]) -> T:
         return await self._outcome(self._writes, work)

@@ -38,6 +38,11 @@ def window(page: Page, also: Mapping[str, str] = {}) -> str:
     return f" ORDER BY {column}{' DESC' if page.descending else ''}, id LIMIT {page.limit:d} OFFSET {page.offset:d}"
 
 
+def member(name: str) -> str:
+    """A member of the fields as text. No other spelling: on SQLite this one is replaced (`storage.sqlite_threads`)."""
+    return f"fields::jsonb ->> '{name}'"
+
+
 def containing(part: str) -> str:
     """For LIKE: whatever holds this, which is compared without case; its wildcards are none."""
     literal = part.casefold()[:LONGEST].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 
+from protocol.dialects.times import rfc3339
 from protocol.refusals import Ending
 from protocol.values import Caller, DiagramId, Role, ThreatModelId, User
 from rest.ports import (
     BY_ITSELF,
     Action,
+    Between,
     Cause,
     Changed,
     Counts,
@@ -29,7 +31,7 @@ from storage.database import Row, Transaction, Value, first
 from storage.entries import email_key
 from storage.rights import MODEL, READABLE, ROLE, asking, raise_below
 from storage.sessions import end_sessions
-from storage.tables import Tables, containing, name_key, window
+from storage.tables import Tables, containing, member, name_key, window
 from storage.webhooks import remember_readers
 
 OBJECT = "threat_model"
@@ -52,6 +54,8 @@ COUNTS = ", ".join(
     )
 )
 COUNTED = 1 + len(ItemKind)
+SECONDS = len("2026-01-31T12:00:00")
+"""Of a time as it is kept in the fields; what follows is a fraction or none."""
 
 
 class ThreatModels(Tables):
@@ -160,16 +164,28 @@ def _conditions(caller: Caller, filters: Filters) -> tuple[str, list[Value]]:
 
     if filters.name is not None:
         also("t.name LIKE {} ESCAPE '\\'", containing(filters.name))
+    for name in ("description", "issue_uri"):
+        if part := getattr(filters, name):
+            also(f"lower({member(name)}) LIKE {{}} ESCAPE '\\'", containing(part))
     if filters.owner is not None:
-        condition = (
-            "(t.owner_email = {} OR {} IN (t.owner_provider_id, t.owner_provider || ':' || t.owner_provider_id))"
-        )
-        also(condition, email_key(filters.owner), filters.owner)
+        id = "{} IN (t.owner_provider_id, t.owner_provider || ':' || t.owner_provider_id)"
+        also(f"(t.owner_email LIKE {{}} ESCAPE '\\' OR {id})", containing(filters.owner.strip()), filters.owner)
     if filters.status:
         also("t.status = ANY({})", filters.status)
     if filters.security_reviewer is not None:
-        also("t.security_reviewer = {}", email_key(filters.security_reviewer))
+        also("t.security_reviewer LIKE {} ESCAPE '\\'", containing(filters.security_reviewer.strip()))
+    if filters.reviewed is not None:
+        also(f"t.security_reviewer IS {'NOT ' * filters.reviewed}NULL")
+    for column, between in (("t.created_at", filters.created), ("t.modified_at", filters.modified)):
+        for sign, moment in _bounds(between):
+            also(f"{column} {sign} {{}}", moment)
+    for sign, moment in _bounds(filters.status_updated):
+        also(f"substr({member('status_updated')}, 1, {SECONDS}) {sign} {{}}", rfc3339(moment)[:SECONDS])
     return " AND ".join(conditions), args
+
+
+def _bounds(between: Between) -> list[tuple[str, int]]:
+    return [(sign, at) for sign, at in ((">", between.after_ms), ("<", between.before_ms)) if at is not None]
 
 
 async def _change(tx: Transaction, model: ThreatModel, cause: Cause, now_ms: int) -> Changed:

@@ -35,7 +35,7 @@ class WorkerBook:
 
     async def stamp(self, worker: str, bus_id: str | None, version: str) -> None:
         """It lives, now."""
-        await self._database.transaction(lambda tx: tx.execute(self._stamp, worker, bus_id, version))
+        await self._database.write(self._stamp, worker, bus_id, version)
 
     async def alive(self, within_ms: int) -> Sequence[WorkerEntry]:
         """Those that have stamped themselves lately, the oldest worker first."""
@@ -43,5 +43,5 @@ class WorkerBook:
 
     async def gone(self, worker: str) -> None:
         """It has ended; others that have long been silent go with it."""
-        await self._database.transaction(lambda tx: tx.execute("DELETE FROM worker WHERE id = $1", worker))
-        await self._database.transaction(lambda tx: tx.execute(self._forget, FORGOTTEN_MS))
+        await self._database.write("DELETE FROM worker WHERE id = $1", worker)
+        await self._database.write(self._forget, FORGOTTEN_MS)

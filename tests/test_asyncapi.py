@@ -15,7 +15,6 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
-import yaml
 
 from protocol.cell_keys import KEY_RULES, SHAPE_ALIASES
 from protocol.cells import canonical_changes
@@ -30,6 +29,7 @@ from protocol.operations import Kind, Verb
 from protocol.refusals import CellError, CloseCode, Ending, Reason, Trouble
 from protocol.values import Limits
 from tests.protocol.dialects.samples import AT_MS, NOTICES, ended, rejected, wire
+from tests.support import contract
 from tests.support.asyncapi import DOCUMENT, Json, found, inlined, judge, messages
 from tests.support.needs import need
 from tests.support.tree import ROOT
@@ -480,7 +480,7 @@ def test_what_a_change_requires_is_required(member: str) -> None:
 
 
 CELL = found(DOCUMENT, "#/components/schemas/Cell")
-OPENAPI: Json = yaml.safe_load((ROOT / "openapi.yml").read_text("utf-8"))
+OPENAPI: Json = contract.document()
 POINT = {"x": 0, "y": 1.5}
 VALUES: list[Any] = [
     *(None, True, 0, -1.5, "", "a", "-a", "A", "é", "a b", "a" * 64, "a" * 65, "a" * 128, "a" * 129),

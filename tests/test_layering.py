@@ -51,6 +51,8 @@ TABLE: Mapping[str, Arrows] = {
         ("starlette", "pydantic", "authlib", "joserfc", "jsonpatch", "httpx2", "standardwebhooks", "offapi"),
         DRIVERS,
     ),
+    # A program of its own: nothing of ours is loaded there.
+    "rest.image.raster": Arrows((), ("fontpkg", "resvg_py"), DRIVERS),
     "rest.webhooks.ports": Arrows(
         ("protocol", "collab.ports", "rest.ports", "rest.webhooks.ports"), ("msgspec",), ("asyncio", *DRIVERS)
     ),
@@ -107,6 +109,7 @@ TABLE: Mapping[str, Arrows] = {
             "codraw.inspection",
             "codraw.waiting",
             "codraw.deliveries",
+            "codraw.webhooks",
             "codraw.supervisor",
             "codraw.worker",
             "codraw.cli",

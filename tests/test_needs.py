@@ -15,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("no_settings")
 def bare_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("tests.support.needs.NODE_MODULES", tmp_path)
+    monkeypatch.setattr("tests.support.needs.EDITOR", tmp_path / "x6.min.js")
     monkeypatch.setattr("tests.support.needs.AUTOBAHN", tmp_path / "suite")
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     monkeypatch.setattr("tests.support.needs.SYSTEM_PROGRAMS", str(tmp_path))
@@ -44,6 +45,11 @@ def test_packages_are_needed_all_of_them(bare_path: Path) -> None:
         need("npm")
     (bare_path / last).mkdir()
     assert need("npm") == str(bare_path)
+
+
+def test_the_editor_is_there_when_its_library_is(bare_path: Path) -> None:
+    (bare_path / "x6.min.js").touch()
+    assert need("editor") == str(bare_path / "x6.min.js")
 
 
 @pytest.mark.parametrize("name", ["node", "chromium", "nginx", "haproxy"])

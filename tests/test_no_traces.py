@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.tree import ROOT, lines
 
-BUILT = {".git", ".venv", "node_modules", "__pycache__", "dist", "build", "_data", "coverage"}
+BUILT = {".git", ".venv", "node_modules", "vendor", "__pycache__", "dist", "build", "_data", "coverage"}
 """Folders that are made, not kept; so is everything in a hidden folder but `.ci` and `.github`."""
 HIDDEN_BUT_KEPT = {".ci", ".github"}
 NO_TEXT = {".png", ".ico", ".woff2", ".db", ".db-wal", ".db-shm", ".db-journal", ".lock", ".secret"}

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from codraw import __version__
+from tests.support.needs import need
 from tests.support.tree import PACKAGES, ROOT
 
 QUIET = {name: value for name, value in os.environ.items() if not name.startswith(("CODRAW_", "PYTHON"))}
@@ -61,6 +62,13 @@ def test_the_settings_can_be_shown(installed: Path, tmp_path: Path) -> None:
 def test_it_carries_what_it_serves(installed: Path, tmp_path: Path) -> None:
     text = run(installed / "python", "-c", "from codraw.assets import asset; print(asset('SPEC.md'))", cwd=tmp_path)
     assert Path(text.strip()).parts[-3:] == ("codraw", "_data", "SPEC.md")
+
+
+def test_it_carries_the_editor_where_that_is_built(installed: Path, tmp_path: Path) -> None:
+    need("editor")
+    names = ("vendor/x6.min.js", "vendor/x6.LICENSE.txt", "editor/index.html", "package.json", "tests", "node_modules")
+    program = f"from codraw.assets import asset; print([asset('web/' + name) is not None for name in {names}])"
+    assert run(installed / "python", "-c", program, cwd=tmp_path) == f"{[True, True, True, True, False, False]}\n"
 
 
 def test_every_package_comes_from_the_wheel(installed: Path, tmp_path: Path) -> None:

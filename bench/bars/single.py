@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from statistics import median
 
-from bench.bars.commits import bare_commits_ms, percentiles
+from bench.bars.commits import bare_commits
 from bench.bars.contestants import Codraw
 from bench.bars.programs import BENCH, ROOT, Failed, bound, generated
 from bench.growth.results import Row
@@ -32,11 +32,11 @@ def receipt_rows(codraw: Codraw, generator: Path, folder: Path, rounds: int, sec
             port=codraw.process.port, pids=(codraw.process.pid,), rooms=1, editors=1, senders=1, window=1,
             rate=PER_SECOND, warm=0.3, seconds=seconds, sample=1,
         )  # fmt: skip
-        commits.append(percentiles(bare_commits_ms(folder, round(seconds * PER_SECOND), 1 / PER_SECOND)))
+        commits.append(bare_commits(folder, round(seconds * PER_SECOND), 1 / PER_SECOND))
         (result,) = generated(generator, f"seed {seed * 1_000 + 700 + number}\n{codraw.plan(load)}", seconds)
         codraw.check(result)
         receipts.append((result["receipt_ms"]["p50"], result["receipt_ms"]["p99"]))
-    (p50, p99), (commit_p50, commit_p99) = sorted(receipts)[rounds // 2], sorted(commits)[rounds // 2]
+    (p50, p99), (commit_p50, commit_p99, _) = sorted(receipts)[rounds // 2], sorted(commits)[rounds // 2]
     bar_is = f"<= commit + {ABOVE_COMMIT_MS:g} ms"
     return [
         Row("B6", "p50 ms of a receipt, one editor, idle diagram, against a bare commit", round(p50, 3),

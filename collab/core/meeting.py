@@ -50,9 +50,10 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class SetPresenter(msgspec.Struct, frozen=True):
-    """Raises the term (PR4)."""
+    """Raises the term (PR4). `by`: who asked for it; None: it follows from a loss."""
 
     presenter: User | None
+    by: User | None = None
 
 
 class HostGone(msgspec.Struct, frozen=True):

@@ -161,7 +161,7 @@ class _ByUser:
         if self._is_presenter:
             return self._done(ref)
         if self._is_host:
-            return Decision(SetPresenter(self._by))
+            return Decision(SetPresenter(self._by, self._by))
         roster, host = self._roster.view(session), session.host.id
         if not self._roster.here(host):
             return self._told(self._by, PresenterDenied(user=self._by, roster=roster, host=None), ref)
@@ -170,7 +170,7 @@ class _ByUser:
     def _present(self, user: User | None, ref: str | None) -> Decision:
         now = self._session.presenter
         same = user is None if now is None else user is not None and user.id == now.id
-        return self._done(ref) if same else Decision(SetPresenter(user))
+        return self._done(ref) if same else Decision(SetPresenter(user, self._by))
 
     def _deny(self, user: User | None, ref: str | None) -> Decision:
         if user is None:

@@ -41,8 +41,8 @@ class Account:
 
     async def me(self, call: Call) -> Response:
         user, oauth = call.caller.user, self.deps.oauth
-        # TMI's app leads by role; its reviewers' page is the one that every test user may see.
-        is_test_user = self.deps.development and user.provider == dev.PROVIDER
+        # TMI's app leads by role, and only its reviewers' pages are all here; who names reviewers wants the others'.
+        shown_all = self.deps.development and user.provider == dev.PROVIDER and not oauth.reviewers
         return answer(
             {
                 **user_form(user),
@@ -51,7 +51,7 @@ class Account:
                 "idp": user.provider,
                 "email_verified": call.caller.email_verified,
                 "is_admin": belongs(call.caller, oauth.admins),
-                "is_security_reviewer": is_test_user or belongs(call.caller, oauth.reviewers),
+                "is_security_reviewer": shown_all or belongs(call.caller, oauth.reviewers),
                 "groups": [group_form(user.provider, name) for name in call.caller.groups],
             }
         )

@@ -28,13 +28,17 @@ class OpenId:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """`for_tests`: signs in anybody, excuses a missing PKCE, is never there in production. Any other has `openid`."""
+    """`for_tests`: signs in anybody, is never there in production. Any other has `openid`.
+
+    `excuses_pkce`: clients that send a challenge to none are let through (AU5).
+    """
 
     id: str
     name: str
     icon: str = "/web/icon.svg"
     for_tests: bool = False
     openid: OpenId | None = None
+    excuses_pkce: bool = False
 
     def form(self, base: str) -> dict[str, str]:
         return {
@@ -49,4 +53,6 @@ class Provider:
 
 
 def for_development() -> Sequence[Provider]:
-    return tuple(Provider(id, "Test user", for_tests=True) for id in dev.ALIASES)
+    """`tmi` is asked for by TMI's clients only, whose contract requires PKCE; programs of the written pages ask for
+    `test`, some without."""
+    return tuple(Provider(id, "Test user", for_tests=True, excuses_pkce=id == dev.PROVIDER) for id in dev.ALIASES)

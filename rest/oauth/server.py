@@ -95,13 +95,13 @@ class OAuthServer:
     def _asked(self, request: Request, parameters: Parameters, provider: Provider) -> Asked:
         callback = self._callback(request, parameters)
         client_id = parameters.get("client_id", "")
-        if callback is None and provider.openid is not None:
+        if callback is None:
             # Nobody is there to show a verifier: that browser gets the tokens which has begun the sign-in.
-            if "code_challenge" in parameters:
+            if "code_challenge" in parameters or "code_challenge_method" in parameters:
                 raise invalid_request("code_challenge takes a redirect_uri.")
             challenge = None
         else:
-            challenge = proofs.challenge(parameters, provider.for_tests or client_id in self.deps.oauth.excused)
+            challenge = proofs.challenge(parameters, provider.excuses_pkce or client_id in self.deps.oauth.excused)
         return Asked(
             callback=callback,
             state=raw_parameter(request, "state"),
@@ -185,7 +185,7 @@ class OAuthServer:
 
     async def _sign_in(self, request: Request, what: Code, forms: Forms, *, cookies: bool) -> Response:
         refresh = secrets.token_urlsafe(32)
-        kept = Refresh(what.caller, what.scope, what.client_id)
+        kept = Refresh(what.caller, what.scope, what.client_id, self.deps.now_ms())
         await self.deps.accounts.issue_refresh(refresh, kept, self.deps.oauth.refresh_s * 1_000)
         return await self._tokens(request, kept, refresh, forms, cookies=cookies)
 
@@ -196,6 +196,9 @@ class OAuthServer:
         if rotated is None:
             raise invalid_grant()
         what, stands = rotated
+        if what.since_ms and self.deps.now_ms() - what.since_ms >= self.deps.oauth.login_s * 1_000:
+            await self.deps.accounts.end_login(what.caller.sid)
+            raise invalid_grant()
         return await self._tokens(request, what, stands, forms, cookies=True)
 
     async def _tokens(self, request: Request, what: Refresh, refresh: str, forms: Forms, *, cookies: bool) -> Response:

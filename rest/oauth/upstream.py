@@ -20,7 +20,7 @@ from rest.oauth.providers import OpenId, Provider
 from rest.oauth.redirects import back
 from rest.oauth.upstream_documents import Kept, Metadata, VerifyingKey, document, keys, metadata, unreachable
 from rest.oauth.upstream_errors import AWAY, BROKEN, DENIED, NotVouched, broken, denied
-from rest.oauth.upstream_http import PATIENCE_S, CheckedTransport
+from rest.oauth.upstream_http import PATIENCE_S, ProviderTransport
 from rest.oauth.upstream_person import Claims, caller, completed, lacks
 from rest.oauth.upstream_state import Pending
 from rest.oauth.upstream_tokens import IdToken, UnknownKey, check, verified
@@ -85,7 +85,7 @@ class Upstream:
             self.openid.client_id,
             self.openid.client_secret,
             token_endpoint_auth_method=found.client_authentication(self.openid.client_secret),
-            transport=CheckedTransport(self._development),
+            transport=ProviderTransport(self._development),
         )
         try:
             async with asyncio.timeout(PATIENCE_S), client:

@@ -1,26 +1,22 @@
-"""The way to a provider: the address that was checked, no redirects, answers of bounded size (S24, S62)."""
+"""The way to a provider: https to where one may stand, no redirects, answers of bounded size (S24, S62)."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-import socket
-import ssl
 from collections.abc import AsyncIterator, Mapping
-from functools import cache
+from functools import cache, partial
 
 import httpx2
+
+from rest.outbound import CheckedTransport, Resolver, Unreachable, trusted
 
 PATIENCE_S = 10.0
 """For one request, all in all: somebody sits before a browser and waits."""
 LARGEST_BYTES = 262_144
 """Of an answer. The largest key sets and metadata out there have about a tenth of it."""
+THREADS = 4
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
-PORTS = {"https": 443, "http": 80}
-
-
-class Unreachable(httpx2.TransportError):
-    """Where this address leads no request of ours goes, or what comes from there is not read."""
 
 
 def is_allowed(url: httpx2.URL, development: bool) -> bool:
@@ -45,56 +41,19 @@ def is_reserved(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return isinstance(address, ipaddress.IPv4Address) and address.is_reserved
 
 
-class CheckedTransport(httpx2.AsyncBaseTransport):
-    """Resolves a name once and connects to what was checked: a moment later the name may lead elsewhere.
-
-    One for each request: connections that are kept belong to an address, and another name of that address would get
-    one whose certificate was never its own.
-    """
-
+class ProviderTransport(CheckedTransport):
     def __init__(self, development: bool) -> None:
+        super().__init__(partial(may_be_reached, development=development), resolver(), trusted())
         self._development = development
-        self._inner = httpx2.AsyncHTTPTransport(verify=trusted(), trust_env=False)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        url = request.url
-        if not is_allowed(url, self._development):
+        if not is_allowed(request.url, self._development):
             raise Unreachable("the address is not https")
-        # Inflated, little is much: nothing that is compressed is asked for or read.
-        request.headers["Accept-Encoding"] = "identity"
-        response = await self._response(request, await self._addresses(url))
+        response = await super().handle_async_request(request)
         if response.headers.get("content-encoding", "identity") != "identity":
             await response.aclose()
             raise Unreachable("the answer is compressed")
         return bounded(response)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-    async def _response(self, request: httpx2.Request, addresses: list[str]) -> httpx2.Response:
-        """The first address that takes the connection answers."""
-        url = request.url
-        request.extensions = {**request.extensions, "sni_hostname": url.host}
-        for address in addresses[:-1]:
-            request.url = url.copy_with(host=address)
-            try:
-                return await self._inner.handle_async_request(request)
-            except (httpx2.ConnectError, httpx2.ConnectTimeout):
-                continue
-        request.url = url.copy_with(host=addresses[-1])
-        return await self._inner.handle_async_request(request)
-
-    async def _addresses(self, url: httpx2.URL) -> list[str]:
-        loop = asyncio.get_running_loop()
-        port = url.port or PORTS[url.scheme]
-        try:
-            found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            raise Unreachable("the name is not known") from None
-        addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
-        if not addresses or not all(may_be_reached(address, self._development) for address in addresses):
-            raise Unreachable("the name leads to an address where no provider may stand")
-        return addresses
 
 
 class Bounded(httpx2.AsyncByteStream):
@@ -123,14 +82,14 @@ def bounded(response: httpx2.Response) -> httpx2.Response:
 
 
 @cache
-def trusted() -> ssl.SSLContext:
-    """Reading the certificates of the system takes longer than all the rest of a request."""
-    return httpx2.create_ssl_context()
+def resolver() -> Resolver:
+    """People wait for it; few providers are asked at once."""
+    return Resolver(THREADS)
 
 
 async def fetched(url: str, development: bool, headers: Mapping[str, str] | None = None) -> bytes:
     """The body of a 200. Raises Unreachable, httpx2.HTTPError or TimeoutError."""
-    async with asyncio.timeout(PATIENCE_S), httpx2.AsyncClient(transport=CheckedTransport(development)) as client:
+    async with asyncio.timeout(PATIENCE_S), httpx2.AsyncClient(transport=ProviderTransport(development)) as client:
         answer = await client.get(url, headers={"Accept": "application/json", **(headers or {})})
     if answer.status_code != 200:
         # A redirect too: it would lead past the check of the address.

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
+from rest.outbound import PORTS
+
 Network: TypeAlias = IPv4Network | IPv6Network
 Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -48,7 +50,6 @@ AUTHORITY = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})(?::([0-9]{1,5}
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 """A last label like this makes resolvers read the whole as a number: `127.1`, `2130706433`, `0x7f.1`."""
-PORTS = {"https": 443, "http": 80}
 SERVICES = 1_024
 """Below it, but for those of the web, wait services that may take a request for something else."""
 
@@ -87,13 +88,8 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """For the header Host."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
-
-    @property
-    def literal(self) -> bool:
-        return _literal(self.host) is not None
 
 
 def target(url: str, policy: Policy) -> Target:

@@ -1,30 +1,24 @@
-"""One POST to a foreign server (S62): the name is resolved once, each address judged, and the connection made to an
-address that was judged, with the certificate of the name. No redirects, no proxies, no cookies, a deadline over all.
+"""One POST to a receiver (S62): to where its owner may have us call, with no redirects, no proxies, no cookies, and a
+deadline over all.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 
 import httpx2
 
+from rest.outbound import CheckedTransport, Resolve, Unreachable
 from rest.webhooks.addresses import BadAddress, Policy, Target, target
-
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""A name and a port -> its addresses. Raises OSError."""
 
 DEADLINE_S = 10.0
 CONNECT_S = 4.0
 """To one address; there may be others."""
-ADDRESSES = 4
 ANSWER_BYTES = 65_536
 LONGEST_WAIT_S = 3_600.0
 """Of what a receiver asks for by Retry-After."""
@@ -45,18 +39,6 @@ class Answer:
 
     status: int
     body: bytes = b""
-
-
-class Resolver:
-    """In threads of its own: a name server that does not answer must not hold up who else works in threads."""
-
-    def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="codraw-names")
-
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
-        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-        found = await asyncio.get_running_loop().run_in_executor(self._pool, ask)
-        return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class Sender:
@@ -81,66 +63,40 @@ class Sender:
         """Of an answer whose status is 2xx; `listen`: with what it says. Raises Undelivered."""
         try:
             async with asyncio.timeout(self._deadline_s):
-                return await self._posted(target(url, self._policy), headers, body, listen)
+                return await self._asked(target(url, self._policy), headers, body, listen)
         except BadAddress as bad:
             raise Undelivered(f"the address {bad}") from None
         except TimeoutError:
             raise Undelivered(f"no answer within {self._deadline_s:g} s") from None
+        except Unreachable:
+            # What exactly is wrong would tell of our network.
+            raise Undelivered("the host has no address, or one that may not be called") from None
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            why = "the certificate is not accepted" if _untrusted(error) else "no connection"
+            raise Undelivered(why) from None
         except (httpx2.HTTPError, httpx2.InvalidURL):
             raise Undelivered("the connection broke, or the answer is no HTTP") from None
 
-    async def _posted(self, to: Target, headers: Mapping[str, str], body: str, listen: bool) -> Answer:
-        why = ""
-        for address in await self._addresses(to):
-            try:
-                return await self._asked(to, address, headers, body, listen)
-            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-                # nothing was sent: another address may answer
-                why = "the certificate is not accepted" if _untrusted(error) else "no connection"
-        raise Undelivered(why)
-
-    async def _addresses(self, to: Target) -> Sequence[str]:
-        """All or none: a name that leads inside, too, is not what its owner says. What exactly is wrong would tell of
-        our network."""
-        try:
-            found = [to.host] if to.literal else await self._resolve(to.host, to.port)
-        except (OSError, UnicodeError):
-            found = []
-        if not found or not all(map(self._policy.permits, found)):
-            raise Undelivered("the host has no address, or one that may not be called")
-        return found[:ADDRESSES]
-
-    async def _asked(self, to: Target, address: str, headers: Mapping[str, str], body: str, listen: bool) -> Answer:
-        host = f"[{address}]" if ":" in address else address
+    async def _asked(self, to: Target, headers: Mapping[str, str], body: str, listen: bool) -> Answer:
         sent = {
-            "Host": to.authority,
             "User-Agent": self._agent,
             "Content-Type": "application/json",
             "Accept": "application/json",
-            "Accept-Encoding": "identity",
             "Connection": "close",
             **headers,
         }
+        url = f"{to.scheme}://{to.authority}{to.path}"
         # A client for each: neither cookies nor connections of one receiver serve another, who may share its address.
-        async with (
-            self._client() as http,
-            http.stream(
-                "POST",
-                f"{to.scheme}://{host}:{to.port}{to.path}",
-                content=body.encode(),
-                headers=sent,
-                extensions={"sni_hostname": to.host},
-            ) as answer,
-        ):
+        async with self._client() as http, http.stream("POST", url, content=body.encode(), headers=sent) as answer:
             _judge(answer)
             return Answer(answer.status_code, await _heard(answer) if listen else b"")
 
     def _client(self) -> httpx2.AsyncClient:
-        if self._trust is None:
-            # made when it is needed, and once: it takes 20 ms
-            self._trust = ssl.create_default_context()
-        timeout = httpx2.Timeout(None, connect=CONNECT_S)
-        return httpx2.AsyncClient(verify=self._trust, trust_env=False, follow_redirects=False, timeout=timeout)
+        return httpx2.AsyncClient(
+            transport=CheckedTransport(self._policy.permits, self._resolve, self._trust),
+            trust_env=False,
+            timeout=httpx2.Timeout(None, connect=CONNECT_S),
+        )
 
 
 def _judge(answer: httpx2.Response) -> None:

@@ -17,7 +17,7 @@ from rest.calls import Call
 from rest.dependencies import RestDependencies, Webhooks
 from rest.paging import listing, page
 from rest.ports import Page, but
-from rest.problems import Problem, bad_field, conflict, not_found
+from rest.problems import INVALID, Problem, bad_field, conflict, not_found
 from rest.webhooks import signatures
 from rest.webhooks.addresses import BadAddress, target
 from rest.webhooks.events import NAMES
@@ -62,7 +62,7 @@ class WebhookCalls:
             await rights.on_model(self.deps, call, new.threat_model_id, Role.READER)
         made = await self.hooks.store.subscribe(new, self.hooks.most)
         if made is None:
-            raise Problem(422, "limit_exceeded", f"You have {self.hooks.most} subscriptions, which is the most.")
+            raise Problem(INVALID, "limit_exceeded", f"You have {self.hooks.most} subscriptions, which is the most.")
         return created(subscription_form(made), call.here(made.id))
 
     async def list(self, call: Call) -> Response:

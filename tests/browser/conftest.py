@@ -28,11 +28,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def window(browser: Browser, server: Server) -> Iterator[Callable[..., Window]]:
-    """Opens windows; whatever a page complains of (its content policy, an exception) fails the test."""
+    """Opens windows, on the page without a build unless an address is given; what a page complains of (its content
+    policy, an exception) fails the test."""
     opened: list[Window] = []
 
     def open_window(name: str, at: str | None = None) -> Window:
-        opened.append(Window(browser, at or f"{server.http}/", name=name))
+        opened.append(Window(browser, at or f"{server.http}/playground", name=name))
         opened[-1].sign_in()
         return opened[-1]
 

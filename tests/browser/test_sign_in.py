@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Route
@@ -35,7 +36,9 @@ def test_signing_out_leads_back_to_the_door(window: Callable[..., Window]) -> No
     alice.page.wait_for_selector("#sign-in")
 
 
-def test_a_provider_is_reached_with_a_challenge_and_comes_back(browser: Browser, server: Server) -> None:
+def test_a_provider_is_reached_with_a_challenge_and_one_comes_back_to_the_link_that_one_followed(
+    browser: Browser, server: Server
+) -> None:
     """The list of providers is another server's; the conversation that follows is ours, from start to end."""
     provider = {"id": "corp", "name": "Corp", "auth_url": f"{server.http}/oauth2/authorize?idp=test&login_hint=carol"}
 
@@ -46,11 +49,14 @@ def test_a_provider_is_reached_with_a_challenge_and_comes_back(browser: Browser,
     page.route("**/oauth2/providers", answer)
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    page.goto(f"{server.http}/")
+    link = f"{server.http}/playground#/{uuid4()}/{uuid4()}"
+    page.goto(link)
     page.click("text=Sign in with Corp")
+    page.locator("text=There is no such diagram.").wait_for()
+    assert page.url == link
+    page.click("text=All diagrams")
     page.locator(".who", has_text="Carol").wait_for()
     assert any("code_challenge_method=S256" in url for url in requests)
-    assert page.url == f"{server.http}/"
     page.context.close()
 
 

@@ -28,7 +28,6 @@ from codraw.house import (
     secrets_known,
     slices,
     tokens,
-    webhook_policy,
     written,
 )
 from codraw.settings import Settings
@@ -103,25 +102,6 @@ def test_S75_in_production_everybody_has_a_quota() -> None:
 async def test_S75_a_quota_that_is_set_is_kept(tmp_path: Path) -> None:
     async with standing(tmp_path, rate_limits=True, sign_ins_per_minute=2) as (_, _, http):
         assert [(await http.get("/oauth2/authorize")).status_code == 429 for _ in range(3)] == [False, False, True]
-
-
-@pytest.mark.parametrize(
-    ("given", "permitted"),
-    [
-        ({"mode": "production"}, ()),
-        ({"mode": "production", "webhook_allow_private": "10.1.0.0/16,192.168.0.5"}, ("10.1.2.3", "192.168.0.5")),
-        ({}, ("127.0.0.1", "::1")),
-    ],
-)
-def test_S62_webhooks_lead_inside_where_a_setting_allows_it(given: dict[str, str], permitted: tuple[str, ...]) -> None:
-    policy = webhook_policy(Settings(**{"mode": "development", "secret_key": SECRET, **given}))
-    asked = ("10.1.2.3", "10.2.0.1", "192.168.0.5", "127.0.0.1", "::1", "169.254.169.254")
-    assert tuple(filter(policy.permits, asked)) == permitted
-    assert policy.http == ("mode" not in given)
-
-
-def test_webhooks_over_http_are_a_setting() -> None:
-    assert webhook_policy(Settings(mode="production", secret_key=SECRET, webhook_http=True)).http
 
 
 def test_what_the_former_secret_sealed_can_be_opened() -> None:

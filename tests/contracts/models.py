@@ -10,10 +10,12 @@ import pytest
 from collab.core.events import Gone, Missed
 from collab.core.meeting import Session
 from collab.ports import Authorizer, DiagramStore, NewSession, SessionStore, StoredDiagram
+from protocol.dialects.times import rfc3339
 from protocol.refusals import Ending
 from protocol.values import Caller, DiagramId, Epoch, Role, RoleAt, SessionId, ThreatModelId, User
 from rest.ports import (
     Accounts,
+    Between,
     Changed,
     Counts,
     DiagramRow,
@@ -35,6 +37,7 @@ M = ThreatModelId("m")
 EVERYONE = "everyone"
 ALL = Filters()
 FIRST = Page()
+ISSUE = {"issue_uri": "https://tracker.example/issues/7"}
 
 
 class ModelWorld(Protocol):
@@ -311,8 +314,8 @@ class ModelsContract:
     async def listed(self, world: ModelWorld) -> None:
         """Three of ANA's, created c, b, a; changed b last."""
         for id, name, more in (
-            ("c", "Beta", {"status": "open"}),
-            ("b", "alpha 100%_\\", {"status": "closed", "security_reviewer": {"email": "Rev@Example.com"}}),
+            ("c", "Beta", {"status": "open", "description": "The online shop"}),
+            ("b", "alpha 100%_\\", {"status": "closed", "security_reviewer": {"email": "Rev@Example.com"}, **ISSUE}),
             ("a", "ALPHA two", {"status": 7, "security_reviewer": "rev@example.com"}),
         ):
             await world.models.create(model(id, ANA, fields={"name": name, **more}))
@@ -356,17 +359,39 @@ class ModelsContract:
             (Filters(owner="ANA@example.com"), ["c", "b", "a"]),
             (Filters(owner="ana"), ["c", "b", "a"]),
             (Filters(owner="test:ana"), ["c", "b", "a"]),
+            (Filters(owner="NA@exam"), ["c", "b", "a"]),
             (Filters(owner="bo"), []),
             (Filters(status=("open", "closed")), ["c", "b"]),
             (Filters(status=("none",)), []),
             (Filters(security_reviewer="REV@example.com"), ["b", "a"]),
+            (Filters(security_reviewer="V@ex"), ["b", "a"]),
             (Filters(security_reviewer="nobody"), []),
+            (Filters(reviewed=True), ["b", "a"]),
+            (Filters(reviewed=False), ["c"]),
+            (Filters(description="ONLINE"), ["c"]),
+            (Filters(description="%"), []),
+            (Filters(issue_uri="/Issues/7"), ["b"]),
             (Filters(name="alpha", status=("closed",)), ["b"]),
         ],
     )
     async def test_lists_are_filtered(self, world: ModelWorld, filters: Filters, expected: list[str]) -> None:
         await self.listed(world)
         assert await names(world, caller(ANA), filters) == expected
+
+    async def test_lists_are_filtered_by_time(self, world: ModelWorld) -> None:
+        ms = world.clock()
+        for n in range(3):
+            fields = {"name": f"{n}", "status_updated": rfc3339(ms + n * 1_000 + 500)}
+            await world.models.create(model(f"{n}", ANA, fields=fields))
+            world.clock.turn(1)
+        second = await world.models.read(ThreatModelId("1"))
+        assert second is not None
+        await world.models.change(second)
+        around = Between(ms, ms + 2_000)
+        assert await names(world, caller(ANA), Filters(created=around)) == ["1"]
+        assert await names(world, caller(ANA), Filters(created=Between(before_ms=ms + 1))) == ["0"]
+        assert await names(world, caller(ANA), Filters(modified=Between(after_ms=ms + 2_000))) == ["1"]
+        assert await names(world, caller(ANA), Filters(status_updated=around)) == ["1"]
 
     async def test_S58_a_sort_that_is_no_field_reaches_no_statement(self, world: ModelWorld) -> None:
         await self.listed(world)

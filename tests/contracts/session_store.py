@@ -12,7 +12,7 @@ from collab.core.events import Committed, Gone, Missed
 from collab.core.meeting import Deny, End, HostBack, HostGone, Leave, Session, SessionChange, SetHost, SetPresenter
 from collab.ports import Alive, Exists, Grant, NewSession, Stale
 from protocol.refusals import Ending
-from protocol.values import DiagramId, Role, RoleAt, SessionId
+from protocol.values import DiagramId, Role, RoleAt, SessionId, ThreatModelId
 from tests.contracts.worlds import ANA, BO, CY, MODEL, D, World, batch, caller, grow, head_of, operation
 
 S = SessionId("s")
@@ -216,10 +216,13 @@ class SessionStoreContract:
     async def test_the_role_of_a_stranger_is_none_and_of_an_unknown_diagram_gone(self, world: World) -> None:
         head = await world.add()
         assert await world.authorizer.role(caller(CY), D) == RoleAt(Role.NONE, head.acl_version)
-        assert await world.authorizer.belongs(D) == MODEL
         await world.delete()
         assert await world.authorizer.role(caller(ANA), D) == Gone()
-        assert await world.authorizer.belongs(D) is None
+
+    async def test_RE18_of_another_threat_model_a_diagram_is_gone(self, world: World) -> None:
+        head = await world.add()
+        assert await world.authorizer.role(caller(ANA), D, MODEL) == RoleAt(Role.OWNER, head.acl_version)
+        assert await world.authorizer.role(caller(ANA), D, ThreatModelId("another")) == Gone()
 
     async def test_SES21_a_deleted_diagram_ends_its_session(self, world: World) -> None:
         session = await started(world)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from collab.core.meeting import End, Session, SetPresenter
+from collab.core.meeting import Deny, End, HostBack, HostGone, Leave, Session, SessionChange, SetHost, SetPresenter
 from collab.ports import Exists, NewSession
 from protocol.operations import CellEffect, Effect, Kind, Verb
 from protocol.refusals import Ending
@@ -178,11 +178,33 @@ class TrailContract:
         assert told([found]) == [("ended", "session", "s")]
         assert (found.by, found.door, found.detail) == (by, door, {"reason": end.ending.value})
 
-    async def test_RE40_what_a_session_does_meanwhile_is_not_told(self, world: SqlWorld) -> None:
+    @pytest.mark.parametrize(
+        ("to", "by", "door", "whom"),
+        [
+            (SetPresenter(BO, ANA), ANA, Door.SOCKET, {"presenter": BO.id}),
+            (SetPresenter(None, BO), BO, Door.SOCKET, {"presenter": None}),
+            (SetPresenter(None), None, Door.SYSTEM, {"presenter": None}),
+            (Deny(BO, ANA), ANA, Door.SOCKET, {"ejected": BO.id}),
+            (SetHost(BO), None, Door.SYSTEM, {"host": BO.id}),
+        ],
+    )
+    async def test_RE40_who_presents_hosts_or_is_ejected_is_told(
+        self, world: SqlWorld, to: SessionChange, by: User | None, door: Door, whom: dict[str, str | None]
+    ) -> None:
+        await world.add()
+        session = await started(world)
+        await world.sessions.change(S, session.version, to)
+        found = await last(world)
+        assert told([found]) == [("updated", "session", "s")]
+        assert (found.by, found.door, found.diagram_id) == (by, door, D)
+        assert found.detail == {"changed": [*whom], **whom}
+
+    @pytest.mark.parametrize("to", [HostGone(1), HostBack(), Leave(BO)], ids=lambda to: type(to).__name__)
+    async def test_RE40_who_comes_and_goes_is_not_told(self, world: SqlWorld, to: SessionChange) -> None:
         await world.add()
         session = await started(world)
         before = await world.trail.newest()
-        await world.sessions.change(S, session.version, SetPresenter(None))
+        await world.sessions.change(S, session.version, to)
         assert await world.trail.newest() == before
 
     async def test_RE40_that_an_entry_has_found_its_person_is_told(self, world: SqlWorld) -> None:

@@ -167,6 +167,21 @@ async def test_RE12_without_a_session_if_match_is_optional_but_must_fit(alice: S
     await alice.put(flat(diagram), {"cells": [NODE]}, headers=at("*"))
 
 
+@pytest.mark.parametrize("session", [False, True])
+async def test_RE12_if_match_is_held_to_where_no_cells_are_named(alice: Somebody, session: bool) -> None:
+    diagram = await alice.diagram(await alice.threat_model())
+    await alice.put(flat(diagram), {"cells": [NODE]})
+    if session:
+        await live(alice, diagram)
+    body = await alice.refused(409, "version_mismatch", "PATCH", diagram, {"name": "New"}, headers=at('"0"'))
+    assert body["details"] == {"update_vector": 1}
+    await alice.refused(409, "version_mismatch", "DELETE", diagram, headers=at('"0"'))
+    assert (await alice.get(diagram))["name"] == "Diagram"
+    assert (await alice.patch(diagram, {"name": "New"}, headers=at('"1"')))["name"] == "New"
+    assert (await alice.patch(diagram, {"name": "Newer"}, headers=at("*")))["name"] == "Newer"
+    await alice.delete(diagram, headers=at('"1"'))
+
+
 async def test_RE12_if_match_may_name_the_epoch_too(alice: Somebody) -> None:
     diagram = await alice.diagram(await alice.threat_model())
     epoch = (await alice.get(diagram))["epoch"]

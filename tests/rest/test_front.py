@@ -85,8 +85,24 @@ def test_a_contract_is_served(tmp_path: Path) -> None:
     assert (answer.text, answer.headers["content-type"]) == ("openapi: 3.1.0\n", "application/yaml")
 
 
+@pytest.mark.parametrize("asked", ["bytes=99999-", "bytes=a", "lines=1-2", "bytes=0-3", "x"])
+def test_RE1_a_range_of_a_file_is_the_whole_file(tmp_path: Path, asked: str) -> None:
+    """As RFC 9110 lets a server do; nothing is refused in another form than all else."""
+    (tmp_path / "openapi.yml").write_text("openapi: 3.1.0\n")
+    there = client(front(documents={"openapi.yml": tmp_path / "openapi.yml"}))
+    answer = there.get("/openapi.yml", headers={"Range": asked})
+    assert (answer.status_code, answer.text) == (200, "openapi: 3.1.0\n")
+    seen = {"If-None-Match": answer.headers["etag"]}
+    assert there.get("/openapi.yml", headers=seen).status_code == 304
+
+
 def test_a_contract_that_was_not_built_in_is_not_found() -> None:
     assert client(front()).get("/asyncapi.yml").json()["error"] == "not_found"
+
+
+def put(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
 
 
 CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
@@ -104,10 +120,11 @@ def web(tmp_path: Path) -> Path:
         "tests/x.js",
         ".npmrc",
         "package.json",
+        "README.md",
+        "build.js",
         ".x/y.js",
     ):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(name)
+        put(folder / name, name)
     (tmp_path / "secret.js").write_text("secret")
     (folder / "link.js").symlink_to(tmp_path / "secret.js")
     return folder
@@ -158,6 +175,8 @@ def test_the_page_has_its_files(web: Path, path: str, kind: str) -> None:
         ".npmrc",
         ".x/y.js",
         "package.json",
+        "README.md",
+        "build.js",
         "link.js",
         "../secret.js",
         "..%2fsecret.js",
@@ -176,11 +195,35 @@ def test_nothing_beside_the_page_is_served(web: Path, path: str) -> None:
 
 
 def test_S55_the_page_runs_no_foreign_script(web: Path) -> None:
-    policy = client(replace(front(public_url="https://draw.example.org"), web=web)).get("/web/shell/dom.js").headers
+    policy = client(replace(front(public_url="https://draw.example.org"), web=web)).get("/playground").headers
     assert policy["content-security-policy"].startswith(
         "default-src 'self'; connect-src 'self' wss://draw.example.org; object-src 'none'"
     )
     assert "unsafe" not in policy["content-security-policy"]
+
+
+def test_a_page_may_show_pictures_that_it_made_itself_and_no_others(web: Path) -> None:
+    policy = client(replace(front(), web=web)).get("/playground").headers["content-security-policy"]
+    assert "img-src 'self' data: blob:;" in policy
+
+
+def test_the_page_without_a_build_is_always_at_its_address(web: Path) -> None:
+    answer = client(replace(front(), web=web)).get("/playground", headers={"Accept": "*/*"})
+    assert (answer.text, answer.headers["content-type"]) == ("playground/index.html", "text/html; charset=utf-8")
+    assert client(front()).get("/playground").status_code == 404
+
+
+def test_the_editor_is_the_first_page_as_soon_as_it_is_built(web: Path) -> None:
+    def page() -> str:
+        return asking.get("/", headers={"Accept": CHROMIUM}).text
+
+    asking = client(replace(front(), web=web))
+    put(web / "editor/index.html", "the editor")
+    assert page() == "playground/index.html"
+    put(web / "vendor/x6.min.js", "X6")
+    assert page() == "the editor"
+    (web / "editor/index.html").unlink()
+    assert page() == "playground/index.html"
 
 
 def test_S96_health_pages_show_state_and_nothing_else() -> None:

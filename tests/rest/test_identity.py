@@ -54,10 +54,6 @@ async def test_AU14_public_paths_need_no_credential(here: Edge) -> None:
         assert (await here.http.get(path)).status_code != 401
 
 
-async def test_the_configuration_of_another_server_is_404(here: Edge) -> None:
-    refusal(await here.http.get("/config"), 404, "not_found")
-
-
 async def test_AU2_a_cookie_is_as_good_as_a_header(here: Edge, alice: Somebody) -> None:
     assert (await here.http.get("/me", headers=cookie(alice))).json()["provider_id"] == "alice"
 

@@ -70,6 +70,28 @@ async def test_many_pairs_at_once(alice: Somebody, holder: str) -> None:
     await alice.refused(422, "validation_error", "PUT", bulk, {f"k{n}": "v" for n in range(101)})
 
 
+@pytest.mark.parametrize(
+    ("pairs", "field"),
+    [
+        ([{"key": "a", "value": "1"}, {"key": "b", "value": 2}], "metadata[1].value"),
+        ([{"key": "a b", "value": "1"}], "metadata[0].key"),
+        ({"a": "1", "b": ""}, "metadata.b.value"),
+    ],
+)
+async def test_RE1_of_many_pairs_the_bad_one_is_named(alice: Somebody, holder: str, pairs: object, field: str) -> None:
+    refused = await alice.refused(422, "validation_error", "PUT", f"{holder}/metadata/bulk", pairs)
+    assert refused["details"]["field"] == field
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+async def test_many_pairs_at_once_are_answered_whole_whatever_the_address_says(
+    alice: Somebody, holder: str, method: str
+) -> None:
+    given = {f"k{n}": "v" for n in range(100)}
+    answer = await alice.ask(method, f"{holder}/metadata/bulk?limit=nonsense", given)
+    assert (answer.is_success, answer.json()["total"], len(answer.json()["items"])) == (True, 100, 100)
+
+
 @pytest.mark.parametrize("key", ["", "a b", "é", "x" * 257, "bulk", 5, None])
 async def test_a_key_is_a_plain_name(alice: Somebody, holder: str, key: Any) -> None:
     await alice.refused(422, "validation_error", "POST", f"{holder}/metadata", {"key": key, "value": "v"})

@@ -48,8 +48,8 @@ async def test_the_list_is_the_bare_array_of_the_written_contract(alice: Somebod
         "created_at": "2027-01-15T08:00:00Z",
         "modified_at": "2027-01-15T08:00:00Z",
         "threat_model_framework": "STRIDE",
-        "status": None,
-        "status_updated": None,
+        "status": "not_started",
+        "status_updated": "2027-01-15T08:00:00Z",
         "security_reviewer": None,
         "diagram_count": 1,
         "threat_count": 1,
@@ -96,14 +96,35 @@ async def test_AU16_a_group_of_the_token_reads_its_models(here: Edge, alice: Som
         ("owner=alice@tmi.local", ["Payments", "Web"]),
         ("owner=bob@tmi.local", []),
         ("security_reviewer=rev@tmi.local", ["Web"]),
+        ("security_reviewer=is:null", ["Payments"]),
+        ("security_reviewer=is:notnull", ["Web"]),
+        ("description=cards", ["Payments"]),
+        ("issue_uri=issues/7", ["Web"]),
+        ("created_after=2027-01-15T07:59:59.999Z&created_before=2027-01-15T09:00:00%2B00:30", ["Payments", "Web"]),
+        ("created_after=2027-01-15T08:00:00Z", []),
+        ("modified_before=2027-01-15T08:00:00Z", []),
+        ("status_updated_after=2027-01-15T08:00:00Z", []),
         ("nonsense=1", ["Payments", "Web"]),
         ("name=%27%20OR%201=1--", []),
     ],
 )
 async def test_S58_filters_compare_and_nothing_else(alice: Somebody, query: str, names: list[str]) -> None:
-    await alice.threat_model(name="Payments", status="active")
-    await alice.threat_model(name="Web", status="done", security_reviewer="rev@tmi.local")
+    await alice.threat_model(name="Payments", status="active", description="Takes Cards")
+    reviewed = {"security_reviewer": "rev@tmi.local", "issue_uri": "https://tracker.example/Issues/7"}
+    await alice.threat_model(name="Web", status="done", **reviewed)
     assert sorted(model["name"] for model in await alice.get(f"/threat_models?{query}")) == names
+
+
+async def test_a_time_that_is_none_is_no_filter(alice: Somebody) -> None:
+    await alice.refused(400, "invalid_input", "GET", "/threat_models?created_after=yesterday")
+
+
+async def test_a_threat_model_always_has_a_status(alice: Somebody) -> None:
+    """TMI's app lists at first those with the statuses of what is not over."""
+    model = await alice.threat_model()
+    assert [one["status"] for one in await alice.get("/threat_models?status=not_started,active")] == ["not_started"]
+    await alice.patch(model, {"status": "done"})
+    assert (await alice.patch(model, {"status": None}))["status"] == "not_started"
 
 
 async def test_a_change_of_status_is_dated(here: Edge, alice: Somebody) -> None:
@@ -158,8 +179,8 @@ async def test_RE7_unknown_fields_cannot_grow_without_end(alice: Somebody) -> No
         ({"name": "M", "description": "x" * 2_049}, "description"),
         ({"name": "M", "description": ["d"]}, "description"),
         ({"name": "M", "metadata": "x"}, "metadata"),
-        ({"name": "M", "metadata": {"__bad key": "v"}}, "key"),
-        ({"name": "M", "metadata": {"k": 1}}, "value"),
+        ({"name": "M", "metadata": {"__bad key": "v"}}, "metadata.__bad key.key"),
+        ({"name": "M", "metadata": {"k": 1}}, "metadata.k.value"),
         ({"name": "M", "metadata": [{"key": "k", "value": "1"}, {"key": "k", "value": "2"}]}, "metadata"),
         ({"name": "M", "authorization": {}}, "authorization"),
         ({"name": "M", "authorization": ["bob"]}, "authorization"),

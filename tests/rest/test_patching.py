@@ -34,6 +34,13 @@ def test_RE5_a_json_patch_names_what_changes() -> None:
     assert patched({"op": "remove", "path": "/note"}) == {"note": None}
 
 
+def test_RE5_an_array_as_plain_json_is_a_json_patch() -> None:
+    assert changes(JSON, DOCUMENT, [{"op": "replace", "path": "/name", "value": "New"}]) == {"name": "New"}
+    for kind, patch in ((MERGE_PATCH, []), (JSON, "x"), (JSON, None), (JSON_PATCH, {})):
+        with pytest.raises(Problem):
+            changes(kind, DOCUMENT, patch)
+
+
 def test_RE5_move_names_both_ends() -> None:
     assert patched({"op": "move", "from": "/note", "path": "/name"}) == {"note": None, "name": "n"}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -10,7 +12,7 @@ from starlette.testclient import TestClient
 
 from rest.problems import HANDLERS
 from rest.routes import front_table, routes, starlette
-from tests.support.edges import Edge, Somebody
+from tests.support.edges import NOWHERE, Edge, Somebody, edge, node
 from tests.support.fronts import front
 
 
@@ -50,6 +52,29 @@ async def test_the_whole_application_answers(here: Edge) -> None:
     assert (await here.http.get("/")).json()["service"]["name"] == "codraw"
     assert (await here.http.head("/healthz")).status_code == 200
     assert (await here.http.post("/healthz")).status_code == 405
+
+
+INVALID = [
+    ("POST", "/threat_models", {"name": ["x"]}, "validation_error"),
+    ("POST", "{model}/diagrams", {"name": "D", "cells": [node("a", x="left")]}, "validation_failed"),
+    ("POST", "{model}/threats/bulk", [{"name": "T", "score": "high"}], "validation_error"),
+    ("POST", "{diagram}/operations", {"operation_id": NOWHERE, "operation": {"type": "x"}}, "invalid_operation_type"),
+    ("PUT", "{diagram}", {"name": "D", "cells": [{"id": "a", "shape": "blob"}]}, "validation_failed"),
+    ("POST", "{diagram}/metadata", {"key": "k", "value": "v" * 70_000}, "validation_error"),
+    ("POST", "/webhook/subscriptions", {"name": "W"}, "validation_error"),
+]
+
+
+@pytest.mark.parametrize("profile", ["wiki", "tmi"])
+@pytest.mark.parametrize(("method", "path", "body", "error"), INVALID)
+async def test_RE9_what_is_invalid_has_the_status_of_the_profile(
+    tmp_path: Path, profile: str, method: str, path: str, body: object, error: str
+) -> None:
+    async with edge(tmp_path, profile=profile) as here:
+        alice = await here.as_("alice")
+        model = await alice.threat_model()
+        there = path.format(model=model, diagram=await alice.diagram(model))
+        await alice.refused(400 if profile == "tmi" else 422, error, method, there, body)
 
 
 @pytest.mark.parametrize("host", ["", "evil.test", "a b", "[::", "x:99999999", "\xe9"])

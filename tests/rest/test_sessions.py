@@ -30,13 +30,7 @@ async def test_SES1_the_first_call_creates_the_session(alice: Somebody, diagram:
     assert session == {
         "session_id": session["session_id"],
         "host": "alice@tmi.local",
-        "presenter": {
-            "principal_type": "user",
-            "provider": "test",
-            "provider_id": "alice",
-            "email": "alice@tmi.local",
-            "display_name": "Alice",
-        },
+        "presenter": "alice@tmi.local",
         "threat_model_id": diagram.split("/")[2],
         "threat_model_name": "Model",
         "diagram_id": diagram.split("/")[4],
@@ -192,6 +186,17 @@ async def test_AU9_a_ticket_works_once_for_its_user_and_session(here: Edge, alic
     assert grant is not None
     assert (grant.caller.id, grant.session, grant.diagram) == ("test:alice", session["session_id"], path.split("/")[4])
     assert await here.sessions.redeem(ticket) is None
+
+
+async def test_a_HEAD_makes_no_ticket(here: Edge, alice: Somebody, path: str) -> None:
+    session = await alice.post(path)
+    address = f"/ws/ticket?session_id={session['session_id']}"
+    count = "SELECT count(*) FROM ticket"
+    assert (await alice.ask("HEAD", address)).status_code == 200
+    assert await here.database.fetch(count) == [(0,)]
+    assert (await (await here.as_("eve")).ask("HEAD", address)).status_code == 404
+    await alice.get(address)
+    assert await here.database.fetch(count) == [(1,)]
 
 
 async def test_AU9_a_ticket_lives_30_seconds(here: Edge, alice: Somebody, path: str) -> None:

@@ -190,6 +190,28 @@ async def test_RE40_a_line_of_metadata_names_holder_and_keys(alice: Somebody) ->
     assert newest["details"] == {"of": "diagram", "keys": ["a", "b"], "changed": ["metadata"]}
 
 
+async def test_RE40_who_replaces_all_metadata_is_told_to_have_taken_keys_away(alice: Somebody) -> None:
+    model = await alice.threat_model(metadata={"kept": "1", "gone": "2", "moved": "3"})
+    await alice.put(f"{model}/metadata/bulk", {"kept": "1", "moved": "4", "new": "5"})
+    newest, *_ = (await alice.get(f"{model}/audit_trail"))["items"]
+    assert newest["details"] == {"of": "threat_model", "keys": ["gone", "moved", "new"], "changed": ["metadata"]}
+    await alice.patch(model, {"metadata": {"new": "6"}})
+    newest, *_ = (await alice.get(f"{model}/audit_trail"))["items"]
+    assert newest["details"] == {"keys": ["new"], "changed": ["metadata"]}
+
+
+async def test_RE40_each_line_of_a_bulk_call_names_the_fields_that_changed(alice: Somebody) -> None:
+    model = await alice.threat_model()
+    bulk = f"{model}/threats/bulk"
+    a, b = [threat["id"] for threat in (await alice.post(bulk, [{"name": "a"}, {"name": "b"}]))["items"]]
+    await alice.patch(bulk, [{"id": a, "severity": "low"}, {"id": b, "name": "B", "metadata": {"k": "v"}}])
+    lines = (await alice.get(f"{model}/audit_trail?limit=2"))["items"]
+    assert {line["object_id"]: line["details"] for line in lines} == {
+        a: {"changed": ["severity"]},
+        b: {"changed": ["metadata", "name"], "keys": ["k"]},
+    }
+
+
 async def test_RE40_readers_read_the_trail(alice: Somebody, bob: Somebody, eve: Somebody) -> None:
     model = await alice.shared_model(("bob", "reader"))
     diagram = await alice.diagram(model)

@@ -11,7 +11,7 @@ from protocol.values import DiagramId, Role, SessionId, ThreatModelId, User
 from rest import views
 from rest.identity import ACCESS_COOKIE
 from rest.ports import Entry
-from rest.views import TMI, WIKI
+from rest.views import TMI, WIKI, Forms
 from tests.support.edges import NODE, Somebody, edge
 
 ALICE = User("test", "alice", "alice@tmi.local", "Alice")
@@ -81,23 +81,30 @@ async def test_the_two_contracts_differ_in_these_bodies_only(
         assert (await alice.get(f"{model}/threats"))["total"] == 1
 
 
-def test_nobody_presents_as_null() -> None:
-    session = Session(
+def session(presenter: User | None) -> Session:
+    return Session(
         id=SessionId("s"),
         diagram_id=DiagramId("d"),
         threat_model_id=ThreatModelId("t"),
         host=ALICE,
-        presenter=None,
+        presenter=presenter,
         presenter_term=1,
         version=1,
         start_vector=0,
         created_at_ms=0,
     )
+
+
+@pytest.mark.parametrize("forms", [WIKI, TMI])
+def test_nobody_presents_as_null(forms: Forms) -> None:
+    assert views.session(session(None), ("T", "D"), [], "ws://h/ws", forms)["presenter"] is None
+
+
+def test_the_people_of_a_session_are_told_in_the_form_of_the_profile() -> None:
     member = Member(ALICE, "owner", 1_800_000_000_000, 1_800_000_001_000, 1)
-    wiki = views.session(session, ("T", "D"), [member], "ws://h/ws", WIKI)
-    tmi = views.session(session, ("T", "D"), [member], "ws://h/ws", TMI)
-    assert wiki["presenter"] is None and tmi["presenter"] is None
-    assert wiki["host"] == "alice@tmi.local"
-    assert tmi["host"] == views.user_form(ALICE)
+    wiki = views.session(session(ALICE), ("T", "D"), [member], "ws://h/ws", WIKI)
+    tmi = views.session(session(ALICE), ("T", "D"), [member], "ws://h/ws", TMI)
+    assert wiki["host"] == wiki["presenter"] == "alice@tmi.local"
+    assert tmi["host"] == tmi["presenter"] == views.user_form(ALICE)
     assert tmi["participants"][0]["last_activity"] == "2027-01-15T08:00:01Z"
-    assert {name for name in wiki if wiki[name] != tmi[name]} == {"host", "participants"}
+    assert {name for name in wiki if wiki[name] != tmi[name]} == {"host", "presenter", "participants"}

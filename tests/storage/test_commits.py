@@ -191,10 +191,11 @@ class Between:
     """Lets something happen before the next read."""
 
     clock_sql = ""
+    writes_tables_at_once = True
 
     def __init__(self, database: PostgresDatabase, happens: object) -> None:
         self._database, self._happens = database, happens
-        self.statement = database.statement
+        self.write = database.write
 
     async def read(self, work: object) -> object:
         await self._happens()  # type: ignore[operator]

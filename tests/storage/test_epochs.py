@@ -11,6 +11,7 @@ from collab.core.effects import Commit
 from collab.core.events import CaughtUp, Committed, Missed
 from collab.ports import StoredDiagram
 from protocol.values import DiagramId, Epoch
+from rest.ports import Action, Door
 from storage.epochs import new_epoch, random_epoch
 from tests.contracts.worlds import SqlWorld, batch, head_of, operation
 from tests.support.drawing import history
@@ -49,6 +50,15 @@ async def test_I16_a_new_epoch_keeps_cells_vector_hash_and_rights(world: SqlWorl
     assert found.snapshot.touched == msgspec.json.decode(msgspec.json.encode(before.touched()))
     # who comes with the former epoch loads anew
     assert await world.diagrams.since(ONE, former) == CaughtUp(found.head, ())
+
+
+async def test_RE40_a_new_epoch_is_told(world: SqlWorld) -> None:
+    await draw(world, ONE, operations=6)
+    await new_epoch(world.database, [ONE], lambda: Epoch("e" * 16))
+    (told,) = await world.trail.since(await world.trail.newest() - 1, 10)
+    assert (told.action, told.object_type, told.object_id) == (Action.UPDATED, "diagram", ONE)
+    assert (told.by, told.door, told.update_vector) == (None, Door.SYSTEM, 6)
+    assert told.detail == {"changed": ["epoch"], "epoch": "e" * 16}
 
 
 async def test_I16_who_judged_by_the_former_epoch_misses_and_the_vector_goes_on(world: SqlWorld) -> None:

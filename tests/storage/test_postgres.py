@@ -90,7 +90,7 @@ async def test_a_key_that_is_taken_is_a_conflict(keyed: PostgresDatabase) -> Non
     with pytest.raises(Conflict):
         await keyed.transaction(lambda tx: insert(tx, 1))
     with pytest.raises(Conflict):
-        await keyed.statement("INSERT INTO t (k) VALUES (1)")
+        await keyed.write("INSERT INTO t (k) VALUES (1)")
 
 
 async def test_who_swallows_the_error_of_a_statement_is_told_that_nothing_was_written(keyed: PostgresDatabase) -> None:
@@ -270,7 +270,7 @@ async def test_S52_text_that_cannot_be_kept_is_an_error_of_its_own_statement_alo
     with pytest.raises(asyncpg.DataError):
         await keyed.transaction(lambda tx: insert(tx, 1, value))
     with pytest.raises(asyncpg.DataError):
-        await keyed.statement("INSERT INTO t (k, v) VALUES (2, $1)", value)
+        await keyed.write("INSERT INTO t (k, v) VALUES (2, $1)", value)
     await keyed.transaction(lambda tx: insert(tx, 3, "é€😀"))
     assert await keyed.fetch("SELECT k, v FROM t") == [(3, "é€😀")]
 
@@ -310,7 +310,7 @@ async def test_a_connection_cut_in_the_commit_leaves_it_unknown(cut: tuple[Wire,
         await database.transaction(lambda tx: insert(tx, 1))
     wire.awaited = b"INSERT"
     with pytest.raises(CommitUnknown):
-        await database.statement("INSERT INTO t (k) VALUES (2)")
+        await database.write("INSERT INTO t (k) VALUES (2)")
 
 
 async def test_a_server_that_does_not_answer_is_given_up(
@@ -321,7 +321,7 @@ async def test_a_server_that_does_not_answer_is_given_up(
     await database.fetch("SELECT 1")
     wire.deafen()
     with pytest.raises(CommitUnknown):
-        await database.statement("INSERT INTO t (k) VALUES (1)")
+        await database.write("INSERT INTO t (k) VALUES (1)")
     wire.deafen(False)
     assert await database.fetch("SELECT 1") == [(1,)]
     wire.deafen()

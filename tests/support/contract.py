@@ -21,7 +21,7 @@ URI = "urn:openapi"
 
 @cache
 def document() -> dict[str, Any]:
-    read: dict[str, Any] = yaml.safe_load(DOCUMENT.read_text("utf-8"))
+    read: dict[str, Any] = yaml.load(DOCUMENT.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return read
 
 

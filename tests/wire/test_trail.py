@@ -7,6 +7,7 @@ from typing import Any
 from tests.support.client import CodrawV1, Tmi, add, cell_id
 from tests.support.servers import Meeting, Person
 from tests.support.turns import until_read
+from tests.wire.test_presenter import eject, grant
 from tests.wire.test_undo import done
 
 
@@ -48,3 +49,20 @@ async def test_RE42_whoever_edits_by_whichever_door_is_in_the_trail(meeting: Mee
         (3, "updated diagram", "ana", "rest", "rest"),
         (3, "ended session", "ana", "socket", "host_left"),
     ]
+
+
+async def test_RE40_who_presents_and_who_is_ejected_is_in_the_trail(meeting: Meeting, ana: Person, bo: Person) -> None:
+    host, guest = await CodrawV1(meeting, ana).join(), await CodrawV1(meeting, bo).join()
+    await host.say(grant(CodrawV1, "bo"))
+    await guest.hear("presenter")
+    await host.say(eject(CodrawV1, "bo"))
+    address = f"{meeting.path}/audit_trail?object_type=session&action=updated"
+
+    async def both() -> bool:
+        return int((await ana.get(address))["total"]) == 2
+
+    await until_read(both)
+    removal, granting = (await ana.get(address))["items"]
+    assert granting["details"] == {"changed": ["presenter"], "presenter": "test:bo"}
+    assert removal["details"] == {"changed": ["ejected"], "ejected": "test:bo"}
+    assert {(line["by"]["provider_id"], line["door"]) for line in (granting, removal)} == {("ana", "socket")}

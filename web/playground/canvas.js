@@ -25,7 +25,7 @@ export class Canvas {
   #lanes = new Map(); // both ends -> ids of the edges between them
   #drawn = new Map(); // edge id -> its ends as they were drawn
   #layers = Object.fromEntries(
-    ["boundaries", "nodes", "edges", "others", "marks"].map((name) => [name, s("g", { class: name })]),
+    ["boundaries", "nodes", "edges", "marks"].map((name) => [name, s("g", { class: name })]),
   );
   #world = s("g", { class: "world" }, Object.values(this.#layers));
   #dots = s(
@@ -33,14 +33,13 @@ export class Canvas {
     { id: "dots", width: 24, height: 24, patternUnits: "userSpaceOnUse" },
     s("circle", { cx: 1, cy: 1, r: 1 }),
   );
-  #moved;
+  #tell;
   #size = null;
 
-  /** @param look `get(id)` and `cells()`. @param moved called after the view has changed */
-  constructor(look, moved) {
+  /** @param look `get(id)` and `cells()`. @param tell `(type, detail)`: `view`, `hand` and `selection` of Stage */
+  constructor(look, tell) {
     this.#look = look;
-    this.#moved = moved;
-    this.cursors = s("g", { class: "cursors", "aria-hidden": "true" });
+    this.#tell = tell;
     this.root = s(
       "svg",
       {
@@ -52,7 +51,6 @@ export class Canvas {
       s("defs", this.#dots),
       s("rect", { class: "paper", width: "100%", height: "100%", fill: "url(#dots)" }),
       this.#world,
-      this.cursors,
     );
     new ResizeObserver(([{ contentRect }]) => this.#resized(contentRect)).observe(this.root);
   }
@@ -80,6 +78,14 @@ export class Canvas {
   boxOf(id) {
     const { x, y, width, height, ...cell } = this.#look.get(id) ?? {};
     return { x, y, width, height, ...this.held.get(id), isRound: isRound(cell) };
+  }
+
+  /** The box of a node, or the one around a line; null where there is none. */
+  extentOf(id) {
+    const cell = this.#look.get(id);
+    if (!cell) return null;
+    const { x, y, width, height } = isEdge(cell) ? this.#groups.get(id).querySelector(".line").getBBox() : this.boxOf(id);
+    return { x, y, width, height };
   }
 
   get #nodes() {
@@ -175,6 +181,7 @@ export class Canvas {
     this.selection = new Set(ids);
     for (const id of this.selection) this.#groups.get(id)?.classList.add("selected");
     this.drawMarks();
+    this.#tell("selection", [...this.selection]);
   }
 
   #prune() {
@@ -220,19 +227,6 @@ export class Canvas {
     return [...corners, start];
   }
 
-  /** The selections of others: `[{ids, name, colour}]`. */
-  showOthers(others) {
-    this.#layers.others.replaceChildren(
-      ...others.flatMap(({ ids, name, colour }) =>
-        this.#nodesAmong(ids).map((id, index) => {
-          const frame = frameOf(this.boxOf(id), index === 0 && name);
-          frame.style.setProperty("--who", colour);
-          return frame;
-        }),
-      ),
-    );
-  }
-
   within(box) {
     return this.#nodes.filter((id) => encloses(box, this.boxOf(id)));
   }
@@ -249,23 +243,54 @@ export class Canvas {
     return { x: x * this.view.scale + this.view.x, y: y * this.view.scale + this.view.y };
   }
 
+  /** The part of the world that is seen. */
+  get seen() {
+    const { width, height } = this.#size ?? this.root.getBoundingClientRect();
+    const { x, y, scale } = this.view;
+    return { x: -x / scale, y: -y / scale, width: width / scale, height: height / scale, zoom: scale };
+  }
+
+  /** Moves and zooms so that all of this part is seen, in the middle. */
+  show({ x, y, width, height }) {
+    const { width: across, height: down } = this.root.getBoundingClientRect();
+    const scale = clamped(ZOOM, Math.min(across / width, down / height));
+    this.#see({ scale, x: across / 2 - (x + width / 2) * scale, y: down / 2 - (y + height / 2) * scale });
+  }
+
+  /** Selects a cell, and brings it into view where it is not. */
+  reveal(id) {
+    const box = this.extentOf(id);
+    if (!box) return;
+    const { zoom, ...seen } = this.seen;
+    const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    const part = { x: middle.x - seen.width / 2, y: middle.y - seen.height / 2, width: seen.width, height: seen.height };
+    if (!encloses(seen, box)) this.show(part);
+    this.select([id]);
+  }
+
   pan(dx, dy) {
+    this.#shift(dx, dy);
+    this.#tell("hand");
+  }
+
+  #shift(dx, dy) {
     this.#see({ ...this.view, x: this.view.x + dx, y: this.view.y + dy });
   }
 
   /** What was in the middle stays there. */
   #resized({ width, height }) {
-    if (this.#size && width > 0) this.pan((width - this.#size.width) / 2, (height - this.#size.height) / 2);
+    if (this.#size && width > 0) this.#shift((width - this.#size.width) / 2, (height - this.#size.height) / 2);
     this.#size = width > 0 ? { width, height } : this.#size;
   }
 
   /** Around a point of the window, by default the middle. */
   zoom(factor, { clientX, clientY } = this.#middle) {
     const { left, top } = this.root.getBoundingClientRect();
-    const scale = Math.min(ZOOM.most, Math.max(ZOOM.least, this.view.scale * factor));
+    const scale = clamped(ZOOM, this.view.scale * factor);
     const ratio = scale / this.view.scale;
     const [px, py] = [clientX - left, clientY - top];
     this.#see({ scale, x: px - (px - this.view.x) * ratio, y: py - (py - this.view.y) * ratio });
+    this.#tell("hand");
   }
 
   fit() {
@@ -295,7 +320,7 @@ export class Canvas {
     assign(this.#world, { transform: `translate(${x} ${y}) scale(${scale})` });
     assign(this.#dots, { patternTransform: `translate(${x} ${y}) scale(${scale})` });
     this.drawMarks();
-    this.#moved();
+    this.#tell("view");
   }
 
   // -- while a gesture goes on ---------------------------------------------------------------------------------------
@@ -320,3 +345,5 @@ export class Canvas {
 }
 
 const pairOf = ({ source, target }) => [source?.cell, target?.cell].sort().join(" ");
+
+const clamped = ({ least, most }, value) => Math.min(most, Math.max(least, value));

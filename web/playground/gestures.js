@@ -51,15 +51,18 @@ export class Gestures {
   }
 
   #up(event) {
-    const gesture = this.#gesture;
-    this.#gesture = null;
-    gesture?.end(event);
+    this.#over()?.end(event);
   }
 
   #cancel() {
+    this.#over()?.cancel();
+  }
+
+  #over() {
     const gesture = this.#gesture;
     this.#gesture = null;
-    gesture?.cancel?.();
+    this.#editor.busy(false);
+    return gesture;
   }
 
   #grab(event, id) {
@@ -124,6 +127,7 @@ export class Gestures {
       move: (now) => {
         if (from.size === 0) return;
         if (sent === null && Math.hypot(now.clientX - origin.x, now.clientY - origin.y) < THRESHOLD) return;
+        this.#editor.busy(true);
         const boxes = boxesAt(this.#canvas.toWorld(now));
         hold(boxes);
         if (Date.now() - (sent ?? 0) < SEND_EVERY_MS) return;

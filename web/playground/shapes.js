@@ -106,13 +106,12 @@ export function drawEdge(group, cell, { line, arrow, middle }, ends) {
   text.replaceChildren(s("tspan", { x: middle.x, y: middle.y - 6 }, labelOf(cell).slice(0, 80)));
 }
 
-/** A dashed frame with somebody's name. */
-export function frameOf(box, name) {
+/** A frame around what is selected. */
+export function frameOf(box) {
   const pad = 6;
   return s(
     "g",
     { class: "frame" },
     s("rect", { x: box.x - pad, y: box.y - pad, width: box.width + 2 * pad, height: box.height + 2 * pad, rx: 6 }),
-    name && s("text", { x: box.x - pad, y: box.y - pad - 4 }, name),
   );
 }

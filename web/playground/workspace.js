@@ -2,70 +2,81 @@
 
 import { connect, isEdge } from "../sdk/codraw.js";
 import { localQueue } from "../sdk/offline.js";
-import { Canvas } from "./canvas.js";
 import * as commands from "./commands.js";
-import { confirmed, h, toast } from "../shell/dom.js";
+import { h, toast } from "../shell/dom.js";
 import { Gestures } from "./gestures.js";
 import { icon } from "../shell/icons.js";
 import { Inspector } from "./inspector.js";
-import { People } from "../shell/people.js";
-import { StatusLine } from "../shell/status.js";
+import { Stage } from "./stage.js";
+import { connection } from "../shell/together/connection.js";
+import { cursors } from "../shell/together/cursors.js";
+import { following } from "../shell/together/following.js";
+import { notices } from "../shell/together/notices.js";
+import { people } from "../shell/together/people.js";
+import { session } from "../shell/together/session.js";
+import { sharing } from "../shell/together/sharing.js";
+import { themeSwitch } from "../shell/theme.js";
+import { Weather } from "./weather.js";
 
 const TOOLS = [
   ["select", "Select", "v"],
   ...Object.entries(commands.SHAPES).map(([shape, { name, key }]) => [shape, name, key]),
   ["flow", "Flow", "f"],
 ];
+const ROOMY = 1400; // CSS pixels: the inspector is there from the start
 const COLOURS = [null, "#f4c7c3", "#fce8b2", "#cfe8cf", "#c6dafc", "#dccbf0", "#5b6470"];
-const SKIPPED = {
-  changed: "changed since by somebody else",
-  gone: "gone",
-  exists: "there already",
-  in_use: "in use by somebody else",
-};
 
-/** Shows the diagram in `main`; returns how to leave it. `leave()` asks first and resolves to whether it may. */
+/** Shows the diagram in `main`. `leave()` resolves to whether the person wants to go, `stop()` goes. */
 export async function openWorkspace({ main, rest, place, onLeave }) {
   const { threatModelId, diagramId } = place;
   const [described, me] = await Promise.all([rest.diagram(threatModelId, diagramId), rest.me()]);
   const storage = localQueue(`codraw.unsaved/${me.provider}:${me.provider_id}/${diagramId}`);
-  const diagram = connect({ ...rest.live(threatModelId, diagramId), storage });
-  const editor = new Editor(diagram, described.name, onLeave);
+  let inspector = null;
+  const weather = new Weather((frame) => inspector?.note(frame));
+  const live = rest.live(threatModelId, diagramId);
+  const ticket = (asked) => (weather.isOffline ? Promise.reject(new TypeError("no network")) : live.ticket(asked));
+  const diagram = connect({ ...live, ticket, storage, WebSocket: weather.WebSocket });
+  const stage = new Stage(diagram.replica);
+  inspector = new Inspector({ diagram, weather, place, rest, chosen: () => stage.selection });
+  const editor = new Editor({ diagram, stage, inspector, rest, title: described.name, onLeave });
   main.replaceChildren(editor.root);
+  if (location.pathname === "/playground" && innerWidth >= ROOMY) editor.inspect();
   return editor;
 }
 
 class Editor {
   tool = "select";
   #diagram;
-  #onLeave;
-  #people;
-  #status;
+  #stage;
   #inspector;
+  #onLeave;
+  #session;
+  #parts; // of the page around the drawing
   #tools = new Map();
   #undo = this.#iconButton("undo", "Undo (Ctrl+Z)", () => this.undo());
   #redo = this.#iconButton("redo", "Redo (Ctrl+Shift+Z)", () => this.redo());
+  #inspect = this.#iconButton("inspect", "Inspector", () => this.inspect());
   #selectionBar = h("div", { class: "selection-bar", role: "toolbar", "aria-label": "Selection", hidden: true });
   #notice = h("p", { class: "notice", hidden: true }, "You can look on and point, but not edit.");
-  #stage = h("div", { class: "stage" });
   #isFitted = false;
+  #isBusy = false;
   #abort = new AbortController();
 
-  constructor(diagram, title, onLeave) {
+  constructor({ diagram, stage, inspector, rest, title, onLeave }) {
     this.#diagram = diagram;
+    this.#stage = stage;
+    this.#inspector = inspector;
     this.#onLeave = onLeave;
-    this.canvas = new Canvas(diagram.replica, () => this.#people?.drawAwareness());
-    this.#people = new People(diagram, this.canvas);
-    this.#status = new StatusLine(diagram);
-    this.#inspector = new Inspector(diagram);
-    this.#stage.append(this.canvas.root, this.#selectionBar, this.#notice, this.#zoomBar());
+    this.#session = session({ diagram, rest, onLeave });
+    this.canvas = stage.canvas;
+    stage.root.append(this.#selectionBar, this.#notice, this.#zoomBar());
     this.root = h(
       "div",
       { class: "workspace" },
       this.#header(title),
       this.#toolBar(),
-      this.#stage,
-      this.#inspector.root,
+      stage.root,
+      inspector.root,
     );
     new Gestures(this);
     this.#listen();
@@ -97,10 +108,18 @@ class Editor {
 
   select(ids) {
     this.canvas.select(ids);
-    this.#diagram.aware({
-      selection: this.canvas.selection.size > 0 ? [...this.canvas.selection].slice(0, 500) : null,
-    });
     this.#drawSelectionBar();
+  }
+
+  /** Whether something is being dragged or renamed: the others are told what. */
+  busy(isBusy) {
+    if (isBusy === this.#isBusy) return;
+    this.#isBusy = isBusy;
+    this.#stage.tell("gesture", isBusy);
+  }
+
+  inspect() {
+    this.#inspect.setAttribute("aria-pressed", String(this.#inspector.toggle()));
   }
 
   use(tool) {
@@ -129,17 +148,11 @@ class Editor {
   }
 
   undo() {
-    this.#walkBack(this.#diagram.undo());
+    this.#diagram.undo();
   }
 
   redo() {
-    this.#walkBack(this.#diagram.redo());
-  }
-
-  async #walkBack({ saved }) {
-    const { skipped = [] } = await saved;
-    if (skipped.length > 0)
-      toast(`Left alone: ${[...new Set(skipped.map(({ why }) => SKIPPED[why] ?? why))].join(", ")}.`);
+    this.#diagram.redo();
   }
 
   /** A field over the cell; Enter keeps, Escape forgets. */
@@ -155,6 +168,7 @@ class Editor {
       const now = this.look.get(id);
       if (keeps && now && field.value !== commands.labelOf(now)) this.edit(commands.renamed(now, field.value));
       field.remove();
+      this.busy(false);
       if (document.activeElement === document.body) this.canvas.root.focus({ preventScroll: true });
     };
     field.addEventListener("keydown", (event) => {
@@ -162,7 +176,8 @@ class Editor {
       if (event.key === "Enter" || event.key === "Escape") finish(event.key === "Enter");
     });
     field.addEventListener("blur", () => finish(true));
-    this.#stage.append(field);
+    this.busy(true);
+    this.#stage.root.append(field);
     this.#placeOver(field, id);
     // The pointer that created the cell is still down; focus given now would be taken away again.
     setTimeout(() => (field.focus(), field.select()));
@@ -171,7 +186,7 @@ class Editor {
   #placeOver(field, id) {
     const element = this.canvas.root.querySelector(`[data-id="${CSS.escape(id)}"]`);
     const box = (isEdge(this.look.get(id)) ? element.querySelector(".label") : element).getBoundingClientRect();
-    const stage = this.#stage.getBoundingClientRect();
+    const stage = this.#stage.root.getBoundingClientRect();
     const width = Math.max(140, Math.min(box.width, 320));
     field.style.width = `${width}px`;
     field.style.left = `${box.left + box.width / 2 - width / 2 - stage.left}px`;
@@ -182,25 +197,27 @@ class Editor {
   // -- what is there to press ----------------------------------------------------------------------------------------
 
   #header(title) {
-    const inspect = this.#iconButton("inspect", "Inspector", () =>
-      inspect.setAttribute("aria-pressed", String(this.#inspector.toggle())),
-    );
-    inspect.id = "inspect";
+    const [diagram, stage] = [this.#diagram, this.#stage];
+    const state = connection({ diagram });
+    const follow = following({ diagram, stage });
+    const here = people({ diagram, stage, following: follow });
+    const share = sharing({ diagram, title });
+    this.#parts = [state, follow, here, share, this.#session, cursors({ diagram, stage }), notices({ diagram })];
+    stage.root.append(follow.root);
+    this.#inspect.id = "inspect";
+    this.#inspect.setAttribute("aria-pressed", "false");
     return h(
       "header",
       { class: "bar" },
       this.#iconButton("back", "All diagrams", () => this.#onLeave()),
       h("h1", title),
-      this.#status.root,
+      state.root,
       h("div", { class: "row" }, this.#undo, this.#redo),
-      this.#people.root,
-      h(
-        "button",
-        { class: "primary", type: "button", id: "share", onclick: () => this.#share() },
-        icon("link"),
-        "Share",
-      ),
-      inspect,
+      here.root,
+      share.root,
+      this.#session.root,
+      themeSwitch(),
+      this.#inspect,
     );
   }
 
@@ -244,7 +261,7 @@ class Editor {
       "div",
       { class: "zoom", role: "toolbar", "aria-label": "View" },
       this.#iconButton("minus", "Zoom out", () => this.canvas.zoom(0.8)),
-      this.#iconButton("fit", "Show everything", () => this.canvas.fit()),
+      this.#iconButton("fit", "Show everything", () => this.#fit()),
       this.#iconButton("plus", "Zoom in", () => this.canvas.zoom(1.25)),
     );
   }
@@ -285,13 +302,9 @@ class Editor {
     );
   }
 
-  async #share() {
-    try {
-      await navigator.clipboard.writeText(location.href);
-      toast("The link is copied. Whoever opens it joins here.");
-    } catch {
-      toast(`Give them this link: ${location.href}`);
-    }
+  #fit() {
+    this.canvas.fit();
+    this.#stage.tell("hand");
   }
 
   // -- what happens --------------------------------------------------------------------------------------------------
@@ -299,45 +312,19 @@ class Editor {
   #listen() {
     const diagram = this.#diagram;
     diagram.on("change", ({ ids, reset }) => this.#changed(ids, reset));
-    diagram.on("status", () => this.#status.draw());
     diagram.on("welcome", () => this.#rightsChanged());
-    diagram.on("participants", () => {
-      this.#people.drawRoster();
-      this.#rightsChanged();
-    });
-    diagram.on("awareness", () => this.#people.drawAwareness());
+    diagram.on("participants", () => this.#rightsChanged());
     diagram.on("history", ({ undo, redo }) => {
       this.#undo.disabled = undo === 0;
       this.#redo.disabled = redo === 0;
     });
-    diagram.on("rejected", ({ reason, message }) => toast(`Not accepted: ${message || reason}.`, "bad"));
-    diagram.on("trouble", ({ message }) => toast(message, "bad"));
-    diagram.on("held", ({ reason, operations }) => {
-      const why = reason === "too_old" ? "too old" : "another person's";
-      toast(`Changes that were not sent, because they are ${why}: ${operations.length}.`, "bad");
-    });
-
-    const { root } = this.canvas;
-    root.addEventListener("pointermove", (event) => {
-      const { x, y } = this.canvas.toWorld(event);
-      diagram.aware({ cursor: { x: Math.round(x), y: Math.round(y) } });
-    });
-    root.addEventListener("pointerleave", () => diagram.aware({ cursor: null }));
-    const { signal } = this.#abort;
-    document.addEventListener("keydown", (event) => this.#shortcut(event), { signal });
-    document.addEventListener(
-      "pointerdown",
-      ({ target }) => this.#people.root.contains(target) || this.#people.close(),
-      { signal },
-    );
-    addEventListener("beforeunload", (event) => diagram.status.pending > 0 && event.preventDefault(), { signal });
+    document.addEventListener("keydown", (event) => this.#shortcut(event), { signal: this.#abort.signal });
   }
 
   #changed(ids, reset) {
     if (reset) this.canvas.renderAll();
     else this.canvas.render(ids);
     this.#drawSelectionBar();
-    this.#people.drawAwareness();
     if (this.#isFitted) return;
     this.#isFitted = true;
     this.canvas.fit();
@@ -351,7 +338,7 @@ class Editor {
   }
 
   #shortcut(event) {
-    if (event.target.closest?.("input, textarea, dialog")) return;
+    if (event.target.closest?.("input, textarea, select, dialog, .inspector")) return;
     const key = event.key.toLowerCase();
     if (event.ctrlKey || event.metaKey) {
       if (key === "z" && !event.shiftKey) this.undo();
@@ -364,24 +351,13 @@ class Editor {
     }
   }
 
-  /** False: the user would rather stay. */
-  async leave() {
-    const { status, you, roster } = this.#diagram;
-    const others = roster.participants.filter(
-      ({ user, connections }) => `${user.provider}:${user.provider_id}` !== you?.id && connections.length > 0,
-    );
-    if (
-      status.pending > 0 &&
-      !(await confirmed("Not all is saved yet. The rest is sent when you are here again.", "Leave", "Stay"))
-    )
-      return false;
-    if (you?.is_host && others.length > 0 && status.state === "live") {
-      if (!(await confirmed("You are the host: when you leave, the session ends for everybody.", "Leave", "Stay")))
-        return false;
-    }
+  leave() {
+    return this.#session.leave();
+  }
+
+  stop() {
     this.#abort.abort();
     this.#diagram.close({ patienceMs: 0 }); // the rest is kept
-    this.#status.stop();
-    return true;
+    for (const part of [...this.#parts, this.#inspector]) part.stop();
   }
 }

@@ -125,6 +125,8 @@ export interface Status {
   message?: string;
   /** Milliseconds since 1970. */
   retryAt?: number;
+  /** Of `offline`: which attempt comes at `retryAt`, counted since a connection held; every rung waits up to twice as long. */
+  attempt?: number;
 }
 
 export interface Session {
@@ -163,6 +165,8 @@ export interface Roster {
   host: User | null;
   host_state: "here" | "away" | "absent";
   presenter: User | null;
+  /** Rises with every change of the presenter; 1: the host, of whom nobody has asked it. Missing until told. */
+  presenter_term?: number;
 }
 
 export interface EventMessage {
@@ -218,7 +222,13 @@ export interface Events {
   history: History;
   participants: Roster & { joined: UserRef[]; left: UserRef[] };
   /** `requested`: somebody asks us, the host; answer with `presenter("grant", user)` or `presenter("deny", user)`. */
-  presenter: { action: "changed" | "requested" | "denied"; presenter: User | null; term: number; user?: User };
+  presenter: {
+    action: "changed" | "requested" | "denied";
+    presenter: User | null;
+    term: number;
+    user?: User;
+    by?: "host" | "system";
+  };
   /** `peers` changed. */
   awareness: { updates: ({ connection_id: string } & Awareness)[] };
   heartbeat: { epoch: string; update_vector: number; state_hash: string };

@@ -59,6 +59,14 @@ export class Rest {
 
   /** The diagram's session: begun, or joined where there is one. */
   collaborate(threatModelId: string, diagramId: string): Promise<{ session_id: string; [key: string]: unknown }>;
+  /** For everybody where we are its host; anybody else only leaves. */
+  endSession(threatModelId: string, diagramId: string): Promise<unknown>;
+  /** Any other call of the API, with this login: `body` is sent as JSON. Rejects with a RestError unless it succeeds. */
+  request(
+    method: string,
+    path: string,
+    options?: { body?: unknown; headers?: Record<string, string> },
+  ): Promise<Response>;
   /** A single-use ticket for a socket. */
   ticket(sessionId: string): Promise<string>;
   /** What `connect` needs: where, and how to be let in. Begins or joins the session. */

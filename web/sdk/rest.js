@@ -107,6 +107,11 @@ export class Rest {
     }
   }
 
+  /** For everybody where we are its host; anybody else only leaves. */
+  endSession(threatModelId, diagramId) {
+    return this.#call("DELETE", `/threat_models/${threatModelId}/diagrams/${diagramId}/collaborate`);
+  }
+
   /** What `connect` needs: where, and how to be let in. Begins or joins the session. */
   live(threatModelId, diagramId) {
     const server = (this.#server || location.origin).replace(/^http/, "ws");
@@ -135,15 +140,21 @@ export class Rest {
     }
   }
 
-  async #call(method, path, body) {
+  /** Any other call, with our login and refused like all of them: a RestError. The answer is fetch's own. */
+  async request(method, path, { body, headers } = {}) {
     if (this.#tokens && Date.now() > this.#tokens.expiresAt - REFRESH_AHEAD_MS) await this.refresh();
+    const send = () => this.#send(path, { method, body, headers, token: this.#tokens?.access_token });
     try {
-      return await this.#fetch(path, { method, body, token: this.#tokens?.access_token });
+      return await send();
     } catch (error) {
       if (error.status !== 401 || !this.#tokens) throw error;
       await this.refresh();
-      return this.#fetch(path, { method, body, token: this.#tokens?.access_token });
+      return send();
     }
+  }
+
+  async #call(method, path, body) {
+    return parsed(await this.request(method, path, { body }));
   }
 
   /** New tokens for old; one request however many ask. @throws {RestError} 401 where the login has ended */
@@ -172,7 +183,11 @@ export class Rest {
     this.#keep(this.#tokens);
   }
 
-  async #fetch(path, { method = "GET", body, token } = {}) {
+  async #fetch(path, options) {
+    return parsed(await this.#send(path, options));
+  }
+
+  async #send(path, { method = "GET", body, headers, token } = {}) {
     const response = await fetch(this.#server + path, {
       method,
       credentials: "same-origin",
@@ -181,14 +196,18 @@ export class Rest {
         Accept: "application/json",
         ...(body && { "Content-Type": "application/json" }),
         ...(token && { Authorization: `Bearer ${token}` }),
+        ...headers,
       },
       body: body && JSON.stringify(body),
     });
-    const answer = await response.text();
-    const json = /json/.test(response.headers.get("Content-Type") ?? "") ? JSON.parse(answer) : {};
-    if (!response.ok) throw new RestError(response.status, json, delayOf(response.headers.get("Retry-After")));
-    return json;
+    if (response.ok) return response;
+    throw new RestError(response.status, await parsed(response), delayOf(response.headers.get("Retry-After")));
   }
+}
+
+async function parsed(response) {
+  const text = await response.text();
+  return /json/.test(response.headers.get("Content-Type") ?? "") ? JSON.parse(text) : {};
 }
 
 /** `Retry-After` (RFC 9110, 10.2.3): seconds, or a date. */

@@ -17,7 +17,7 @@ const OPEN = 1;
  */
 export class Wire {
   state = "closed";
-  /** Of `offline` and `refused`: `{code?, reason, message, retryAt?}`. */
+  /** Of `offline` and `refused`: `{code?, reason, message, retryAt?, attempt?}`. */
   why = null;
   /** A peer that sends nothing for so long is taken for gone. */
   patienceMs = 30_000;
@@ -156,7 +156,7 @@ export class Wire {
     if (Date.now() - this.#readyAt > STEADY_MS) this.#attempts = 0;
     const ceiling = Math.min(BACKOFF_MS.longest, BACKOFF_MS.first * 2 ** this.#attempts++);
     const delay = retryAfterMs + Math.random() * ceiling;
-    this.#become("offline", { ...why, retryAt: Date.now() + delay });
+    this.#become("offline", { ...why, retryAt: Date.now() + delay, attempt: this.#attempts });
     this.#retrying = setTimeout(() => this.open(), delay);
     globalThis.addEventListener?.("online", this.#online);
   }

@@ -5,7 +5,6 @@ import { test } from "node:test";
 
 import * as commands from "../playground/commands.js";
 import { border, route, snapped } from "../playground/geometry.js";
-import { described } from "../shell/status.js";
 import { Overlay } from "../sdk/codraw.js";
 
 const box = (id, more) => ({ id, shape: "process", x: 0, y: 0, width: 100, height: 60, ...more });
@@ -114,23 +113,4 @@ test("no route has a number that is none", () => {
 
 test("positions stand on the grid", () => {
   assert.deepEqual([snapped(3), snapped(5), snapped(-13)], [0, 8, -16]);
-});
-
-for (const [status, hasBeenLive, state, text] of [
-  [{ state: "live", pending: 0 }, true, "live", "Live · all saved"],
-  [{ state: "live", pending: 3 }, true, "saving", "Saving 3"],
-  [{ state: "connecting", pending: 0 }, false, "connecting", "Connecting"],
-  [{ state: "connecting", pending: 1 }, true, "reconnecting", "Reconnecting · 1 change not saved"],
-  [{ state: "offline", pending: 2, retryAt: 3100 }, true, "offline", "Offline · 2 changes not saved · again in 3 s"],
-  [{ state: "refused", pending: 1, reason: "host_left" }, true, "refused", "Not connected · 1 change not saved"],
-]) {
-  test(`the state of the connection reads "${text}"`, () => {
-    const words = described(status, hasBeenLive, 1000);
-    assert.deepEqual([words.state, words.text], [state, text]);
-  });
-}
-
-test("whoever was removed is not offered to come back", () => {
-  assert.equal(described({ state: "refused", pending: 0, reason: "removed" }, true, 0).action, null);
-  assert.equal(described({ state: "refused", pending: 0, reason: "host_left" }, true, 0).action, "Open again");
 });

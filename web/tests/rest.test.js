@@ -38,6 +38,20 @@ test("a list that shrinks while it is read comes to an end", async () => {
   assert.deepEqual(await new Rest({ server: "http://x" }).diagrams("1"), []);
 });
 
+test("any other call goes with the login, and is answered whole", async () => {
+  const sent = [];
+  mock.method(globalThis, "fetch", async (address, options) => {
+    sent.push([address, options.method, options.headers, options.body]);
+    return new Response("<svg/>", { headers: { ETag: '"7"', "Content-Type": "image/svg+xml" } });
+  });
+  const tokens = { access_token: "a", refresh_token: "r", expiresAt: Date.now() + 3_600_000 };
+  const rest = new Rest({ server: "http://x", tokens });
+  const answer = await rest.request("PUT", "/y", { body: { z: 1 }, headers: { Accept: "image/svg+xml" } });
+  assert.deepEqual([await answer.text(), answer.headers.get("ETag")], ["<svg/>", '"7"']);
+  const headers = { Accept: "image/svg+xml", "Content-Type": "application/json", Authorization: "Bearer a" };
+  assert.deepEqual(sent, [["http://x/y", "PUT", headers, '{"z":1}']]);
+});
+
 test("a refusal says how long to wait", async () => {
   const headers = { "Content-Type": "application/json", "Retry-After": "30" };
   mock.method(globalThis, "fetch", async () => json({ error: "unavailable", message: "m" }, { status: 503, headers }));

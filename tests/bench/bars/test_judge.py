@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from bench.bars.commits import Commit
 from bench.bars.contestants import CODRAW, FLOOR, PLAIN
 from bench.bars.figures import Figures, Round
 from bench.bars.judge import rows
 from bench.bars.regimes import FIXED_100, HEAVY, ROOM_OF_10, ROOM_OF_100, Regime
 from bench.growth.results import Row
 
-COMMIT = (1.0, 3.0)
+COMMIT = Commit(1.0, 3.0, 250.0)
 
 
 def figures(*measured: tuple[str, Regime, dict[str, Any]]) -> Figures:

@@ -85,7 +85,7 @@ NO_HISTORY = HistoryRead(user("cy").id, ())
 
 def test_PR4_a_grant_is_told_to_all_once_it_stands_and_then_answered() -> None:
     begun = script("ana", "bo") >> Asked(ANA, GrantPresenter(name("bo"), "r"))
-    begun << ChangeSession(session(), SetPresenter(user("bo")), asked=True)
+    begun << ChangeSession(session(), SetPresenter(user("bo"), user("ana")), asked=True)
     begun >> changed(**BO_PRESENTS)
     begun << told(PresenterChanged, by="host", roster=some(RosterView, presenter=user("bo"), presenter_term=2))
     assert begun << sent("ana", Done, ref="r")
@@ -93,12 +93,12 @@ def test_PR4_a_grant_is_told_to_all_once_it_stands_and_then_answered() -> None:
 
 def test_PR3_a_reader_may_present() -> None:
     begun = script("ana", Guest("cy", role=Role.READER)) >> Asked(ANA, GrantPresenter(name("cy")))
-    assert begun << changing(SetPresenter(user("cy")))
+    assert begun << changing(SetPresenter(user("cy"), user("ana")))
 
 
 def test_PR2_PR4_a_host_who_asks_presents_once_it_is_written_down() -> None:
     begun = script("ana", "bo", of=session(presenter=None)) >> Asked(ANA, AskPresenter())
-    begun << changing(SetPresenter(user("ana")))
+    begun << changing(SetPresenter(user("ana"), user("ana")))
     assert begun >> changed(presenter_term=2) << told(PresenterChanged, by="host")
 
 
@@ -137,7 +137,7 @@ def test_a_change_is_asked_for_on_the_newest_version_that_is_known() -> None:
     begun = script("ana", "bo") >> Asked(ANA, GrantPresenter(None)) << ChangeSession
     theirs = session(version=2, **BO_PRESENTS)
     begun >> SessionStale(theirs) << told(PresenterChanged)
-    assert begun << ChangeSession(theirs, SetPresenter(None), asked=True)
+    assert begun << ChangeSession(theirs, SetPresenter(None, user("ana")), asked=True)
 
 
 def test_I29_a_change_that_could_not_be_asked_for_is_asked_for_again() -> None:
@@ -400,8 +400,9 @@ def test_a_newer_version_of_the_session_is_read() -> None:
 
 def test_I30_a_store_that_has_lost_time_is_not_asked_again_and_again() -> None:
     begun = script("ana", "bo", of=session(version=5)) >> Left(BO, Departure.LOST) << told(RosterChanged)
-    begun >> Asked(ANA, ReleasePresenter()) << changing(SetPresenter(None)) >> SessionStale(session(version=3))
-    assert begun >> After(0.2) << changing(SetPresenter(None))
+    release = changing(SetPresenter(None, user("ana")))
+    begun >> Asked(ANA, ReleasePresenter()) << release >> SessionStale(session(version=3))
+    assert begun >> After(0.2) << release
 
 
 def test_an_older_look_at_the_session_changes_nothing() -> None:

@@ -313,7 +313,7 @@ def test_PR11_a_denial_from_another_worker_is_shown_to_the_user() -> None:
 
 def test_PR4_who_is_at_another_worker_may_be_made_presenter() -> None:
     begun = script("ana", others=BO_THERE) >> Asked(ANA, GrantPresenter(name("bo")))
-    assert begun << changing(SetPresenter(user("bo")))
+    assert begun << changing(SetPresenter(user("bo"), user("ana")))
 
 
 def test_PR4_by_whom_the_presenter_changed_is_told_at_all_workers() -> None:

@@ -81,7 +81,7 @@ def test_PR11_a_request_while_the_host_is_not_there_is_denied_by_the_system() ->
 
 
 def test_PR2_a_host_who_asks_presents_at_once() -> None:
-    assert asked(AskPresenter(), "ana", of=BO_PRESENTS) == Decision(SetPresenter(user("ana")))
+    assert asked(AskPresenter(), "ana", of=BO_PRESENTS) == Decision(SetPresenter(user("ana"), user("ana")))
 
 
 def test_who_presents_and_asks_is_not_heard() -> None:
@@ -97,7 +97,7 @@ def test_who_has_gone_since_is_not_heard() -> None:
 
 
 def test_PR3_the_host_lets_even_a_reader_present() -> None:
-    assert asked(GrantPresenter(name("cy")), "ana") == Decision(SetPresenter(user("cy")))
+    assert asked(GrantPresenter(name("cy")), "ana") == Decision(SetPresenter(user("cy"), user("ana")))
 
 
 def test_WS22_granting_to_somebody_absent_is_an_invalid_participant() -> None:
@@ -105,7 +105,7 @@ def test_WS22_granting_to_somebody_absent_is_an_invalid_participant() -> None:
 
 
 def test_the_host_lets_nobody_present() -> None:
-    assert asked(GrantPresenter(None), "ana") == Decision(SetPresenter(None))
+    assert asked(GrantPresenter(None), "ana") == Decision(SetPresenter(None, user("ana")))
 
 
 def test_PR4_a_grant_that_changes_nothing_raises_no_term() -> None:
@@ -115,7 +115,7 @@ def test_PR4_a_grant_that_changes_nothing_raises_no_term() -> None:
 
 @pytest.mark.parametrize("by", ["ana", "bo"])
 def test_presenter_and_host_may_release(by: str) -> None:
-    assert asked(ReleasePresenter(), by, of=BO_PRESENTS) == Decision(SetPresenter(None))
+    assert asked(ReleasePresenter(), by, of=BO_PRESENTS) == Decision(SetPresenter(None, user(by)))
 
 
 HOSTS_ONLY: list[ByUser] = [

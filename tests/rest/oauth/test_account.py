@@ -77,6 +77,13 @@ async def test_administrators_and_reviewers_are_members_of_the_groups_that_are_s
     assert shown == [(True, False), (False, True), (True, True), (False, False)]
 
 
+async def test_test_users_are_no_reviewers_where_reviewers_are_named(here: Edge) -> None:
+    here.deps = replace(here.deps, oauth=OAuth(reviewers=frozenset(("audit",))))
+    here.http = here.client()
+    shown = [(await (await here.as_(name, groups)).get("/me")) for name, groups in (("ana", ()), ("rita", ("audit",)))]
+    assert [me["is_security_reviewer"] for me in shown] == [False, True]
+
+
 @pytest.mark.parametrize("path", ["/me/logout", "/oauth2/logout"])
 async def test_AU12_logging_out_ends_the_login(here: Edge, alice: Somebody, path: str) -> None:
     answer = await alice.ask("POST", path)

@@ -109,6 +109,17 @@ async def test_form_C_of_the_wikis_curl_lines(here: Edge) -> None:
     assert not answer.cookies
 
 
+async def test_AU5_what_tmis_clients_ask_for_wants_the_challenge_of_their_contract(here: Edge) -> None:
+    answer = await authorize(here, idp="tmi", scope="openid", client_callback=CALLBACK)
+    assert "code_challenge" in refusal(answer, 400, "invalid_request")["error_description"]
+    assert (await authorize(here, idp="test", scope="openid", client_callback=CALLBACK)).status_code == 302
+
+
+async def test_form_C_takes_no_challenge_since_nobody_could_show_a_verifier(here: Edge) -> None:
+    refusal(await authorize(here, idp="test", **PKCE), 400, "invalid_request")
+    assert (await authorize(here, idp="tmi", login_hint="alice")).status_code == 302
+
+
 async def test_in_development_the_test_provider_need_not_be_named(here: Edge) -> None:
     answer = await here.http.get("/oauth2/authorize", follow_redirects=True)
     assert (await me(here, answer.json()["access_token"])).json()["provider"] == "test"
@@ -238,6 +249,17 @@ async def test_AU11_a_refresh_raises_the_deadline_of_the_login(here: Edge) -> No
     here.clock.advance(1_000)
     await refresh(here, made["refresh_token"])
     assert (await here.accounts.standing([sid]))[sid].access_expires_at_ms == before + 1_000_000
+
+
+async def test_AU20_a_login_ends_30_days_after_the_sign_in_however_often_it_was_renewed(here: Edge) -> None:
+    made = await tokens(here)
+    for _ in range(5):
+        here.clock.advance(518_400)
+        last, answer = made, await refresh(here, made["refresh_token"])
+        made = answer.json()
+    refusal(answer, 400, "invalid_grant")
+    assert (await me(here, last["access_token"])).status_code == 401
+    refusal(await refresh(here, last["refresh_token"]), 400, "invalid_grant")
 
 
 async def test_a_refresh_token_dies_after_a_week(here: Edge) -> None:

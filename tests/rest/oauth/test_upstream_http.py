@@ -14,7 +14,8 @@ import httpx2
 import pytest
 
 from rest.oauth import upstream_http
-from rest.oauth.upstream_http import CheckedTransport, Unreachable, fetched, is_allowed, may_be_reached
+from rest.oauth.upstream_http import ProviderTransport, fetched, is_allowed, may_be_reached
+from rest.outbound import Unreachable
 from tests.support.balancer import certify
 
 
@@ -90,7 +91,7 @@ async def test_S62_odd_spellings_lead_to_the_same_judgement(url: str) -> None:
 
 
 async def test_a_port_where_nobody_listens_is_told_as_such() -> None:
-    async with httpx2.AsyncClient(transport=CheckedTransport(development=True)) as client:
+    async with httpx2.AsyncClient(transport=ProviderTransport(development=True)) as client:
         with pytest.raises(httpx2.ConnectError):
             await client.get("http://127.0.0.1:1/")
 

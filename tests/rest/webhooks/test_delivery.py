@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rest.webhooks.addresses import LOOPBACK, Policy
-from rest.webhooks.delivery import ANSWER_BYTES, LONGEST_WAIT_S, Resolver, Sender, Undelivered
+from rest.webhooks.delivery import ANSWER_BYTES, LONGEST_WAIT_S, Sender, Undelivered
 from tests.support.balancer import certify
 from tests.support.receiver import Receiver, answer, receiving
 
@@ -218,13 +218,6 @@ async def test_an_answer_is_an_answer_also_where_there_are_other_addresses(recei
     receiver.then = lambda _: answer(500)
     await missed(sender(Names(["127.0.0.1", "127.0.0.1"])).post(named(receiver), HEADERS, "{}"), "status 500")
     assert len(receiver.received) == 1
-
-
-async def test_names_are_resolved_by_the_system() -> None:
-    resolve = Resolver(1)
-    assert set(await resolve("localhost", 80)) <= {"127.0.0.1", "::1"}
-    with pytest.raises(OSError):
-        await resolve("nowhere.invalid", 80)
 
 
 async def test_S62_no_proxy_of_the_environment_is_asked(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:

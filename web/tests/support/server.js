@@ -332,6 +332,7 @@ export class FakeSocket {
 
   open() {
     this.readyState = 1;
+    this.onopen?.();
     this.server.welcome(this);
   }
 

@@ -1,0 +1,320 @@
+"""The editor: what one draws is what the server has and what the other window shows."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.pictures import keep
+from tests.browser.window import Window
+from tests.support.needs import need
+from tests.support.servers import Server
+
+pytestmark = pytest.mark.needs_chromium
+
+Open = Callable[..., Window]
+Cells = list[dict[str, Any]]
+
+OPEN = """async ([everyone, cells]) => {
+    const { Rest } = await import("/web/sdk/rest.js");
+    const rest = new Rest({ tokens: JSON.parse(sessionStorage["codraw.tokens"]) });
+    const { id } = await rest.createThreatModel("Online shop", { everyone });
+    const diagram = await rest.createDiagram(id, "Overview");
+    const body = JSON.stringify({ name: "Overview", type: "DFD-1.0.0", cells });
+    const { access_token } = JSON.parse(sessionStorage["codraw.tokens"]);
+    const headers = { authorization: `Bearer ${access_token}`, "content-type": "application/json" };
+    const put = await fetch(`/threat_models/${id}/diagrams/${diagram.id}`, { method: "PUT", body, headers });
+    if (!put.ok) throw new Error(await put.text());
+    location.hash = `#/${id}/${diagram.id}`;
+}"""
+READ = """async () => {
+    const { Rest } = await import("/web/sdk/rest.js");
+    const rest = new Rest({ tokens: JSON.parse(sessionStorage["codraw.tokens"]) });
+    const [, model, diagram] = location.hash.split("/");
+    return (await rest.diagram(model, diagram)).cells;
+}"""
+DRAWN = """() => [...document.querySelectorAll(".x6-cell")].map((cell) => [cell.dataset.cellId, cell.textContent,
+    cell.getAttribute("transform"), cell.querySelector(".x6-line")?.getAttribute("d"),
+    cell.querySelector(".x6-body")?.outerHTML.replace(/ class="[^"]*"/, "")]).sort()"""
+
+
+@pytest.fixture
+def at(server: Server) -> str:
+    need("editor")
+    return f"{server.http}/"
+
+
+class Drawing:
+    """One window with a diagram open in the editor."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self.page = window.page
+
+    def open(self, *, everyone: str = "writer", cells: Cells | None = None) -> None:
+        self.page.locator("#create").wait_for()
+        self.page.evaluate(OPEN, [everyone, cells or []])
+        self.saved()
+
+    def saved(self) -> None:
+        self.window.await_state("live")
+
+    def cells(self) -> Cells:
+        """What the server has, once all is saved."""
+        self.saved()
+        read: Cells = self.page.evaluate(READ)
+        return read
+
+    def cell(self, text: str) -> dict[str, Any]:
+        return next(cell for cell in self.cells() if cell.get("attrs", {}).get("text", {}).get("text") == text)
+
+    def node(self, text: str) -> Locator:
+        return self.page.locator(".x6-node", has=self.page.locator(".caption", has_text=re.compile(f"^{text}$")))
+
+    def box(self, text: str) -> tuple[float, float, float, float]:
+        found = self.node(text).locator(".x6-body").bounding_box()
+        assert found is not None
+        return found["x"], found["y"], found["width"], found["height"]
+
+    def middle(self, text: str) -> tuple[float, float]:
+        x, y, width, height = self.box(text)
+        return x + width / 2, y + height / 2
+
+    def pull(self, start: tuple[float, float], end: tuple[float, float], steps: int = 10) -> None:
+        mouse = self.page.mouse
+        mouse.move(*start)
+        mouse.down()
+        mouse.move(*end, steps=steps)
+        mouse.up()
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        area = self.page.locator("#stage").bounding_box()
+        assert area is not None
+        return area["x"] + x, area["y"] + y
+
+    def name(self, text: str) -> None:
+        field = self.page.locator("textarea.rename:focus")
+        field.fill(text)
+        field.press("Enter")
+
+    def key(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def drawn(self) -> Any:
+        return self.page.evaluate(DRAWN)
+
+
+def test_what_one_window_draws_the_other_shows_exactly_and_each_gesture_is_one_step_of_undo(
+    window: Open, at: str
+) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open()
+    alice.page.click("[data-tool=process]")
+    alice.page.mouse.click(*alice.at(260, 160))
+    alice.name("Shop")
+    palette = alice.page.locator("[data-tool=store]").bounding_box()
+    assert palette is not None
+    alice.pull((palette["x"] + 20, palette["y"] + 20), alice.at(620, 160))
+    alice.name("Orders")
+    alice.key("b")
+    alice.page.mouse.click(*alice.at(620, 480))
+    alice.name("Trust")
+
+    alice.page.mouse.move(*alice.middle("Shop"))
+    x, y, width, height = alice.box("Shop")
+    target, top, _, tall = alice.box("Orders")
+    alice.pull((x + width, y + height / 2), (target + 1, top + tall / 2))
+    (flow,) = [cell for cell in alice.cells() if cell["shape"] == "flow"]
+    shop, orders = alice.cell("Shop"), alice.cell("Orders")
+    assert (flow["source"], flow["target"]) == (
+        {"cell": shop["id"], "port": "right"},
+        {"cell": orders["id"], "port": "left"},
+    )
+
+    bob = Drawing(window("bob", at=alice.page.url))
+    bob.saved()
+    bob.node("Trust").wait_for()
+    expect(bob.page.locator(".x6-edge")).to_have_count(1)
+    assert bob.drawn() == alice.drawn()
+
+    before = alice.drawn()
+    start = alice.middle("Shop")
+    alice.pull(start, (start[0] + 361, start[1] + 317), steps=20)
+    moved = alice.cell("Shop")
+    assert moved["parent"] == alice.cell("Trust")["id"]
+    after = alice.drawn()
+    assert after != before
+    alice.key("Control+z")
+    expect(bob.node("Shop")).to_have_attribute("transform", f"translate({shop['x']},{shop['y']})")
+    assert "parent" not in alice.cell("Shop")
+    assert alice.drawn() == before
+    alice.key("Control+Shift+z")
+    expect(bob.node("Shop")).to_have_attribute("transform", f"translate({moved['x']},{moved['y']})")
+    assert alice.drawn() == bob.drawn() == after
+
+    alice.key("Escape")
+    alice.page.mouse.click(*alice.middle("Orders"))
+    corner = alice.page.locator("[data-handle=se]").bounding_box()
+    assert corner is not None
+    alice.pull((corner["x"] + 4, corner["y"] + 4), (corner["x"] + 60, corner["y"] + 36))
+    grown = alice.cell("Orders")
+    assert (grown["width"], grown["height"]) == (orders["width"] + 56, orders["height"] + 32)
+    alice.page.dblclick("#stage", position={"x": alice.middle("Shop")[0] - 84, "y": alice.middle("Shop")[1] - 56})
+    alice.name("Web shop")
+    expect(bob.node("Web shop")).to_be_visible()
+    alice.saved()
+    assert alice.drawn() == bob.drawn()
+    keep(alice.page, "editor")
+
+
+def node(number: int, text: str, x: int, y: int, **more: Any) -> dict[str, Any]:
+    cell = {
+        "id": f"00000000-0000-4000-8000-{number:012}",
+        "shape": "process",
+        "width": 128,
+        "height": 80,
+        "x": x,
+        "y": y,
+    }
+    return {**cell, "attrs": {"text": {"text": text}}, **more}
+
+
+HOSTILE = "<img src=x onerror=alert(1)><b>bold</b>"
+
+
+def test_commands_change_what_they_say_and_what_strangers_send_is_only_text(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    attrs = {
+        "body": {
+            "fill": "url(#x)",
+            "html": HOSTILE,
+            "event": "click",
+            "filter": {"name": "blur"},
+            "xlinkHref": "javascript:1",
+        },
+        "text": {"text": HOSTILE, "html": HOSTILE},
+        "root": {"html": HOSTILE, "style": "position:fixed"},
+    }
+    alice.open(
+        cells=[
+            node(1, "One", 0, 0),
+            node(2, "Two", 208, 24, zIndex=7, foreign={"kept": [1]}),
+            node(3, "Three", 560, 64),
+            node(4, "Four", 0, 240, attrs=attrs, markup=[{"tagName": "script", "textContent": "alert(1)"}]),
+            node(5, "Five", 400, 240, shape="cloud", tools=["button-remove"]),
+        ]
+    )
+    hostile = alice.page.locator(f'[data-cell-id="{node(4, "", 0, 0)["id"]}"]')
+    hostile.wait_for()
+    assert "<b>bold</b>" in (hostile.text_content() or "").replace(" ", "") or "<img" in (hostile.text_content() or "")
+    assert alice.page.locator("#stage :is(img, b, script, foreignObject)").count() == 0
+    assert "url(" not in (hostile.locator(".x6-body").get_attribute("fill") or "")
+    expect(alice.node("Five")).to_be_visible()
+
+    alice.page.mouse.click(*alice.middle("One"))
+    for text in ("Two", "Three"):
+        alice.page.keyboard.down("Shift")
+        alice.page.mouse.click(*alice.middle(text))
+        alice.page.keyboard.up("Shift")
+    expect(alice.page.locator(".format h2")).to_have_text("3 selected")
+    alice.page.click("[data-does=align-top]")
+    alice.page.click("[data-does=spread-x]")
+    alice.page.click("[data-does='Fill #fce8b2']")
+    alice.page.click("[data-does=to-front]")
+    three = {text: alice.cell(text) for text in ("One", "Two", "Three")}
+    assert [cell["y"] for cell in three.values()] == [0, 0, 0]
+    assert three["Two"]["x"] == 280
+    assert {cell["attrs"]["body"]["fill"] for cell in three.values()} == {"#fce8b2"}
+    assert min(cell["zIndex"] for cell in three.values()) > 1
+    assert three["Two"]["foreign"] == {"kept": [1]}
+
+    alice.page.locator("#stage").focus()
+    alice.key("Control+c", "Control+v")
+    expect(alice.page.locator(".x6-node")).to_have_count(8)
+    alice.key("Control+x")
+    expect(alice.page.locator(".x6-node")).to_have_count(5)
+    alice.page.mouse.click(*alice.middle("One"))
+    alice.key("Control+d")
+    expect(alice.page.locator(".x6-node")).to_have_count(6)
+    alice.key("Delete")
+    expect(alice.page.locator(".x6-node")).to_have_count(5)
+    alice.key("Control+z")
+    expect(alice.page.locator(".x6-node")).to_have_count(6)
+
+    alice.page.keyboard.down("Shift")
+    alice.pull(alice.at(20, 40), alice.at(600, 700))
+    alice.page.keyboard.up("Shift")
+    expect(alice.page.locator(".format h2")).to_contain_text("selected")
+    zoomed = alice.page.locator(".zoomed").inner_text()
+    alice.page.mouse.move(*alice.at(500, 400))
+    alice.page.keyboard.down("Control")
+    alice.page.mouse.wheel(0, -300)
+    alice.page.keyboard.up("Control")
+    expect(alice.page.locator(".zoomed")).not_to_have_text(zoomed)
+    assert len(alice.cells()) == 6
+
+
+def test_everything_can_be_done_with_the_keyboard_alone(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open()
+    process = alice.page.locator("[data-tool=process]")
+    process.focus()
+    process.press("Enter")
+    expect(alice.page.locator("#stage")).to_be_focused()
+    alice.key("Enter")
+    alice.name("Shop")
+    alice.page.locator("[data-tool=actor]").press("Enter")
+    alice.key("F2")
+    alice.name("Customer")
+    x = alice.cell("Customer")["x"]
+    alice.key("ArrowRight", "ArrowRight", "Alt+ArrowRight", "Shift+ArrowDown")
+    customer = alice.cell("Customer")
+    assert (customer["x"], customer["height"]) == (x + 17, 72)
+
+    alice.key("Escape", "Tab")
+    spoken = alice.page.locator(".workspace > [role=status]")
+    expect(spoken).to_contain_text("1 of 2")
+    alice.key("f", "Tab", "Enter")
+    expect(alice.page.locator(".x6-edge")).to_have_count(1)
+    alice.key("Enter")
+    alice.name("orders")
+    (flow,) = [cell for cell in alice.cells() if cell["shape"] == "flow"]
+    assert flow["labels"][0]["attrs"]["text"]["text"] == "orders"
+    assert {flow["source"]["cell"], flow["target"]["cell"]} == {alice.cell("Shop")["id"], alice.cell("Customer")["id"]}
+
+    alice.key("Control+z", "Control+z")
+    expect(alice.page.locator(".x6-edge")).to_have_count(0)
+    alice.key("Control+y")
+    expect(alice.page.locator(".x6-edge")).to_have_count(1)
+    alice.key("Control+a", "Delete")
+    expect(alice.page.locator(".empty-hint")).to_be_visible()
+    assert alice.cells() == []
+    alice.key("?")
+    expect(alice.page.locator("dialog.keys")).to_be_visible()
+    alice.key("Escape")
+
+
+def test_who_may_only_read_can_look_and_select_but_not_change(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(everyone="reader", cells=[node(1, "Shop", 0, 0), node(2, "Orders", 300, 0)])
+    bob = Drawing(window("bob", at=alice.page.url))
+    bob.saved()
+    bob.node("Shop").wait_for()
+    before = json.dumps(bob.cells())
+    expect(bob.page.locator("#status .badge")).to_be_visible()
+    expect(bob.page.locator("[data-tool=process]")).to_be_disabled()
+    start = bob.middle("Shop")
+    bob.pull(start, (start[0] + 80, start[1] + 40))
+    bob.page.mouse.dblclick(*bob.middle("Shop"))
+    bob.key("Delete", "Control+d", "Control+z", "ArrowDown", "p")
+    expect(bob.page.locator(".marks .frames rect")).to_have_count(1)
+    expect(bob.page.locator("textarea.rename, [data-handle], .format:not([hidden])")).to_have_count(0)
+    bob.pull(bob.at(60, 600), bob.at(160, 640))
+    assert bob.middle("Shop") == (start[0] + 100, start[1] + 40)
+    assert json.dumps(alice.cells()) == before

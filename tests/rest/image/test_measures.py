@@ -1,0 +1,38 @@
+"""Labels in lines that fit."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rest.image.measures import ELLIPSIS, shortened, width_of, wrapped
+
+
+def test_wide_letters_take_more_room_than_narrow_ones() -> None:
+    assert width_of("WWW", 14) > width_of("iii", 14) * 2
+    assert width_of("日本", 10) == 20
+    assert width_of("e\u0301", 10) == width_of("e", 10)
+
+
+def test_words_fill_lines_and_a_line_end_ends_one() -> None:
+    assert list(wrapped("one two three", 14, 60, 9)) == ["one two", "three"]
+    assert list(wrapped("one\ntwo", 14, 600, 9)) == ["one", "two"]
+    assert list(wrapped("  \n ", 14, 600, 9)) == []
+
+
+def test_what_does_not_fit_is_cut_and_says_so() -> None:
+    assert list(wrapped("one two three", 14, 40, 2)) == ["one", f"two {ELLIPSIS}"]
+    assert shortened("x" * 100, 14, 50).endswith(ELLIPSIS)
+
+
+@pytest.mark.parametrize("room", [-13, 0, 3])
+def test_without_room_there_is_still_a_letter(room: float) -> None:
+    assert shortened("word", 14, room) == f"w{ELLIPSIS}"
+
+
+@given(st.text(max_size=2_000), st.floats(20, 400), st.integers(1, 9))
+def test_lines_are_as_many_and_as_wide_as_there_is_room(label: str, room: float, most: int) -> None:
+    lines = wrapped(label, 14, room, most)
+    assert len(lines) <= most
+    assert all(len(line) <= 2 or width_of(line, 14) <= room + 14 for line in lines)

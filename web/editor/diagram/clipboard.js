@@ -1,0 +1,109 @@
+/** Cells to and from the clipboard as JSON, so that they go from one diagram, window and server to another. */
+
+import { uuid } from "../../sdk/codraw.js";
+import { toast } from "../../shell/dom.js";
+import { added, copied, pasted } from "./commands.js";
+import { around, touches } from "./geometry.js";
+
+const TYPE = "application/x-codraw+json";
+const STEP = 24;
+const LONGEST = 1000;
+
+export class Clipboard {
+  #diagram;
+  #stage;
+  #editor;
+  #abort = new AbortController();
+  #last = { text: "", times: 0 };
+
+  constructor({ diagram, stage, editor }) {
+    this.#diagram = diagram;
+    this.#stage = stage;
+    this.#editor = editor;
+    const { signal } = this.#abort;
+    document.addEventListener("copy", (event) => this.#isOurs(event) && this.#copy(event), { signal });
+    document.addEventListener("cut", (event) => this.#isOurs(event) && this.#cut(event), { signal });
+    document.addEventListener("paste", (event) => this.#isOurs(event) && this.#paste(event), { signal });
+  }
+
+  stop() {
+    this.#abort.abort();
+  }
+
+  duplicate() {
+    this.#put(this.#chosen(), { dx: STEP, dy: STEP });
+  }
+
+  /** Text that is being edited is copied as text. */
+  #isOurs({ target }) {
+    return target === document.body || (this.#stage.root.contains(target) && !target.closest("input, textarea"));
+  }
+
+  #chosen() {
+    return copied(this.#diagram.replica, this.#stage.selection);
+  }
+
+  #copy(event) {
+    const cells = this.#chosen();
+    if (cells.length === 0 || !getSelection().isCollapsed) return false;
+    const text = JSON.stringify({ codraw: "cells", cells });
+    event.clipboardData.setData(TYPE, text);
+    event.clipboardData.setData("text/plain", text);
+    event.preventDefault();
+    this.#last = { text, times: 0 };
+    return true;
+  }
+
+  #cut(event) {
+    if (this.#copy(event)) this.#editor.remove();
+  }
+
+  #paste(event) {
+    if (!this.#diagram.canWrite) return;
+    const text = event.clipboardData.getData(TYPE) || event.clipboardData.getData("text/plain");
+    event.preventDefault();
+    const cells = cellsIn(text);
+    if (cells) this.#put(cells, this.#shift(text, cells));
+    else if (text.trim()) this.#write(text.trim().slice(0, LONGEST));
+  }
+
+  /** Beside where it was copied if that can be seen, else in the middle; each time a little further. */
+  #shift(text, cells) {
+    this.#last = this.#last.text === text ? { text, times: this.#last.times + 1 } : { text, times: 1 };
+    const step = STEP * this.#last.times;
+    const box = around(cells.filter(({ x, width }) => Number.isFinite(x) && Number.isFinite(width)));
+    if (!box || touches(box, this.#stage.viewport)) return { dx: step, dy: step };
+    const { x, y } = this.#stage.middle;
+    const snap = (value) => Math.round(value / 8) * 8;
+    return { dx: snap(x - box.x - box.width / 2) + step - STEP, dy: snap(y - box.y - box.height / 2) + step - STEP };
+  }
+
+  #put(cells, shift) {
+    const { ids, changes } = pasted(this.#diagram.replica, cells, shift);
+    const most = this.#diagram.limits.max_cells_per_operation;
+    const groupId = uuid();
+    for (let at = 0; at < changes.length; at += most) this.#editor.edit(changes.slice(at, at + most), { groupId });
+    this.#stage.select(ids);
+  }
+
+  #write(text) {
+    const { id, changes } = added(this.#diagram.replica, "text-box", this.#stage.middle);
+    changes[0].data.attrs = { text: { text } };
+    this.#editor.edit(changes);
+    this.#stage.select([id]);
+  }
+}
+
+/** The cells in a text, or null: what a stranger wrote is no diagram. */
+export function cellsIn(text) {
+  try {
+    const given = JSON.parse(text);
+    const cells = Array.isArray(given) ? given : given?.cells;
+    const isCell = (cell) => typeof cell?.id === "string" && typeof cell.shape === "string";
+    if (!Array.isArray(cells) || cells.length === 0) return null;
+    if (!cells.every(isCell)) return void toast("The clipboard holds JSON, but no cells.", "bad") ?? null;
+    return cells;
+  } catch {
+    return null;
+  }
+}

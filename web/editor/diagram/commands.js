@@ -1,0 +1,265 @@
+/** What can be done to cells, as changes of them. Pure: a `look` is anything with `get(id)` and `cells()`. */
+
+import { isEdge, uuid } from "../../sdk/codraw.js";
+import { around, centre, contains, encloses, snapped } from "./geometry.js";
+
+/** What the palette offers: `key` is the letter that takes it up. */
+export const SHAPES = {
+  process: { name: "Process", width: 128, height: 80, key: "p" },
+  store: { name: "Store", width: 144, height: 64, key: "s" },
+  actor: { name: "Actor", width: 128, height: 64, key: "a" },
+  "security-boundary": { name: "Boundary", width: 320, height: 240, key: "b" },
+  "text-box": { name: "Text", width: 160, height: 48, key: "t" },
+};
+
+export const SMALLEST = { width: 40, height: 30 };
+const PORTS = { items: ["top", "right", "bottom", "left"].map((side) => ({ id: side, group: side })) };
+const HAS_PORTS = new Set(["process", "store", "actor"]);
+
+const update = (id, data) => ({ id, operation: "update", data });
+const present = (look, ids) => ids.map((id) => look.get(id)).filter(Boolean);
+export const nodesAmong = (look, ids) => present(look, ids).filter((cell) => !isEdge(cell));
+
+// -- making -----------------------------------------------------------------------------------------------------------
+
+/** A new node with its middle at a point. */
+export function added(look, shape, point) {
+  const { name, width, height } = SHAPES[shape];
+  const box = { x: snapped(point.x - width / 2), y: snapped(point.y - height / 2), width, height };
+  const id = uuid();
+  const parent = boundaryUnder(look, { ...box, id, shape });
+  const data = {
+    shape,
+    ...box,
+    attrs: { text: { text: name } },
+    zIndex: topOf(look, shape),
+    ...(HAS_PORTS.has(shape) && { ports: PORTS }),
+    ...(parent && { parent }),
+  };
+  return { id, changes: [{ id, operation: "add", data }] };
+}
+
+/** Boundaries lie behind what they may contain. */
+function topOf(look, shape) {
+  if (shape === "security-boundary") return -1;
+  return (
+    Math.max(
+      0,
+      ...nodesIn(look)
+        .filter((cell) => cell.shape !== "security-boundary")
+        .map(({ zIndex = 1 }) => zIndex),
+    ) + 1
+  );
+}
+
+const nodesIn = (look) => [...look.cells()].filter((cell) => !isEdge(cell));
+
+export function connected(source, target) {
+  const id = uuid();
+  return {
+    id,
+    changes: [
+      { id, operation: "add", data: { shape: "flow", source: { cell: source }, target: { cell: target }, zIndex: 0 } },
+    ],
+  };
+}
+
+export function removed(look, ids) {
+  return present(look, ids).map(({ id }) => ({ id, operation: "remove" }));
+}
+
+// -- kinship ----------------------------------------------------------------------------------------------------------
+
+/** The nodes and all that moves with them: what boundaries contain. */
+export function withChildren(look, ids) {
+  const children = new Map();
+  for (const cell of look.cells()) {
+    if (cell.parent && !isEdge(cell)) children.set(cell.parent, [...(children.get(cell.parent) ?? []), cell.id]);
+  }
+  const family = new Set();
+  const waiting = nodesAmong(look, ids).map(({ id }) => id);
+  for (let id = waiting.pop(); id; id = waiting.pop()) {
+    if (family.has(id)) continue;
+    family.add(id);
+    waiting.push(...(children.get(id) ?? []));
+  }
+  return [...family];
+}
+
+/** The boundary that a node stands in: the smallest around its middle; around all of it if it is a boundary itself. */
+export function boundaryUnder(look, node, without = new Set(withChildren(look, [node.id]))) {
+  const isAround = (other) =>
+    node.shape === "security-boundary" ? encloses(other, node) : contains(other, centre(node));
+  const boundaries = [...look.cells()].filter(
+    (other) => other.shape === "security-boundary" && other.id !== node.id && !without.has(other.id) && isAround(other),
+  );
+  boundaries.sort((a, b) => a.width * a.height - b.width * b.height);
+  return boundaries[0]?.id;
+}
+
+// -- text -------------------------------------------------------------------------------------------------------------
+
+const TEXTS = ["attrs/text/text", "attrs/label/text"];
+
+/** Wherever the editor that drew the cell keeps its text, there the new one goes. */
+export function renamed(cell, label) {
+  const data = {};
+  if (typeof cell.label === "string") data.label = label;
+  for (const path of TEXTS) {
+    const [, outer, inner] = path.split("/");
+    if (typeof cell.attrs?.[outer]?.[inner] === "string") data[path] = label;
+  }
+  const [first, ...others] = cell.labels ?? [];
+  if (first) data.labels = [relabelled(first, label), ...others];
+  if (Object.keys(data).length === 0) {
+    if (isEdge(cell)) data.labels = [{ attrs: { text: { text: label } }, position: 0.5 }];
+    else data["attrs/text/text"] = label;
+  }
+  return [update(cell.id, data)];
+}
+
+function relabelled(first, text) {
+  const key = ["text", "label", "labelText"].find((one) => typeof first.attrs?.[one]?.text === "string") ?? "text";
+  return { ...first, attrs: { ...first.attrs, [key]: { ...first.attrs?.[key], text } } };
+}
+
+// -- looks ------------------------------------------------------------------------------------------------------------
+
+/** `value` null: as the theme has it. */
+export function painted(look, ids, path, value) {
+  return present(look, ids).map(({ id }) => update(id, { [path]: value }));
+}
+
+export const DASHES = { solid: null, dashed: "8 6", dotted: "2 5" };
+
+export const ARROWS = {
+  "to the end": { source: null, target: null },
+  "to the start": { source: { name: "block" }, target: { name: "" } },
+  both: { source: { name: "block" }, target: null },
+  none: { source: null, target: { name: "" } },
+};
+
+export function arrowsOf({ attrs }) {
+  const { sourceMarker, targetMarker } = attrs?.line ?? {};
+  const has = (marker, usually) => (marker == null ? usually : Boolean(marker.name ?? marker));
+  const [start, end] = [has(sourceMarker, false), has(targetMarker, true)];
+  return start ? (end ? "both" : "to the start") : end ? "to the end" : "none";
+}
+
+export function pointed(look, ids, arrows) {
+  const { source, target } = ARROWS[arrows];
+  const edges = present(look, ids).filter(isEdge);
+  return edges.map(({ id }) => update(id, { "attrs/line/sourceMarker": source, "attrs/line/targetMarker": target }));
+}
+
+/** In front of all others, or behind them; among themselves they stay as they are. */
+export function raised(look, ids, isToFront) {
+  const moved = present(look, ids).sort((a, b) => layer(a) - layer(b));
+  const own = new Set(ids);
+  const others = [...look.cells()].filter(({ id }) => !own.has(id)).map(layer);
+  if (others.length === 0) return [];
+  const first = isToFront ? Math.max(...others) + 1 : Math.min(...others) - moved.length;
+  return moved.map(({ id }, at) => update(id, { zIndex: first + at }));
+}
+
+const layer = (cell) => cell.zIndex ?? (isEdge(cell) ? 0 : cell.shape === "security-boundary" ? -1 : 1);
+
+// -- places -----------------------------------------------------------------------------------------------------------
+
+/** Cells at their new boxes: those that somebody has removed meanwhile are left out. */
+export function placed(look, boxes) {
+  return [...boxes].filter(([id]) => look.get(id)).map(([id, box]) => update(id, { ...box }));
+}
+
+const PLACES = {
+  left: (box, all) => ({ x: all.x }),
+  centre: (box, all) => ({ x: all.x + (all.width - box.width) / 2 }),
+  right: (box, all) => ({ x: all.x + all.width - box.width }),
+  top: (box, all) => ({ y: all.y }),
+  middle: (box, all) => ({ y: all.y + (all.height - box.height) / 2 }),
+  bottom: (box, all) => ({ y: all.y + all.height - box.height }),
+};
+
+/** Nodes in line with each other; what stands in a boundary goes with it. */
+export function lined(look, ids, where) {
+  const nodes = nodesAmong(look, ids);
+  const all = around(nodes);
+  return shifted(
+    look,
+    nodes.map((node) => [node, PLACES[where](node, all)]),
+  );
+}
+
+/** Nodes with equal gaps; the outermost stay. `axis` is x or y. */
+export function distributed(look, ids, axis) {
+  const size = axis === "x" ? "width" : "height";
+  const nodes = nodesAmong(look, ids).sort((a, b) => a[axis] - b[axis]);
+  if (nodes.length < 3) return [];
+  const room = nodes.at(-1)[axis] + nodes.at(-1)[size] - nodes[0][axis];
+  const gap = (room - nodes.reduce((sum, node) => sum + node[size], 0)) / (nodes.length - 1);
+  let at = nodes[0][axis];
+  return shifted(
+    look,
+    nodes.map((node) => {
+      const place = { [axis]: Math.round(at) };
+      at += node[size] + gap;
+      return [node, place];
+    }),
+  );
+}
+
+function shifted(look, places) {
+  const boxes = new Map();
+  const named = new Set(places.map(([{ id }]) => id));
+  for (const [node, { x = node.x, y = node.y }] of places) {
+    const [dx, dy] = [Math.round(x - node.x), Math.round(y - node.y)];
+    if (dx === 0 && dy === 0) continue;
+    for (const id of withChildren(look, [node.id])) {
+      if (id !== node.id && named.has(id)) continue;
+      const one = look.get(id);
+      boxes.set(id, { x: one.x + dx, y: one.y + dy });
+    }
+  }
+  return placed(look, boxes);
+}
+
+/** All of them, and what stands in them, by so much. */
+export function nudged(look, ids, dx, dy) {
+  return placed(
+    look,
+    new Map(
+      withChildren(look, ids)
+        .map((id) => [id, look.get(id)])
+        .map(([id, { x, y }]) => [id, { x: x + dx, y: y + dy }]),
+    ),
+  );
+}
+
+// -- copies -----------------------------------------------------------------------------------------------------------
+
+/** The cells with all that is in them, and the flows among them, in order. */
+export function copied(look, ids) {
+  const own = new Set([...withChildren(look, ids), ...ids]);
+  return [...look.cells()].filter((cell) =>
+    isEdge(cell) ? own.has(cell.source?.cell) && own.has(cell.target?.cell) : own.has(cell.id),
+  );
+}
+
+/** Copies under new ids, moved on; ties to cells that are not among them are left behind. */
+export function pasted(look, cells, { dx, dy }) {
+  const ids = new Map(cells.map(({ id }) => [id, uuid()]));
+  const isWhole = (cell) => !isEdge(cell) || [cell.source, cell.target].every((end) => ids.has(end?.cell));
+  const changes = cells.filter(isWhole).map(({ id, parent, children, ...cell }) => {
+    const data = { ...cell };
+    if (ids.has(parent)) data.parent = ids.get(parent);
+    else if (look.get(parent)?.shape === "security-boundary") data.parent = parent;
+    const kept = (children ?? []).filter((child) => ids.has(child)).map((child) => ids.get(child));
+    if (kept.length > 0) data.children = kept;
+    if (isEdge(cell)) {
+      for (const end of ["source", "target"]) data[end] = { ...cell[end], cell: ids.get(cell[end].cell) };
+      if (cell.vertices) data.vertices = cell.vertices.map(({ x, y }) => ({ x: x + dx, y: y + dy }));
+    } else Object.assign(data, { x: cell.x + dx, y: cell.y + dy });
+    return { id: ids.get(id), operation: "add", data };
+  });
+  return { ids: changes.map(({ id }) => id), changes };
+}

@@ -1,0 +1,272 @@
+/** The panel of what is selected: name, colours, lines, place and size, order, alignment. */
+
+import { isEdge } from "../../sdk/codraw.js";
+import { h } from "../../shell/dom.js";
+import { icon } from "../../shell/icons.js";
+import { caption, colourOr } from "../../adapters/x6-shapes.js";
+import * as commands from "./commands.js";
+
+const TINTS = ["#ffffff", "#f4c7c3", "#fce8b2", "#cfe8cf", "#c6dafc", "#dccbf0", "#5b6470"];
+const INKS = ["#1b2430", "#c93c4b", "#b98028", "#2e9d5b", "#2f5bd7", "#7048e8", "#ffffff"];
+const ALIGN = [
+  ["left", "Align left"],
+  ["centre", "Align centres"],
+  ["right", "Align right"],
+  ["top", "Align top"],
+  ["middle", "Align middles"],
+  ["bottom", "Align bottom"],
+];
+const MEASURES = [
+  ["x", "X"],
+  ["y", "Y"],
+  ["width", "W"],
+  ["height", "H"],
+];
+
+export class FormatPanel {
+  #diagram;
+  #stage;
+  #editor;
+  #title = h("h2");
+  #body = h("div", { class: "fields" });
+  #frame = 0;
+  #stops;
+  #shown = "";
+
+  constructor({ diagram, stage, editor }) {
+    this.#diagram = diagram;
+    this.#stage = stage;
+    this.#editor = editor;
+    this.root = h("aside", { class: "format over", "aria-label": "Format", hidden: true }, this.#title, this.#body);
+    const ask = () => this.#ask();
+    this.#stops = [
+      stage.on("selection", ask),
+      stage.on("change", ask),
+      stage.on("gesture", ask),
+      diagram.on("participants", ask),
+      diagram.on("welcome", ask),
+    ];
+  }
+
+  stop() {
+    for (const stop of this.#stops) stop();
+    cancelAnimationFrame(this.#frame);
+  }
+
+  /** Once a frame however much changes, and not while something is being moved: that has the frame for itself. */
+  #ask() {
+    if (this.#stage.isGesturing) return;
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => this.#draw());
+  }
+
+  get #cells() {
+    return this.#stage.selection.map((id) => this.#diagram.replica.get(id)).filter(Boolean);
+  }
+
+  #draw() {
+    const cells = this.#cells;
+    const isHidden = cells.length === 0 || !this.#diagram.canWrite;
+    this.root.hidden = isHidden;
+    if (isHidden) return void (this.#shown = "");
+    const shown = JSON.stringify(cells.length > 20 ? cells.map(({ id }) => id) : cells);
+    if (shown === this.#shown || this.#isBeingUsed()) return;
+    this.#shown = shown;
+    const focused = this.#body.contains(document.activeElement) ? document.activeElement.dataset.does : null;
+    this.#title.textContent = titleOf(cells);
+    this.#body.replaceChildren(...this.#fields(cells).filter(Boolean));
+    if (focused) this.#body.querySelector(`[data-does="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  }
+
+  /** What is being typed is not taken away by what others do. */
+  #isBeingUsed() {
+    const { activeElement } = document;
+    return (
+      this.#body.contains(activeElement) &&
+      activeElement.matches("input:not([type=color]), textarea") &&
+      activeElement.value !== activeElement.defaultValue
+    );
+  }
+
+  #fields(cells) {
+    const nodes = cells.filter((cell) => !isEdge(cell));
+    const edges = cells.filter(isEdge);
+    const [only] = cells.length === 1 ? cells : [];
+    return [
+      only && this.#name(only),
+      nodes.length > 0 && this.#colours("Fill", "attrs/body/fill", TINTS, nodes),
+      nodes.length > 0 && this.#colours("Border", "attrs/body/stroke", INKS, nodes),
+      nodes.length > 0 && this.#colours("Text", "attrs/text/fill", INKS, nodes),
+      edges.length > 0 && this.#colours("Line", "attrs/line/stroke", INKS, edges),
+      edges.length > 0 && this.#line(edges),
+      only && nodes.length === 1 && this.#measures(only),
+      nodes.length > 1 && this.#alignment(nodes),
+      this.#arrangement(cells),
+    ];
+  }
+
+  #edit(changes) {
+    this.#editor.edit(changes);
+  }
+
+  // -- one field after the other --------------------------------------------------------------------------------------
+
+  #name(cell) {
+    const field = h("textarea", {
+      class: "name",
+      rows: 2,
+      maxlength: 1000,
+      "data-does": "name",
+      onchange: () => this.#edit(this.#renamed(cell.id, field.value.trim())),
+      onkeydown: (event) => {
+        if (event.key !== "Enter" || event.shiftKey) return;
+        event.preventDefault();
+        field.blur();
+        this.#stage.root.focus({ preventScroll: true });
+      },
+    });
+    field.value = field.defaultValue = caption(cell);
+    return h("label", { class: "field" }, h("span", isEdge(cell) ? "Data flow" : "Name"), field);
+  }
+
+  #renamed(id, text) {
+    const cell = this.#diagram.replica.get(id);
+    return cell && text !== caption(cell) ? commands.renamed(cell, text) : [];
+  }
+
+  #colours(name, path, colours, cells) {
+    const ids = cells.map(({ id }) => id);
+    const now = at(cells[0], path);
+    const paint = (value) => this.#edit(commands.painted(this.#diagram.replica, ids, path, value));
+    const swatch = (colour) => {
+      const label = colour ? `${name} ${colour}` : `${name} as usual`;
+      const button = h("button", {
+        type: "button",
+        class: colour ? "swatch" : "swatch none",
+        title: label,
+        "aria-label": label,
+        "aria-pressed": String((now ?? null) === colour),
+        "data-does": label,
+        onclick: () => paint(colour),
+      });
+      if (colour) button.style.setProperty("--paint", colour);
+      return button;
+    };
+    const own = h("input", {
+      type: "color",
+      class: "own",
+      "aria-label": `${name}, another colour`,
+      title: "Another colour",
+      "data-does": `${name} own`,
+      onchange: () => paint(own.value),
+    });
+    own.value = /^#[0-9a-f]{6}$/i.test(colourOr(now, "")) ? now : "#888888";
+    return h(
+      "div",
+      { class: "field", role: "group", "aria-label": name },
+      h("span", name),
+      h("div", { class: "row swatches" }, [null, ...colours].map(swatch), own),
+    );
+  }
+
+  #line(edges) {
+    const ids = edges.map(({ id }) => id);
+    const arrows = choice("Arrows", Object.keys(commands.ARROWS), commands.arrowsOf(edges[0]), (value) =>
+      this.#edit(commands.pointed(this.#diagram.replica, ids, value)),
+    );
+    const dash = at(edges[0], "attrs/line/strokeDasharray") ?? null;
+    const style = Object.keys(commands.DASHES).find((one) => commands.DASHES[one] === dash) ?? "dashed";
+    const dashes = choice("Style", Object.keys(commands.DASHES), style, (value) =>
+      this.#edit(commands.painted(this.#diagram.replica, ids, "attrs/line/strokeDasharray", commands.DASHES[value])),
+    );
+    return h("div", { class: "pair" }, arrows, dashes);
+  }
+
+  #measures(cell) {
+    const field = ([key, letter]) => {
+      const least = commands.SMALLEST[key];
+      const input = h("input", {
+        type: "number",
+        step: 1,
+        min: least ?? null,
+        "aria-label": { x: "Left", y: "Top", width: "Width", height: "Height" }[key],
+        "data-does": key,
+      });
+      input.value = input.defaultValue = Math.round(cell[key]);
+      input.addEventListener("change", () => {
+        const value = Math.max(least ?? -Infinity, Number(input.value));
+        if (Number.isFinite(value) && input.value !== "")
+          this.#edit(commands.placed(this.#diagram.replica, new Map([[cell.id, { [key]: value }]])));
+      });
+      return h("label", { class: "measure" }, h("span", letter), input);
+    };
+    return h(
+      "div",
+      { class: "field" },
+      h("span", "Place and size"),
+      h("div", { class: "measures" }, MEASURES.map(field)),
+    );
+  }
+
+  #alignment(nodes) {
+    const ids = nodes.map(({ id }) => id);
+    const look = this.#diagram.replica;
+    return h(
+      "div",
+      { class: "field", role: "group", "aria-label": "Align" },
+      h("span", "Align"),
+      h(
+        "div",
+        { class: "row tight" },
+        ALIGN.map(([where, label]) =>
+          this.#button(`align-${where}`, label, () => this.#edit(commands.lined(look, ids, where))),
+        ),
+        nodes.length > 2 &&
+          this.#button("spread-x", "Distribute across", () => this.#edit(commands.distributed(look, ids, "x"))),
+        nodes.length > 2 &&
+          this.#button("spread-y", "Distribute down", () => this.#edit(commands.distributed(look, ids, "y"))),
+      ),
+    );
+  }
+
+  #arrangement(cells) {
+    const nodes = cells.filter((cell) => !isEdge(cell));
+    return h(
+      "div",
+      { class: "row tight foot" },
+      this.#button("to-front", "To the front (])", () => this.#editor.raise(true)),
+      this.#button("to-back", "To the back ([)", () => this.#editor.raise(false)),
+      nodes.length === 2 && this.#button("connect", "Connect the two (F)", () => this.#editor.connectSelected()),
+      h("span", { class: "spring" }),
+      nodes.length > 0 && this.#button("copy", "Duplicate (Ctrl+D)", () => this.#editor.duplicate()),
+      this.#button("remove", "Delete (Del)", () => this.#editor.remove()),
+    );
+  }
+
+  #button(name, label, act) {
+    return h(
+      "button",
+      { type: "button", class: "icon-button", title: label, "aria-label": label, "data-does": name, onclick: act },
+      icon(name),
+    );
+  }
+}
+
+function choice(name, values, now, chosen) {
+  const select = h(
+    "select",
+    { "data-does": name, onchange: () => chosen(select.value) },
+    values.map((value) => h("option", { value, selected: value === now }, value)),
+  );
+  return h("label", { class: "field" }, h("span", name), select);
+}
+
+function at(cell, path) {
+  return path.split("/").reduce((inner, key) => inner?.[key], cell);
+}
+
+function titleOf(cells) {
+  if (cells.length > 1) return `${cells.length} selected`;
+  const [cell] = cells;
+  return isEdge(cell) ? "Flow" : (commands.SHAPES[cell.shape]?.name ?? cell.shape);
+}

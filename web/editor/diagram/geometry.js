@@ -1,0 +1,85 @@
+/** Where things are and where they snap. Pure; a box is `{x, y, width, height}` in world coordinates. */
+
+export const GRID = 8;
+
+export const snapped = (value) => Math.round(value / GRID) * GRID;
+
+export const centre = ({ x, y, width, height }) => ({ x: x + width / 2, y: y + height / 2 });
+
+export const contains = (box, { x, y }) =>
+  x >= box.x && x <= box.x + box.width && y >= box.y && y <= box.y + box.height;
+
+export const encloses = (outer, inner) =>
+  contains(outer, inner) && contains(outer, { x: inner.x + inner.width, y: inner.y + inner.height });
+
+export const touches = (a, b) =>
+  a.x <= b.x + b.width && b.x <= a.x + a.width && a.y <= b.y + b.height && b.y <= a.y + a.height;
+
+/** The box between two corners, whichever they are. */
+export const between = (a, b) => ({
+  x: Math.min(a.x, b.x),
+  y: Math.min(a.y, b.y),
+  width: Math.abs(a.x - b.x),
+  height: Math.abs(a.y - b.y),
+});
+
+/** The smallest box around all of them, or null. */
+export function around(boxes) {
+  if (boxes.length === 0) return null;
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const { x, y, width, height } of boxes) {
+    left = Math.min(left, x);
+    top = Math.min(top, y);
+    right = Math.max(right, x + width);
+    bottom = Math.max(bottom, y + height);
+  }
+  return { x: left, y: top, width: right - left, height: bottom - top };
+}
+
+/** A box resized by a handle (`n`, `se` …) that has been pulled by `(dx, dy)`; never smaller than `least`. */
+export function pulled({ x, y, width, height }, handle, dx, dy, least) {
+  const box = { x, y, width, height };
+  if (handle.includes("e")) box.width = Math.max(least.width, snapped(x + width + dx) - x);
+  if (handle.includes("s")) box.height = Math.max(least.height, snapped(y + height + dy) - y);
+  if (handle.includes("w")) {
+    box.x = Math.min(x + width - least.width, snapped(x + dx));
+    box.width = x + width - box.x;
+  }
+  if (handle.includes("n")) {
+    box.y = Math.min(y + height - least.height, snapped(y + dy));
+    box.height = y + height - box.y;
+  }
+  return box;
+}
+
+const EDGES = [0, 0.5, 1];
+
+/**
+ * Lines on which a moving box would stand in line with others, no further than `reach` away.
+ * @returns `{dx, dy, guides}`: how far to move it on, and the lines to show `{x}` or `{y}` with `from` and `to`
+ */
+export function aligned(box, others, reach) {
+  const across = nearest(box, others, reach, "x", "width");
+  const down = nearest(box, others, reach, "y", "height");
+  const moved = { ...box, x: box.x + (across?.by ?? 0), y: box.y + (down?.by ?? 0) };
+  const guides = [];
+  if (across) guides.push({ x: across.at, ...span(moved, across.other, "y", "height") });
+  if (down) guides.push({ y: down.at, ...span(moved, down.other, "x", "width") });
+  return { dx: across?.by, dy: down?.by, guides };
+}
+
+function nearest(box, others, reach, at, size) {
+  let best = null;
+  for (const other of others) {
+    for (const part of EDGES) {
+      for (const own of EDGES) {
+        const line = other[at] + other[size] * part;
+        const by = line - (box[at] + box[size] * own);
+        if (Math.abs(by) <= reach && (!best || Math.abs(by) < Math.abs(best.by))) best = { by, at: line, other };
+      }
+    }
+  }
+  return best;
+}
+
+const span = (a, b, at, size) => ({ from: Math.min(a[at], b[at]), to: Math.max(a[at] + a[size], b[at] + b[size]) });

@@ -1,0 +1,384 @@
+/** Pointer on the drawing: moving, resizing, connecting, framing, panning. One gesture is one step of undo. */
+
+import { isEdge } from "../../sdk/codraw.js";
+import * as commands from "./commands.js";
+import { aligned, around, between, pulled, snapped, touches } from "./geometry.js";
+
+const THRESHOLD = 4;
+const SNAP = 6; // px
+const MOST_GUIDING = 400;
+
+export class Gestures {
+  #stage;
+  #marks;
+  #diagram;
+  #editor;
+  #gesture = null; // {move(event), end(event), cancel()}
+  #pointers = new Map(); // id -> event, of those that are down
+  #pinch = null;
+  #isSpaceDown = false;
+  #frame = 0;
+  #abort = new AbortController();
+
+  /** @param editor `tool`, `place(shape, point)`, `rename(id)`, `isHandTool` … see workspace.js */
+  constructor({ diagram, stage, marks, editor }) {
+    this.#diagram = diagram;
+    this.#stage = stage;
+    this.#marks = marks;
+    this.#editor = editor;
+    const { root } = stage;
+    const { signal } = this.#abort;
+    root.addEventListener("pointerdown", (event) => this.#down(event), { signal });
+    root.addEventListener("dblclick", (event) => this.#doubleClick(event), { signal });
+    root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false, signal });
+    root.addEventListener("auxclick", (event) => event.preventDefault(), { signal });
+    addEventListener("pointermove", (event) => this.#move(event), { signal });
+    addEventListener("pointerup", (event) => this.#up(event), { signal });
+    addEventListener("pointercancel", (event) => this.#lost(event), { signal });
+    addEventListener("blur", () => this.#space(false), { signal });
+    addEventListener(
+      "keydown",
+      (event) => event.code === "Space" && event.target === root && this.#space(true, event),
+      { signal },
+    );
+    addEventListener("keyup", (event) => event.code === "Space" && this.#space(false), { signal });
+  }
+
+  stop() {
+    this.cancel();
+    this.#abort.abort();
+  }
+
+  /** Everything as it was before. False: there was nothing to cancel. */
+  cancel() {
+    const gesture = this.#gesture;
+    this.#gesture = null;
+    gesture?.cancel?.();
+    return Boolean(gesture);
+  }
+
+  // -- from the window ------------------------------------------------------------------------------------------------
+
+  #down(event) {
+    if (event.target.closest("input, textarea, button, .over")) return;
+    this.#pointers.set(event.pointerId, event);
+    if (this.#pointers.size === 2) return this.#startPinch();
+    if (this.#gesture || event.button > 1) return;
+    this.#stage.root.focus({ preventScroll: true });
+    this.#gesture = this.#started(event);
+  }
+
+  #started(event) {
+    const { canWrite } = this.#diagram;
+    const handle = event.target.dataset?.handle;
+    if (event.button === 1 || this.#isSpaceDown) return this.#panning(event);
+    if (canWrite && this.#editor.tool in commands.SHAPES) return this.#placing(event);
+    if (canWrite && handle) return this.#resizing(event, handle);
+    if (event.target.closest(".x6-cell-tool, [magnet]")) return canWrite ? this.#leftToX6() : this.#panning(event);
+    const id = this.#stage.idAt(event);
+    if (id && canWrite && this.#editor.tool === "flow") return this.#connecting(event, id);
+    if (id) return this.#grabbing(event, id);
+    return this.#isFraming(event) ? this.#framing(event) : this.#panning(event);
+  }
+
+  /** The empty ground pans, as on a map; with Shift, or with the tool for it, a frame is pulled. */
+  #isFraming({ shiftKey, pointerType }) {
+    return shiftKey || (this.#editor.tool === "frame" && pointerType === "mouse");
+  }
+
+  #move(event) {
+    if (this.#pointers.has(event.pointerId)) this.#pointers.set(event.pointerId, event);
+    if (this.#pinch) return this.#pinched();
+    this.#gesture?.move?.(event);
+  }
+
+  #up(event) {
+    this.#pointers.delete(event.pointerId);
+    if (this.#pinch) return void (this.#pinch = this.#pointers.size < 2 ? null : this.#pinch);
+    const gesture = this.#gesture;
+    this.#gesture = null;
+    gesture?.end?.(event);
+  }
+
+  #lost(event) {
+    this.#pointers.delete(event.pointerId);
+    this.#pinch = null;
+    this.cancel();
+  }
+
+  #doubleClick(event) {
+    const id = this.#stage.idAt(event);
+    const isOnBend = event.target.closest("circle"); // X6 takes it away
+    if (id && this.#diagram.canWrite && !isOnBend) this.#editor.rename(id);
+  }
+
+  #wheel(event) {
+    if (event.target.closest(".over")) return;
+    event.preventDefault();
+    const step = event.deltaMode === 1 ? 16 : 1;
+    if (event.ctrlKey || event.metaKey) this.#stage.zoom(Math.exp((-event.deltaY * step) / 300), event);
+    else if (event.shiftKey) this.#stage.pan(-(event.deltaX || event.deltaY) * step, 0);
+    else this.#stage.pan(-event.deltaX * step, -event.deltaY * step);
+  }
+
+  #space(isDown, event) {
+    event?.preventDefault();
+    this.#isSpaceDown = isDown;
+    this.#stage.root.classList.toggle("pannable", isDown);
+  }
+
+  // -- two fingers ----------------------------------------------------------------------------------------------------
+
+  #startPinch() {
+    this.cancel();
+    this.#pinch = this.#fingers();
+  }
+
+  #fingers() {
+    const [a, b] = [...this.#pointers.values()];
+    return {
+      clientX: (a.clientX + b.clientX) / 2,
+      clientY: (a.clientY + b.clientY) / 2,
+      distance: Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY) || 1,
+    };
+  }
+
+  #pinched() {
+    const before = this.#pinch;
+    this.#pinch = this.#fingers();
+    this.#stage.pan(this.#pinch.clientX - before.clientX, this.#pinch.clientY - before.clientY);
+    this.#stage.zoom(this.#pinch.distance / before.distance, this.#pinch);
+  }
+
+  // -- gestures -------------------------------------------------------------------------------------------------------
+
+  #panning(event) {
+    let { clientX, clientY } = event;
+    const { root } = this.#stage;
+    root.classList.add("panning");
+    const stop = () => root.classList.remove("panning");
+    return {
+      move: (now) => {
+        this.#stage.pan(now.clientX - clientX, now.clientY - clientY);
+        ({ clientX, clientY } = now);
+      },
+      end: (now) => {
+        stop();
+        if (!hasMoved(event, now) && event.button === 0) this.#stage.select([]);
+      },
+      cancel: stop,
+    };
+  }
+
+  #framing(event) {
+    const start = this.#stage.toWorld(event);
+    const kept = event.shiftKey ? this.#stage.selection : [];
+    const frame = (now) => between(start, this.#stage.toWorld(now));
+    const inside = (box) => {
+      const nodes = this.#stage
+        .nodesIn(box)
+        .filter((node) => node.shape !== "security-boundary" || isInside(box, node.getBBox()));
+      const ids = new Set(nodes.map(({ id }) => id));
+      const edges = this.#stage.graph
+        .getEdges()
+        .filter((edge) => ids.has(edge.getSourceCellId()) && ids.has(edge.getTargetCellId()));
+      return [...ids, ...edges.map(({ id }) => id)];
+    };
+    return {
+      move: (now) => this.#marks.frame(frame(now)),
+      end: (now) => {
+        this.#marks.frame(null);
+        this.#stage.select(hasMoved(event, now) ? [...kept, ...inside(frame(now))] : kept);
+      },
+      cancel: () => this.#marks.frame(null),
+    };
+  }
+
+  /** X6 connects, moves vertices and the ends of flows; we say when it begins and ends. */
+  #leftToX6() {
+    const { root } = this.#stage;
+    this.#stage.begin();
+    root.classList.add("connecting");
+    // X6 hears of the button after us.
+    const end = () => setTimeout(() => (root.classList.remove("connecting"), this.#stage.end()));
+    return { end, cancel: end };
+  }
+
+  #placing(event) {
+    const { tool } = this.#editor;
+    return { end: (now) => hasMoved(event, now, 40) || this.#editor.place(tool, this.#stage.toWorld(now)) };
+  }
+
+  /** With the flow tool from box to box, for those who do not know the dots. */
+  #connecting(event, source) {
+    if (isEdge(this.#diagram.replica.get(source))) return null;
+    const target = (now) =>
+      this.#stage.idAt({ target: document.elementFromPoint(now.clientX, now.clientY) ?? this.#stage.root });
+    return {
+      move: (now) => this.#marks.line(this.#stage.boxOf(source), this.#stage.toWorld(now)),
+      end: (now) => {
+        this.#marks.line(null);
+        const id = target(now);
+        if (id && id !== source && !isEdge(this.#diagram.replica.get(id))) this.#editor.connect(source, id);
+      },
+      cancel: () => this.#marks.line(null),
+    };
+  }
+
+  #grabbing(event, id) {
+    const wasSelected = this.#stage.selection.includes(id);
+    if (event.shiftKey || event.ctrlKey || event.metaKey) {
+      this.#stage.toggle(id);
+      return {};
+    }
+    if (!wasSelected) this.#stage.select([id]);
+    const choose = (now) => hasMoved(event, now) || this.#stage.select([id]);
+    if (!this.#diagram.canWrite || this.#stage.selectedNodes.length === 0) return { end: choose };
+    return this.#moving(event, choose);
+  }
+
+  #moving(event, clicked) {
+    const { graph } = this.#stage;
+    const look = this.#diagram.replica;
+    const start = this.#stage.toWorld(event);
+    let family = null; // what moves: {node, x, y}
+    let bends = []; // vertices of flows whose ends both move: {edge, vertices}
+    let others = [];
+    let held; // the box around the grabbed ones
+    const pick = () => {
+      const ids = new Set(commands.withChildren(look, this.#stage.selection));
+      family = [...ids]
+        .map((id) => graph.getCellById(id))
+        .filter(Boolean)
+        .map((node) => ({ node, ...node.getPosition() }));
+      bends = bendsAmong(graph, ids);
+      held = around(this.#stage.selectedNodes.map((id) => this.#stage.boxOf(id)));
+      others = this.#guides(ids);
+      this.#stage.begin();
+    };
+    const shift = (now) => {
+      const to = this.#stage.toWorld(now);
+      return this.#snapped(held, others, to.x - start.x, to.y - start.y, now.altKey);
+    };
+    const put = (dx, dy) => {
+      for (const { node, x, y } of family) node.setPosition(x + dx, y + dy);
+      for (const { edge, vertices } of bends) edge.setVertices(vertices.map(({ x, y }) => ({ x: x + dx, y: y + dy })));
+      this.#marks.draw();
+    };
+    const follow = (now) => {
+      const { dx, dy, guides } = shift(now);
+      put(dx, dy);
+      this.#marks.guides(guides);
+    };
+    return this.#stepwise(event, {
+      pick,
+      follow,
+      clicked,
+      settle: () => this.#adopt(family),
+      restore: () => put(0, 0),
+    });
+  }
+
+  #guides(moving) {
+    const { viewport } = this.#stage;
+    const boxes = this.#stage.graph
+      .getNodes()
+      .filter(({ id }) => !moving.has(id))
+      .map((node) => node.getBBox());
+    return boxes.filter((box) => touches(viewport, box)).slice(0, MOST_GUIDING);
+  }
+
+  /** In line with others where they are near, else on the grid; with Alt exactly where the pointer is. */
+  #snapped(box, others, dx, dy, isFree) {
+    if (isFree) return { dx: Math.round(dx), dy: Math.round(dy), guides: [] };
+    const to = { ...box, x: box.x + dx, y: box.y + dy };
+    const line = aligned(to, others, SNAP / this.#stage.scale);
+    return {
+      dx: line.dx === undefined ? snapped(to.x) - box.x : to.x + line.dx - box.x,
+      dy: line.dy === undefined ? snapped(to.y) - box.y : to.y + line.dy - box.y,
+      guides: line.guides,
+    };
+  }
+
+  /** What was dropped into a boundary, or taken out of one, belongs to it from now on. */
+  #adopt(family) {
+    const { graph } = this.#stage;
+    const moved = new Set(family.map(({ node }) => node.id));
+    const look = { get: (id) => seen(graph.getCellById(id)), cells: () => graph.getNodes().map(seen) };
+    for (const { node } of family) {
+      const before = node.getParentId();
+      if (moved.has(before)) continue;
+      const parent = commands.boundaryUnder(look, seen(node), moved);
+      if (parent === (before ?? undefined)) continue;
+      if (before) graph.getCellById(before)?.unembed(node);
+      if (parent) graph.getCellById(parent).addChild(node);
+    }
+  }
+
+  #resizing(event, handle) {
+    const [id] = this.#stage.selectedNodes;
+    const node = this.#stage.graph.getCellById(id);
+    const before = this.#stage.boxOf(id);
+    const start = this.#stage.toWorld(event);
+    const put = ({ x, y, width, height }) => {
+      node.setPosition(x, y);
+      node.setProp("size", { width, height });
+      this.#marks.draw();
+    };
+    const follow = (now) => {
+      const to = this.#stage.toWorld(now);
+      put(pulled(before, handle, to.x - start.x, to.y - start.y, commands.SMALLEST));
+    };
+    return this.#stepwise(event, { pick: () => this.#stage.begin(), follow, restore: () => put(before) });
+  }
+
+  /** Follows the pointer once a frame, from the first four pixels on; its end is exact. */
+  #stepwise(event, { pick, follow, settle, restore, clicked }) {
+    let hasBegun = false;
+    const { classList } = this.#stage.root;
+    const finish = (last) => {
+      cancelAnimationFrame(this.#frame);
+      classList.remove("moving");
+      if (hasBegun) last?.();
+      this.#marks.guides([]);
+      this.#stage.end();
+    };
+    return {
+      move: (now) => {
+        if (!hasBegun && !hasMoved(event, now)) return;
+        if (!hasBegun) {
+          pick();
+          classList.add("moving");
+        }
+        hasBegun = true;
+        cancelAnimationFrame(this.#frame);
+        this.#frame = requestAnimationFrame(() => follow(now));
+      },
+      end: (now) => {
+        if (!hasBegun) clicked?.(now);
+        finish(() => (follow(now), settle?.()));
+      },
+      cancel: () => finish(restore),
+    };
+  }
+}
+
+function bendsAmong(graph, ids) {
+  const edges = graph.getEdges().filter((edge) => ids.has(edge.getSourceCellId()) && ids.has(edge.getTargetCellId()));
+  return edges.map((edge) => ({ edge, vertices: edge.getVertices() })).filter(({ vertices }) => vertices.length > 0);
+}
+
+const seen = (node) => ({
+  id: node.id,
+  shape: node.shape,
+  parent: node.getParentId(),
+  ...node.getPosition(),
+  ...node.getSize(),
+});
+const hasMoved = (from, to, least = THRESHOLD) =>
+  Math.hypot(to.clientX - from.clientX, to.clientY - from.clientY) >= least;
+const isInside = (outer, inner) =>
+  inner.x >= outer.x &&
+  inner.y >= outer.y &&
+  inner.x + inner.width <= outer.x + outer.width &&
+  inner.y + inner.height <= outer.y + outer.height;

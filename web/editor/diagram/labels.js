@@ -1,0 +1,97 @@
+/** The text of a cell, edited where it stands. Enter keeps it, Shift+Enter is a new line, Escape forgets. */
+
+import { isEdge } from "../../sdk/codraw.js";
+import { h } from "../../shell/dom.js";
+import { caption } from "../../adapters/x6.js";
+import { renamed } from "./commands.js";
+
+const LEAST = { width: 140, height: 38 };
+
+export class Labels {
+  #diagram;
+  #stage;
+  #edit;
+  #field = null;
+  #finish = () => {};
+
+  /** @param edit sends changes */
+  constructor({ diagram, stage, edit }) {
+    this.#diagram = diagram;
+    this.#stage = stage;
+    this.#edit = edit;
+  }
+
+  /** Opens the field over the cell; what was open before is kept. */
+  open(id) {
+    this.#finish(true);
+    const cell = this.#diagram.replica.get(id);
+    if (!cell || !this.#diagram.canWrite) return;
+    const field = h("textarea", {
+      class: "rename over",
+      "aria-label": "Name",
+      maxlength: 1000,
+      rows: 1,
+      spellcheck: "true",
+    });
+    field.value = caption(cell);
+    this.#field = field;
+    const place = () => this.#place(field, id);
+    const stops = [
+      this.#stage.on("view", place),
+      this.#stage.on("change", () => this.#diagram.replica.get(id) || this.#finish(false)),
+    ];
+    this.#finish = (keeps) => {
+      this.#finish = () => {};
+      for (const stop of stops) stop();
+      this.#keep(id, caption(cell), keeps);
+    };
+    field.addEventListener("keydown", (event) => this.#key(event));
+    field.addEventListener("input", place);
+    field.addEventListener("blur", () => this.#finish(true));
+    this.#stage.root.append(field);
+    place();
+    this.#stage.busy(true);
+    // The pointer that created the cell is still down; focus given now would be taken away again.
+    setTimeout(() => (field.focus({ preventScroll: true }), field.select()));
+  }
+
+  close() {
+    this.#finish(true);
+  }
+
+  #key(event) {
+    event.stopPropagation();
+    if (event.isComposing || (event.key === "Enter" && event.shiftKey)) return;
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    event.preventDefault();
+    this.#finish(event.key === "Enter");
+    this.#stage.root.focus({ preventScroll: true });
+  }
+
+  /** What somebody else has written meanwhile is overwritten only by what was changed here. */
+  #keep(id, before, keeps) {
+    const text = this.#field.value.trim();
+    this.#field.remove();
+    this.#field = null;
+    this.#stage.busy(false);
+    const cell = this.#diagram.replica.get(id);
+    if (keeps && cell && text !== before) this.#edit(renamed(cell, text));
+  }
+
+  #place(field, id) {
+    const cell = this.#diagram.replica.get(id);
+    const box = this.#stage.boxOf(id);
+    if (!cell || !box) return;
+    const { scale } = this.#stage;
+    const at = isEdge(cell) ? this.#stage.middleOf(id) : { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    const isBoundary = cell.shape === "security-boundary";
+    const width = Math.max(LEAST.width, isEdge(cell) ? 0 : Math.min(isBoundary ? 260 : box.width * scale, 420));
+    const middle = this.#stage.toScreen(isBoundary ? { x: box.x, y: box.y } : at);
+    field.style.width = `${width}px`;
+    field.style.height = `${LEAST.height}px`;
+    const height = Math.min(Math.max(LEAST.height, field.scrollHeight + 2), 240);
+    field.style.height = `${height}px`;
+    field.style.left = `${isBoundary ? middle.x + 6 : middle.x - width / 2}px`;
+    field.style.top = `${isBoundary ? middle.y + 4 : middle.y - height / 2}px`;
+  }
+}

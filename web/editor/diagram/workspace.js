@@ -1,0 +1,300 @@
+/** One open diagram: the drawing, what one edits it with, who is there, how the connection is. */
+
+import { connect } from "../../sdk/codraw.js";
+import { localQueue } from "../../sdk/offline.js";
+import { h, toast } from "../../shell/dom.js";
+import { icon } from "../../shell/icons.js";
+import { themeSwitch } from "../../shell/theme.js";
+import { connection } from "../../shell/together/connection.js";
+import { cursors } from "../../shell/together/cursors.js";
+import { following } from "../../shell/together/following.js";
+import { notices } from "../../shell/together/notices.js";
+import { people } from "../../shell/together/people.js";
+import { session } from "../../shell/together/session.js";
+import { sharing } from "../../shell/together/sharing.js";
+import { filesMenu } from "../files/menu.js";
+import { Clipboard } from "./clipboard.js";
+import * as commands from "./commands.js";
+import { FlowTools } from "./flows.js";
+import { FormatPanel } from "./format.js";
+import { Gestures } from "./gestures.js";
+import { Keyboard, showKeys } from "./keyboard.js";
+import { Labels } from "./labels.js";
+import { Marks } from "./marks.js";
+import { Minimap } from "./minimap.js";
+import { Palette } from "./palette.js";
+import { Stage } from "./stage.js";
+
+/** Shows the diagram in `main`; returns how to leave it. `leave()` asks first and resolves to whether it may. */
+export async function openWorkspace({ main, rest, place, onLeave }) {
+  const { threatModelId, diagramId } = place;
+  const [described, me] = await Promise.all([rest.diagram(threatModelId, diagramId), rest.me()]);
+  const storage = localQueue(`codraw.unsaved/${me.provider}:${me.provider_id}/${diagramId}`);
+  const diagram = connect({ ...rest.live(threatModelId, diagramId), storage });
+  const workspace = new Workspace({ diagram, rest, place, title: described.name, onLeave });
+  main.replaceChildren(workspace.root);
+  document.title = `${described.name} · codraw`;
+  return workspace;
+}
+
+class Workspace {
+  tool = "select";
+  #diagram;
+  #stage;
+  #parts = []; // whatever has a stop()
+  #palette;
+  #labels;
+  #gestures;
+  #clipboard;
+  #session;
+  #undo = iconButton("undo", "Undo (Ctrl+Z)", () => this.undo());
+  #redo = iconButton("redo", "Redo (Ctrl+Shift+Z)", () => this.redo());
+  #zoomed = h("button", {
+    type: "button",
+    class: "quiet zoomed",
+    title: "To 100 % (0)",
+    onclick: () => this.#stage.zoomTo(1),
+  });
+  #spoken = h("p", { class: "hidden", role: "status", "aria-live": "polite" });
+  #empty = h("p", { class: "empty-hint", hidden: true });
+  #isFitted = false;
+
+  constructor({ diagram, rest, place, title, onLeave }) {
+    this.#diagram = diagram;
+    const stage = (this.#stage = this.#part(new Stage(diagram, globalThis.X6)));
+    const editor = this;
+    const marks = this.#part(new Marks({ diagram, stage }));
+    this.#part(new FlowTools({ diagram, stage }));
+    this.#labels = new Labels({ diagram, stage, edit: (changes) => this.edit(changes) });
+    this.#gestures = this.#part(new Gestures({ diagram, stage, marks, editor }));
+    this.#clipboard = this.#part(new Clipboard({ diagram, stage, editor }));
+    this.#part(new Keyboard({ diagram, stage, editor }));
+    this.#palette = new Palette({ stage, editor });
+    const format = this.#part(new FormatPanel({ diagram, stage, editor }));
+    const minimap = this.#part(new Minimap({ stage }));
+    stage.root.append(this.#empty, format.root, minimap.root, this.#zoomBar());
+    this.#session = this.#part(session({ diagram, rest, onLeave }));
+    this.root = h(
+      "div",
+      { class: "workspace" },
+      this.#header({ title, rest, place, onLeave }),
+      this.#palette.root,
+      stage.root,
+      this.#spoken,
+    );
+    this.#listen();
+    this.use("select");
+  }
+
+  #part(part) {
+    this.#parts.push(part);
+    return part;
+  }
+
+  // -- what gestures, keys and buttons ask for ------------------------------------------------------------------------
+
+  /** Nothing where nothing is to be changed, or one may only look on. */
+  edit(changes, options) {
+    if (!this.#diagram.canWrite || changes.length === 0) return;
+    try {
+      this.#diagram.edit(changes, options);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      toast("That is too much for one step.", "bad");
+    }
+  }
+
+  use(tool) {
+    this.tool = tool;
+    this.#stage.root.dataset.tool = tool;
+    this.#palette.show(tool, this.#diagram.canWrite);
+  }
+
+  place(shape, point) {
+    const id = this.#add(shape, point);
+    this.rename(id);
+  }
+
+  /** Beside what stands there already. */
+  placeInMiddle(shape) {
+    const point = this.#stage.middle;
+    const { width, height } = commands.SHAPES[shape];
+    const isTaken = ({ x, y }) =>
+      this.#stage
+        .nodesIn({ x: x - width / 2, y: y - height / 2, width, height })
+        .some((node) => node.shape !== "security-boundary");
+    for (let tries = 0; tries < 40 && isTaken(point); tries++) point.x += 40;
+    const id = this.#add(shape, point);
+    this.#stage.reveal(id);
+    this.#stage.root.focus({ preventScroll: true });
+  }
+
+  #add(shape, point) {
+    const { id, changes } = commands.added(this.#diagram.replica, shape, point);
+    this.edit(changes);
+    this.use("select");
+    this.#stage.select([id]);
+    return id;
+  }
+
+  connect(source, target) {
+    const { id, changes } = commands.connected(source, target);
+    this.edit(changes);
+    this.use("select");
+    this.#stage.select([id]);
+  }
+
+  /** False: not two nodes are selected. */
+  connectSelected() {
+    const nodes = this.#stage.selectedNodes;
+    if (nodes.length !== 2 || !this.#diagram.canWrite) return false;
+    this.connect(...nodes);
+    return true;
+  }
+
+  rename(id) {
+    this.#labels.open(id);
+  }
+
+  remove() {
+    this.edit(commands.removed(this.#diagram.replica, this.#stage.selection));
+  }
+
+  raise(isToFront) {
+    this.edit(commands.raised(this.#diagram.replica, this.#stage.selection, isToFront));
+  }
+
+  duplicate() {
+    if (this.#diagram.canWrite) this.#clipboard.duplicate();
+  }
+
+  /** Lets go of the gesture that goes on. */
+  cancel() {
+    return this.#gestures.cancel();
+  }
+
+  undo() {
+    if (this.#diagram.canWrite) this.#diagram.undo();
+  }
+
+  redo() {
+    if (this.#diagram.canWrite) this.#diagram.redo();
+  }
+
+  /** For those who do not see it. */
+  say(words) {
+    this.#spoken.textContent = words;
+  }
+
+  // -- what is laid around the drawing --------------------------------------------------------------------------------
+
+  #header({ title, rest, place, onLeave }) {
+    const [diagram, stage] = [this.#diagram, this.#stage];
+    const followed = this.#part(following({ diagram, stage }));
+    stage.root.append(followed.root);
+    this.#part(cursors({ diagram, stage }));
+    this.#part(notices({ diagram }));
+    return h(
+      "header",
+      { class: "bar" },
+      iconButton("back", "All diagrams", onLeave),
+      h("h1", { title }, title),
+      this.#part(connection({ diagram })).root,
+      h("div", { class: "row tight history" }, this.#undo, this.#redo),
+      this.#part(filesMenu({ diagram, stage, title, rest, place })).root,
+      this.#part(people({ diagram, stage, following: followed })).root,
+      this.#part(sharing({ diagram, title })).root,
+      this.#session.root,
+      themeSwitch(),
+    );
+  }
+
+  #zoomBar() {
+    return h(
+      "div",
+      { class: "zoom over", role: "toolbar", "aria-label": "View" },
+      iconButton("minus", "Zoom out (−)", () => this.#stage.zoom(0.8)),
+      this.#zoomed,
+      iconButton("plus", "Zoom in (+)", () => this.#stage.zoom(1.25)),
+      iconButton("fit", "Show everything (1)", () => this.#stage.fit()),
+      iconButton("keys", "Keys (?)", showKeys),
+    );
+  }
+
+  // -- what happens ---------------------------------------------------------------------------------------------------
+
+  #listen() {
+    const diagram = this.#diagram;
+    const rights = () => this.#rightsChanged();
+    const stops = [
+      diagram.on("welcome", rights),
+      diagram.on("participants", rights),
+      diagram.on("history", () => this.#drawHistory()),
+      diagram.on("status", () => this.#drawHistory()),
+      this.#stage.on("change", () => this.#changed()),
+      this.#stage.on("ready", () => this.#changed()),
+      this.#stage.on("view", () => this.#drawZoom()),
+      this.#stage.on("connected", () => this.use("select")),
+      this.#stage.on("failed", (error) => toast(error.message, "bad")),
+    ];
+    this.#part({ stop: () => stops.forEach((stop) => stop()) });
+    this.#drawHistory();
+    this.#drawZoom();
+  }
+
+  #rightsChanged() {
+    const { canWrite } = this.#diagram;
+    if (!canWrite && this.tool !== "frame") this.use("select");
+    else this.#palette.show(this.tool, canWrite);
+    this.#stage.root.classList.toggle("reader", !canWrite);
+    this.#drawHistory();
+    this.#drawEmpty();
+  }
+
+  #drawHistory() {
+    const { history, canWrite } = this.#diagram;
+    this.#undo.disabled = !canWrite || history.undo === 0;
+    this.#redo.disabled = !canWrite || history.redo === 0;
+  }
+
+  #drawZoom() {
+    this.#zoomed.textContent = `${Math.round(this.#stage.scale * 100)} %`;
+  }
+
+  /** The first cells are shown whole; later nothing moves under one's eyes. */
+  #changed() {
+    this.#drawEmpty();
+    if (this.#isFitted || this.#diagram.replica.epoch === null || this.#stage.viewport.width === 0) return;
+    this.#isFitted = true;
+    this.#stage.fit(false);
+  }
+
+  #drawEmpty() {
+    const isEmpty = this.#diagram.replica.epoch !== null && this.#stage.cells().length === 0;
+    this.#empty.hidden = !isEmpty;
+    this.#empty.textContent = this.#diagram.canWrite
+      ? "An empty diagram. Drag a shape from the left, or press its letter and click."
+      : "Nothing is drawn here yet.";
+  }
+
+  /** False: the user would rather stay. */
+  async leave() {
+    this.#labels.close();
+    if (!(await this.#session.leave())) return false;
+    this.#diagram.close({ patienceMs: 0 }); // the rest is kept
+    this.stop();
+    return true;
+  }
+
+  stop() {
+    for (const part of this.#parts.reverse()) part.stop();
+  }
+}
+
+function iconButton(name, label, action) {
+  return h(
+    "button",
+    { type: "button", class: "icon-button", title: label, "aria-label": label, onclick: () => action() },
+    icon(name),
+  );
+}

@@ -1,0 +1,113 @@
+/** A whole page: its address says what is shown. `#/<threat model>/<diagram>` is a diagram and the link to share, else the dashboard. */
+
+import { Rest } from "../../sdk/rest.js";
+import { h, toast } from "../dom.js";
+import { openDashboard } from "./dashboard.js";
+import { openSignIn, redeemed } from "./signin.js";
+import { problemOf } from "./words.js";
+
+// Of this window alone, so that two windows can be two people.
+const TOKENS = "codraw.tokens";
+const PLACE = /^#\/([0-9a-f-]{36})\/([0-9a-f-]{36})$/i;
+
+/**
+ * @param openWorkspace ({main, rest, place: {threatModelId, diagramId}, onLeave}) shows a diagram in `main`; what it
+ *   resolves to may have `leave()`, which resolves to whether the diagram may be left, and `stop()`
+ */
+export async function openPage({ main, openWorkspace }) {
+  const page = new Page(main, openWorkspace);
+  await page.start();
+}
+
+class Page {
+  #main;
+  #openWorkspace;
+  #view = null; // what is shown, if there is something to leave
+  #shown = null; // its address
+  #turn = Promise.resolve(); // one thing is shown after the other
+  #rest = new Rest({
+    tokens: JSON.parse(sessionStorage.getItem(TOKENS) ?? "null"),
+    keep: (tokens) =>
+      tokens ? sessionStorage.setItem(TOKENS, JSON.stringify(tokens)) : sessionStorage.removeItem(TOKENS),
+  });
+
+  constructor(main, openWorkspace) {
+    this.#main = main;
+    this.#openWorkspace = openWorkspace;
+  }
+
+  async start() {
+    addEventListener("hashchange", () => this.#changed());
+    this.#main.setAttribute("aria-busy", "true");
+    await redeemed(this.#rest).catch((error) => toast(error.message, "bad"));
+    this.#again();
+  }
+
+  async #changed() {
+    if (location.hash === this.#shown) return;
+    if (this.#view?.leave && !(await this.#view.leave())) return history.replaceState(null, "", this.#shown || location.pathname);
+    this.#again();
+  }
+
+  #again() {
+    this.#turn = this.#turn.then(() => this.#show());
+    return this.#turn;
+  }
+
+  async #show() {
+    this.#view?.stop?.();
+    this.#view = null;
+    this.#shown = location.hash;
+    this.#main.setAttribute("aria-busy", "true");
+    document.title = "codraw";
+    try {
+      this.#view = await this.#open();
+    } catch (error) {
+      if (error.status === 401 && this.#rest.isSignedIn) this.#rest.forget();
+      if (error.status === 401) return this.#show();
+      this.#explain(error);
+    }
+    this.#main.removeAttribute("aria-busy");
+  }
+
+  async #open() {
+    const [main, rest] = [this.#main, this.#rest];
+    const [, threatModelId, diagramId] = PLACE.exec(this.#shown) ?? [];
+    if (rest.isSignedIn && threatModelId) {
+      return this.#openWorkspace({ main, rest, place: { threatModelId, diagramId }, onLeave: () => go() });
+    }
+    const providers = await rest.providers();
+    if (!rest.isSignedIn) {
+      return openSignIn({ main, rest, providers, isJoining: Boolean(threatModelId), signedIn: () => this.#again() });
+    }
+    const isDevelopment = providers.some(({ id }) => id === "test");
+    return openDashboard({ main, rest, me: await rest.me(), isDevelopment, go, signOut: () => this.#signOut() });
+  }
+
+  async #signOut() {
+    await this.#rest.signOut();
+    await this.#again();
+  }
+
+  #explain(error) {
+    const why = { 403: "You have no access to this diagram.", 404: "There is no such diagram." };
+    const again = h("button", { class: "primary", type: "button", onclick: () => this.#again() }, "Try again");
+    this.#main.replaceChildren(
+      h(
+        "div",
+        { class: "welcome" },
+        h(
+          "section",
+          { class: "card", role: "alert" },
+          h("h1", { class: "brand" }, "codraw"),
+          h("p", { class: "lead" }, why[error.status] ?? problemOf(error)),
+          h("div", { class: "row" }, again, h("a", { class: "button", href: "#/" }, "All diagrams")),
+        ),
+      ),
+    );
+  }
+}
+
+function go(threatModelId, diagramId) {
+  location.hash = threatModelId ? `#/${threatModelId}/${diagramId}` : "#/";
+}

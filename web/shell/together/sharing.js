@@ -1,0 +1,46 @@
+/** The link by which others join. */
+
+import { h } from "../dom.js";
+import { icon } from "../icons.js";
+import { popover } from "./popover.js";
+
+/** @param title what is shared, as its users call it */
+export function sharing({ title }) {
+  const select = () => link.setSelectionRange(0, link.value.length, "backward"); // its beginning is seen
+  const link = h("input", { class: "link", readonly: true, "aria-label": "Link to this diagram", onfocus: select });
+  const said = h("p", { class: "hint", role: "status" });
+  const copy = async () => {
+    said.textContent = (await copied(link)) ? "Copied." : "Press Ctrl+C to copy it.";
+  };
+  const { root, stop } = popover({
+    id: "share",
+    label: [icon("link"), h("span", { class: "label" }, "Share")],
+    buttonClass: "primary",
+    name: "Share this diagram",
+    opens: () => {
+      link.value = location.href;
+      said.textContent = "";
+      return link;
+    },
+    content: [
+      h("h2", title ? `Share “${title}”` : "Share"),
+      h("p", { class: "hint" }, "Whoever opens this link and may see the diagram joins you here, live."),
+      link,
+      h("button", { type: "button", class: "primary", id: "copy-link", onclick: copy }, icon("copy"), "Copy the link"),
+      said,
+    ],
+  });
+  return { root, stop };
+}
+
+/** A page on plain http has no clipboard; the older way wants what is selected. */
+async function copied(field) {
+  try {
+    await navigator.clipboard.writeText(field.value);
+    return true;
+  } catch {
+    field.focus();
+    field.select();
+    return document.execCommand("copy");
+  }
+}
