@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,6 +14,7 @@ from rest.image.geometry import Box
 from rest.image.looks import Theme
 from rest.image.paints import paint
 from rest.image.style import Style
+from rest.pages import weights_of
 from rest.problems import Problem, bad_field
 
 Format = Literal["svg", "png"]
@@ -64,18 +66,13 @@ def asked(request: Request) -> Asked:
 
 def _format(named: str | None, accept: str) -> Format:
     if named is None:
-        return "png" if _weight(accept, "png") > _weight(accept, "svg+xml") else "svg"
+        weights = weights_of(accept)
+        return "png" if _weight(weights, "image/png") > _weight(weights, "image/svg+xml") else "svg"
     return "png" if _word("format", named, ("svg", "png")) == "png" else "svg"
 
 
-def _weight(accept: str, kind: str) -> float:
-    """How much a client likes `image/<kind>` (RFC 9110, 12.5.1)."""
-    weights = {}
-    for part in accept.lower().split(",")[:32]:
-        name, _, parameters = part.partition(";")
-        found = re.search(r"(?:^|;)\s*q=([01](?:\.[0-9]{0,3})?)\s*(?:;|$)", parameters)
-        weights[name.strip()] = float(found[1]) if found else 1.0
-    return next((weights[name] for name in (f"image/{kind}", "image/*", "*/*") if name in weights), 0.0)
+def _weight(weights: Mapping[str, float], kind: str) -> float:
+    return next((weights[name] for name in (kind, "image/*", "*/*") if name in weights), 0.0)
 
 
 def _style(theme: Theme, background: str | None) -> Style:

@@ -31,15 +31,15 @@ EMPTY = Box(0, 0, 320, 200)
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """`content`: the elements, in the coordinates of the diagram; `frame`: the part of it that is seen."""
+    """`content`: an element a cell, in the coordinates of the diagram; `frame`: the part of it that is seen."""
 
-    content: Markup
+    content: Sequence[Markup]
     frame: Box
     style: Style
 
     def without_words(self) -> Drawn:
         """For a picture so small that nobody could read them: they take most of the time of a renderer."""
-        return replace(self, content=Markup(WORDS.sub("", self.content)))
+        return replace(self, content=[Markup(WORDS.sub("", one)) for one in self.content])
 
     def document(self, width: int, height: int) -> str:
         """The whole file, so many pixels wide and high; the frame grows by what rounding has added."""
@@ -54,7 +54,7 @@ class Drawn:
             "role": "img",
         }
         paper = [] if self.style.paper.is_none else [element("rect", {**area, **fill(self.style.paper)})]
-        return element("svg", root, *paper, self.content)
+        return element("svg", root, *paper, *self.content)
 
 
 def drawing(cells: Sequence[Cell], style: Style, pause: Callable[[], object] = int) -> Drawn:
@@ -67,7 +67,7 @@ def drawing(cells: Sequence[Cell], style: Style, pause: Callable[[], object] = i
     }
     edges = [cell for cell in shown if cell["id"] in tied]
     turns = turns_of(edges, nodes.boxes)
-    content: list[str] = []
+    content = []
     seen = [corner for box in nodes.boxes.values() for corner in box.corners()]
     tops = sorted((cell for cell in shown if cell["id"] in tied or cell["id"] in nodes.boxes), key=_order)
     for cell in _paced(tops, pause):
@@ -77,7 +77,7 @@ def drawing(cells: Sequence[Cell], style: Style, pause: Callable[[], object] = i
         else:
             drawn = node(cell, nodes.boxes[cell["id"]], style)
         content.append(drawn)
-    return Drawn(Markup("".join(content)), around(seen, MARGIN) or EMPTY, style)
+    return Drawn(content, around(seen, MARGIN) or EMPTY, style)
 
 
 def _paced(cells: Sequence[Cell], pause: Callable[[], object]) -> Iterator[Cell]:

@@ -30,7 +30,9 @@ def edge(cell: Cell, ends: tuple[End, End], turns: Sequence[Point], style: Style
     tips = (("sourceMarker", line.points[1], line.points[0]), ("targetMarker", line.points[-2], line.points[-1]))
     for name, before, tip in tips:
         if _has_arrow(attrs, name):
-            parts.append(element("path", {"d": arrowhead(before, tip), "fill": looks["stroke"]}))
+            size = quantity(said(attrs, name, "size"), 2, 40)
+            head = arrowhead(before, tip, (size, size) if size else EDGE.arrow)
+            parts.append(element("path", {"d": head, "fill": looks["stroke"]}))
     labels, seen = _labels(cell, line, style)
     return element("g", {"data-id": cell["id"]}, *parts, *labels), [*line.points, *seen]
 

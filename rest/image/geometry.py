@@ -128,9 +128,9 @@ def border(box: Box, towards: Point) -> Point:
     return box.turned(Point(middle.x + dx / reach, middle.y + dy / reach), box.turn)
 
 
-def arrowhead(before: Point, tip: Point) -> str:
-    """A triangle that touches with its tip."""
-    length, half = EDGE.arrow[0], EDGE.arrow[1] / 2
+def arrowhead(before: Point, tip: Point, size: tuple[float, float] = EDGE.arrow) -> str:
+    """A triangle of this length and width that touches with its tip."""
+    length, half = size[0], size[1] / 2
     way = distance(before, tip) or 1
     dx, dy = (tip.x - before.x) / way, (tip.y - before.y) / way
     x, y = tip.x - length * dx, tip.y - length * dy

@@ -93,6 +93,6 @@ class _Node:
         own = paint(said(self.cell, "attrs", "text", "fill"))
         if own is not None:
             return own
-        if self.painted is None or self.painted.is_none or self.look.label == "corner":
+        if self.painted is None or self.painted.shows_through or self.look.label == "corner":
             return self.style.colour(self.look.ink)
         return ON_DARK if self.painted.is_dark else ON_LIGHT

@@ -56,6 +56,10 @@ class Paint:
         return self.colour == "none"
 
     @property
+    def shows_through(self) -> bool:
+        return self.is_none or (self.opacity is not None and self.opacity < 0.5)
+
+    @property
     def opacity_text(self) -> str | None:
         """None where it is whole."""
         return None if self.opacity is None or self.opacity >= 1 else f"{self.opacity:.3g}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 NAMESPACE = "http://www.w3.org/2000/svg"
-# What XML 1.0 has no way to write, not even as a reference.
+# What XML 1.0 has no way to write (its production Char), not even as a reference.
 UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 SPECIAL = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 

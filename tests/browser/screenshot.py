@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.window import SWITCHES, Window
 from tests.support.needs import find_chromium
@@ -14,37 +14,38 @@ from tests.support.servers import Server
 
 
 def draw(browser: Browser, server: Server, scheme: str) -> Window:
-    """Alice's window, with Bob at work in it."""
+    """Alice's window, with Bob and Carol at work in it."""
     alice = Window(browser, f"{server.http}/", name="alice", scheme=scheme, width=1560)
     alice.sign_in()
-    alice.page.locator(".template", has_text="Web shop").click()
+    alice.page.get_by_role("radio", name="Web shop").check(force=True)
     alice.create("Online shop")
-    bob = Window(browser, alice.page.url, name="bob")
-    bob.sign_in()
-    bob.await_state("live")
-    point_at(bob, "Payments")
-    point_at(alice, "Web shop")
-    alice.page.mouse.move(40, 700)
-    alice.page.wait_for_selector(".cursor")
-    alice.await_state("live")
-    # The notice of who has come goes by itself.
+    for name, label, beside in (("bob", "Payments", (60, 50)), ("carol", "Catalogue", (-90, 60))):
+        point_at(join(browser, alice.page.url, name), label, beside)
+    alice.page.mouse.click(*middle(alice, "Customer"))
+    alice.page.locator(".cursor").nth(1).wait_for()
     alice.page.locator(".toast").first.wait_for(state="detached")
     return alice
 
 
-def point_at(window: Window, label: str) -> None:
-    """Selects the box, and leaves the pointer beside its name."""
-    box = caption(window, label).bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+def join(browser: Browser, link: str, name: str) -> Window:
+    window = Window(browser, link, name=name)
+    window.sign_in()
+    window.await_state("live")
+    return window
+
+
+def point_at(window: Window, label: str, beside: tuple[int, int]) -> None:
+    x, y = middle(window, label)
     window.page.mouse.click(x, y)
-    window.page.mouse.move(x + 24, y + 30, steps=5)
+    window.page.mouse.move(x + beside[0], y + beside[1], steps=4)
 
 
-def caption(window: Window, label: str) -> Locator:
-    found = window.page.locator(".stage text", has_text=label).first
-    found.wait_for()
-    return found
+def middle(window: Window, label: str) -> tuple[float, float]:
+    text = window.page.locator(".stage text", has_text=label).first
+    text.wait_for()
+    box = text.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def main(target: Path, scheme: str) -> None:

@@ -168,9 +168,10 @@ def test_what_one_window_draws_the_other_shows_exactly_and_each_gesture_is_one_s
     alice.page.dblclick("#stage", position={"x": alice.middle("Shop")[0] - 84, "y": alice.middle("Shop")[1] - 56})
     alice.name("Web shop")
     expect(bob.node("Web shop")).to_be_visible()
+    expect(bob.page.get_by_role("button", name="Undo (Ctrl+Z)")).to_be_disabled()  # showing sends nothing
     alice.saved()
     assert alice.drawn() == bob.drawn()
-    keep(alice.page, "editor")
+    keep(alice.page, "editor-drawn")
 
 
 def node(number: int, text: str, x: int, y: int, **more: Any) -> dict[str, Any]:

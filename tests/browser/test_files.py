@@ -136,11 +136,11 @@ def test_S55_a_file_becomes_cells_and_the_server_draws_what_the_page_shows(alice
             # Where a line breaks depends on the font.
             assert text[:8] == drawn[:8] and near(at, where), (cell, pictured[id])
 
-    bring(page, "again.json", RICH)
+    bring(page, "again.json", [*RICH, node("one-more", "actor", 0, 400, 128, 64)])
+    expect(page.locator(".toast", has_text=f"{len(RICH) + 1} cells imported.")).to_be_visible()
     # What is out of sight is not drawn.
-    expect(page.locator(".toast", has_text="cells imported").last).to_be_visible()
     page.get_by_role("button", name="Show everything").click()
-    expect(page.locator("[data-cell-id]")).to_have_count(2 * len(RICH))
+    expect(page.locator("[data-cell-id]")).to_have_count(2 * len(RICH) + 1)
     page.keyboard.press("Control+z")
     expect(page.locator("[data-cell-id]")).to_have_count(len(RICH))
 

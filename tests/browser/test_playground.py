@@ -32,12 +32,14 @@ def two(window: Open) -> tuple[Window, Window]:
 
 
 def assert_equal(alice: Window, bob: Window) -> None:
-    bob.await_fact("vector", alice.fact("vector"))
-    alice.await_state("live")
-    assert alice.fact("hash") == bob.fact("hash")
     for one in (alice, bob):
+        one.await_state("live")
+    newest = max((one.fact("vector") for one in (alice, bob)), key=int)
+    for one in (alice, bob):
+        one.await_fact("vector", newest)
         one.page.click("#compare")
-        one.await_fact("server-hash", "the same")
+        one.await_fact("server-hash", f"the same at {newest}")
+    assert alice.fact("hash") == bob.fact("hash")
 
 
 def await_frame(window: Window, kind: str, *, text: str = "") -> None:

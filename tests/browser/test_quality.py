@@ -179,6 +179,11 @@ AT_WORK = """async ([place, hostile]) => {
 }"""
 RAN = """() => [
     window.ran, window.violations, document.querySelectorAll("img[src=x], main script, main iframe").length]"""
+IF_IT_WERE = """(hostile) => new Promise((resolve) => {
+    addEventListener("securitypolicyviolation", ({ blockedURI }) => resolve(blockedURI));
+    document.querySelector("main").insertAdjacentHTML("beforeend", hostile);
+})"""
+"""Then the page's policy would not let it run; and this test would see it."""
 NOTE = """violations = [];
     addEventListener("securitypolicyviolation", ({ blockedURI }) => violations.push(blockedURI))"""
 
@@ -235,3 +240,5 @@ def test_S55_no_name_and_no_label_is_ever_read_as_markup(browser: Browser, serve
         page.locator("h2", has_text="onerror").wait_for()
         page.locator(".diagram", has_text="onerror").wait_for()
         assert page.evaluate(RAN) == [None, [], 0]
+        assert page.evaluate(IF_IT_WERE, HOSTILE) == "inline"
+        assert page.evaluate(RAN) == [None, ["inline"], 2]

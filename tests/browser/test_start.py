@@ -36,12 +36,13 @@ def home(window: Window) -> None:
     window.page.wait_for_selector(".shelf")
 
 
+@pytest.mark.needs_editor
 def test_from_an_example_to_a_diagram_that_others_see_live(window: Open, server: Server) -> None:
-    bob = window("bob")
+    bob = window("bob", at=f"{server.http}/")
     bob.page.wait_for_selector(".shelf")
-    alice = window("alice")
+    alice = window("alice", at=f"{server.http}/")
     create(alice, "Harbour", "Network zones")
-    expect(alice.page.locator(".stage text", has_text="Load balancer")).to_be_visible()
+    expect(alice.page.locator(".stage text", has_text="Bastion")).to_be_visible()
 
     bob.page.evaluate(CAME_BACK)
     now = bob.page.locator(".now li", has_text="Harbour")
@@ -53,10 +54,22 @@ def test_from_an_example_to_a_diagram_that_others_see_live(window: Open, server:
     expect(model.get_by_role("button", name="Share")).to_have_count(0)
     now.get_by_role("link", name="Join Network zones").click()
     bob.await_state("live")
-    expect(bob.page.locator(".stage text", has_text="Load balancer")).to_be_visible()
+    expect(bob.page.locator(".stage text", has_text="Bastion")).to_be_visible()
+
+    bob.page.click("#share")
+    bob.page.click("#rights")
+    expect(bob.page.locator("dialog")).to_contain_text("Alice")
+    expect(bob.page.locator("dialog select[name=everyone]")).to_be_disabled()
+    bob.page.keyboard.press("Escape")
 
     home(bob)
     expect(model.locator(".live")).to_have_text("Alice is drawing")
+    bob.page.context.set_offline(True)
+    bob.page.evaluate(CAME_BACK)
+    expect(bob.page.locator(".stale")).to_contain_text("The server cannot be reached.")
+    bob.page.context.set_offline(False)
+    bob.page.evaluate(CAME_BACK)
+    expect(bob.page.locator(".stale")).to_be_empty()
 
 
 def test_what_there_is_can_be_found_renamed_shared_and_deleted(window: Open) -> None:
@@ -144,4 +157,11 @@ def test_whoever_cannot_sign_in_is_told_why(browser: Browser, server: Server) ->
     page.route("**/oauth2/providers", lambda route: route.fulfill(json={"providers": []}))
     page.reload()
     expect(page.locator(".card")).to_contain_text("Nobody can sign in here yet")
+    page.unroute("**/oauth2/providers")
+    page.route("**/oauth2/providers", lambda route: route.abort())
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+    page.unroute("**/oauth2/providers")
+    page.click("text=Try again")
+    page.wait_for_selector("#sign-in")
     page.context.close()

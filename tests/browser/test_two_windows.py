@@ -11,16 +11,20 @@ from tests.browser.window import Window
 pytestmark = pytest.mark.needs_chromium
 
 Open = Callable[..., Window]
+ROOMY = {"width": 1520, "height": 800}
+"""The inspector leaves room for the drawing."""
 
 
 @pytest.fixture
 def two(window: Open) -> tuple[Window, Window]:
     """Alice has made a diagram; Bob has come by her link."""
     alice = window("alice")
+    alice.page.set_viewport_size(ROOMY)
     alice.create("Online shop")
     alice.place("actor", 200, 300, "Customer")
     alice.place("process", 500, 300, "Shop")
     bob = window("bob", at=alice.page.url)
+    bob.page.set_viewport_size(ROOMY)
     bob.await_state("live")
     bob.node("Shop").wait_for()
     return alice, bob
@@ -56,6 +60,27 @@ def test_each_sees_the_other(two: tuple[Window, Window]) -> None:
     bob.page.mouse.click(*bob.middle("Shop"))
     alice.page.locator(".others .frame", has_text="Bob").wait_for()
     assert bob.page.locator(".faces .avatar").count() == 2
+
+
+MOVED = """async (from) => {
+    const world = document.querySelector("svg.canvas .world");
+    while (world.getAttribute("transform") === from) await new Promise(requestAnimationFrame);
+}"""
+
+
+def test_one_follows_the_view_of_another_until_one_looks_elsewhere(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    bob.page.click(".roster")
+    bob.page.click("[aria-label='Follow Alice']")
+    bob.page.keyboard.press("Escape")
+    bob.page.locator(".following", has_text="Following Alice").wait_for()
+    seen = bob.page.locator("svg.canvas .world").get_attribute("transform")
+    alice.page.mouse.move(*alice.middle("Shop"))
+    alice.page.mouse.wheel(0, 240)
+    bob.page.evaluate(MOVED, seen)
+    bob.page.mouse.move(*bob.middle("Shop"))
+    bob.page.mouse.wheel(0, -80)
+    bob.page.locator(".following", has_text="Following Alice").wait_for(state="hidden")
 
 
 def test_undo_takes_back_the_whole_of_ones_own_last_gesture(two: tuple[Window, Window]) -> None:

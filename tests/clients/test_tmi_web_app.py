@@ -40,13 +40,15 @@ def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="module")
-def alice(base: str) -> Tab:
-    return Tab(base).sign_in("alice")
+def alice(base: str) -> Iterator[Tab]:
+    with Tab(base) as tab:
+        yield tab.sign_in("alice")
 
 
 @pytest.fixture(scope="module")
-def bob(base: str) -> Tab:
-    return Tab(base).sign_in("bob")
+def bob(base: str) -> Iterator[Tab]:
+    with Tab(base) as tab:
+        yield tab.sign_in("bob")
 
 
 @pytest.fixture

@@ -192,12 +192,14 @@ async def connected(asked: str = HANDSHAKE, **settings: Any) -> AsyncIterator[Pe
 
     async with await asyncio.get_running_loop().create_server(protocol, sock=listening):
         await peer.connect(listening.getsockname()[1], asked)
-        yield peer
-        peer.close()
-        if not peer.server.transport.is_closing():
-            peer.server.transport.abort()
-        for task in state.tasks:
-            task.cancel()
+        try:
+            yield peer
+        finally:
+            peer.close()
+            if not peer.server.transport.is_closing():
+                peer.server.transport.abort()
+            for task in state.tasks:
+                task.cancel()
 
 
 both = on_both_loops(connected)

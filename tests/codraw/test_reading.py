@@ -88,12 +88,14 @@ async def flooding() -> AsyncIterator[Flood]:
 
     async with await asyncio.get_running_loop().create_server(protocol, sock=listening):
         await flood.upgraded(listening.getsockname()[1])
-        yield flood
-        flood.close()
-        flood.server.transport.abort()
-        for task in state.tasks:
-            task.cancel()
-        await asyncio.sleep(0)
+        try:
+            yield flood
+        finally:
+            flood.close()
+            flood.server.transport.abort()
+            for task in state.tasks:
+                task.cancel()
+            await asyncio.sleep(0)
 
 
 both = on_both_loops(flooding)

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.testclient import TestClient
 
+from rest.identity import ACCESS_COOKIE
 from rest.problems import HANDLERS
 from rest.routes import front_table, routes, starlette
-from tests.support.edges import NOWHERE, Edge, Somebody, edge, node
+from tests.support.edges import NOWHERE, Edge, Somebody, edge, node, refusal
 from tests.support.fronts import front
 
 
@@ -75,6 +76,12 @@ async def test_RE9_what_is_invalid_has_the_status_of_the_profile(
         model = await alice.threat_model()
         there = path.format(model=model, diagram=await alice.diagram(model))
         await alice.refused(400 if profile == "tmi" else 422, error, method, there, body)
+
+
+async def test_RE9_TMIs_app_hears_of_what_is_invalid_in_its_own_way(here: Edge, alice: Somebody) -> None:
+    async with here.client(cookies={ACCESS_COOKIE: alice.token}) as app:
+        refusal(await app.post("/threat_models", json={"name": ""}), 400, "validation_error")
+    await alice.refused(422, "validation_error", "POST", "/threat_models", {"name": ""})
 
 
 @pytest.mark.parametrize("host", ["", "evil.test", "a b", "[::", "x:99999999", "\xe9"])

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import Transaction
 from storage.migrations.migrate import migrate
 from storage.postgres import PostgresDatabase
 from storage.sqlite import SqliteDatabase
 from tests.contracts.worlds import SqlWorld
 from tests.support.keyed import CREATE
-from tests.support.stores import database_of, statement
+from tests.support.stores import database_of, execute, statement
 
 TABLES = [
     "diagram_op",
@@ -45,6 +44,8 @@ TABLES = [
     "webhook_head",
 ]
 """What refers to another comes before it."""
+EMPTIED = ";".join(f"DELETE FROM {table}" for table in TABLES)
+"""Not truncated: that makes a file anew for each table and index. All at once: 3 ms of CPU instead of 10."""
 
 
 @pytest.fixture(scope="session")
@@ -93,9 +94,7 @@ async def postgres_empty(request: pytest.FixtureRequest, kept_postgres: str) -> 
     """Its address."""
     if "CODRAW_TEST_POSTGRES_URL" not in os.environ:
         request.getfixturevalue("postgres_server").start()  # a test before this one may have killed it
-    database = await PostgresDatabase.open(kept_postgres)
-    await database.transaction(emptied)
-    await database.close()
+    await execute(kept_postgres, EMPTIED)
     return kept_postgres
 
 
@@ -124,12 +123,6 @@ def world(postgres: PostgresDatabase) -> SqlWorld:
 def other(other_postgres: PostgresDatabase) -> SqlWorld:
     """Another worker."""
     return SqlWorld(other_postgres)
-
-
-async def emptied(tx: Transaction) -> None:
-    """Not truncated: that makes a file anew for each table and index."""
-    for table in TABLES:
-        await tx.execute(f"DELETE FROM {table}")
 
 
 @pytest.fixture

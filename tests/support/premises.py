@@ -26,13 +26,13 @@ from rest.ports import Entry, NewDiagram, ThreatModel
 from storage.accounts import SqlAccounts
 from storage.bus_memory import MemoryBus
 from storage.diagrams import SqlDiagrams
-from storage.migrations.migrate import migrate
 from storage.models import SqlModels
 from storage.presence_memory import MemoryPresence
 from storage.rights import SqlAuthorizer
 from storage.sessions import SqlSessions
 from storage.sqlite import SqliteDatabase
 from tests.support.clock import HandClock
+from tests.support.stores import new_sqlite
 
 KEY = b"a key of a test, which is long enough"
 LIMITS = Limits()
@@ -133,9 +133,8 @@ def person(name: str) -> User:
 async def premises(
     folder: Path, *, rules: Rules = DEVELOPMENT, limits: Limits = LIMITS, cells: Sequence[Any] = ()
 ) -> AsyncIterator[Premises]:
-    database = SqliteDatabase(folder / "store.db")
+    database = SqliteDatabase(new_sqlite(folder / "store.db"))
     try:
-        await migrate(database)
         house = Premises(database, rules, limits)
         await house.found(cells)
         yield house

@@ -30,26 +30,20 @@ class Raw:
     async def join(cls, meeting: Meeting, person: Person, window: int = 4_096) -> Raw:
         """Its upgrade is done; `window`: the receive buffer that it asks the kernel for."""
         sock = socket.socket()
+        meeting.sockets.append(sock)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
         sock.setblocking(False)
         raw = cls(sock)
-        try:
-            await raw._upgrade(meeting, person)
-        except BaseException:
-            raw.close()
-            raise
-        return raw
-
-    async def _upgrade(self, meeting: Meeting, person: Person) -> None:
         query = urlencode({"ticket": await meeting.ticket(person), "dialect": "codraw.v1"})
         loop = asyncio.get_running_loop()
-        await loop.sock_connect(self._sock, ("127.0.0.1", meeting.server.port))
+        await loop.sock_connect(sock, ("127.0.0.1", meeting.server.port))
         asked = HANDSHAKE.format(path=f"{meeting.path}/ws?{query}", port=meeting.server.port)
-        await loop.sock_sendall(self._sock, asked.encode())
-        while b"\r\n\r\n" not in self._read:
-            await self._more(256)
-        head, _, self._read = self._read.partition(b"\r\n\r\n")
+        await loop.sock_sendall(sock, asked.encode())
+        while b"\r\n\r\n" not in raw._read:
+            await raw._more(256)
+        head, _, raw._read = raw._read.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101"), head
+        return raw
 
     async def read(self) -> tuple[int, bytes]:
         """Raises ConnectionError at the end of the connection."""

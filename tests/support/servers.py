@@ -163,7 +163,8 @@ async def sign_in(server: Server, name: str) -> Person:
 
 
 class Meeting:
-    """A diagram with a live session. `connections` that tests open to it are cut by `over`."""
+    """A diagram with a live session. `connections` and `sockets` that tests open to it are cut by `over`: one that a
+    failed test leaves open would fail another test, whichever runs when it is collected."""
 
     def __init__(self, host: Person, threat_model: str, diagram: str, session: str) -> None:
         self.host = host
@@ -172,8 +173,11 @@ class Meeting:
         self.diagram = diagram
         self.session = session
         self.connections: list[ClientConnection] = []
+        self.sockets: list[socket.socket] = []
 
     async def over(self) -> None:
+        for opened in self.sockets:
+            opened.close()
         for connection in self.connections:
             connection.transport.abort()
             await connection.wait_closed()

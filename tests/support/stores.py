@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -110,7 +111,7 @@ def database_of(url: str, name: str) -> str:
 
 
 def statement(url: str, sql: str) -> None:
-    outside_loop(_execute, url, sql)
+    outside_loop(execute, url, sql)
 
 
 def outside_loop(work: Callable[..., Coroutine[None, None, None]], *args: str) -> None:
@@ -119,7 +120,31 @@ def outside_loop(work: Callable[..., Coroutine[None, None, None]], *args: str) -
         thread.submit(lambda: asyncio.run(work(*args))).result()
 
 
-async def _execute(url: str, sql: str) -> None:
+def new_sqlite(path: Path) -> Path:
+    """`path`, where a store with the schema and nothing else is now, unless one was there. Migrating it takes 12 ms of
+    CPU, a copy that is opened 3."""
+    if not path.exists():
+        path.write_bytes(_schema())
+    return path
+
+
+@cache
+def _schema() -> bytes:
+    with temporary_folder(PREFIX, memory()) as folder:
+        outside_loop(_migrate_sqlite, str(folder / "store.db"))
+        return (folder / "store.db").read_bytes()
+
+
+async def _migrate_sqlite(path: str) -> None:
+    from storage.migrations.migrate import migrate
+    from storage.sqlite import SqliteDatabase
+
+    database = SqliteDatabase(Path(path))
+    await migrate(database)
+    await database.close()
+
+
+async def execute(url: str, sql: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(sql)

@@ -29,12 +29,21 @@ NOTHING: Any = object()
 
 
 class Tab:
-    """One browser. Its cookies are in `http.cookies`."""
+    """One browser. Its cookies are in `http.cookies`; its end closes what it has open."""
 
     def __init__(self, base: str) -> None:
         self.base = base
         self.http = requests.Session()
         self.me: Any = None
+        self._sockets: list[websocket.WebSocket] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for socket in self._sockets:
+            socket.close()
+        self.http.close()
 
     def ask(self, method: str, path: str, body: Any = NOTHING, kind: str = "application/json") -> requests.Response:
         headers = {"Accept": ACCEPTED, **UNCACHED}
@@ -133,9 +142,11 @@ class Tab:
         ticket = self.get(f"/ws/ticket?session_id={session['session_id']}")["ticket"]
         url = session["websocket_url"]
         separator = "&" if "?" in url else "?"
-        return websocket.create_connection(
+        socket = websocket.create_connection(
             f"{url}{separator}ticket={quote(ticket, safe='')}", origin=ORIGIN, timeout=PATIENCE_S
         )
+        self._sockets.append(socket)
+        return socket
 
 
 def readable(answer: requests.Response) -> None:

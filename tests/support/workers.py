@@ -16,11 +16,11 @@ from collab.news import EVERYWHERE
 from protocol.values import DiagramId, Instant, Limits
 from storage.bus_memory import MemoryBus, MemoryHub
 from storage.database import Work
-from storage.migrations.migrate import migrate
 from storage.presence_memory import MemoryPresence
 from storage.sqlite import SqliteDatabase
 from tests.support.clock import HandClock, Timer
 from tests.support.premises import DEVELOPMENT, Premises
+from tests.support.stores import new_sqlite
 from tests.support.turns import turns, until
 from tests.support.wire import Line
 
@@ -196,9 +196,8 @@ async def workers(
 ) -> AsyncIterator[Workers]:
     hub, clock = hub or BadHub(), Lively()
     presence = SickPresence(lambda: clock.now().wall_ms)
-    database = Store(folder / "store.db")
+    database = Store(new_sqlite(folder / "store.db"))
     try:
-        await migrate(database)
         made = [_worker(f"w{number + 1}", database, hub, presence, clock, settings) for number in range(n)]
         await made[0].found(cells)
         for one in made[1:]:

@@ -48,7 +48,6 @@ async def test_I30_an_edit_does_not_wait_for_the_end_of_a_flood(
     assert not hearing.done()
     hearing.cancel()
     await asyncio.wait([hearing])
-    raw.close()
 
 
 async def last(raw: Raw) -> None:
@@ -60,19 +59,18 @@ async def last(raw: Raw) -> None:
 @pytest.mark.parametrize("said", ["", "GET / HTTP/1.1\r\nHost: ", HANDSHAKE], ids=["silent", "half", "no login"])
 async def test_I30_who_does_not_come_in_keeps_nobody_out(meeting: Meeting, bo: Person, said: str) -> None:
     port = meeting.server.port
-    knocking = [await knock(port, said.format(path=f"{meeting.path}/ws", port=port)) for _ in range(CONNECTIONS)]
+    for _ in range(CONNECTIONS):
+        await knock(meeting, said.format(path=f"{meeting.path}/ws", port=port))
     editor = await CodrawV1(meeting, bo).join()
     await editor.edit(add(cell_id()))
     await editor.hear("operation_accepted")
-    for sock in knocking:
-        sock.close()
 
 
-async def knock(port: int, said: str) -> socket.socket:
+async def knock(meeting: Meeting, said: str) -> None:
     sock = socket.socket()
+    meeting.sockets.append(sock)
     sock.setblocking(False)
     sock.bind((ELSEWHERE, 0))
     loop = asyncio.get_running_loop()
-    await loop.sock_connect(sock, ("127.0.0.1", port))
+    await loop.sock_connect(sock, ("127.0.0.1", meeting.server.port))
     await loop.sock_sendall(sock, said.encode())
-    return sock

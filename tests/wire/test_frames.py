@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from tests.support.raw import CLOSE, PING, PONG, TEXT, Raw, frame
@@ -41,10 +39,8 @@ CODES = (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000,
 
 
 @pytest.fixture
-async def raw(meeting: Meeting) -> AsyncIterator[Raw]:
-    raw = await Raw.join(meeting, meeting.host, window=65_536)
-    yield raw
-    raw.close()
+async def raw(meeting: Meeting) -> Raw:
+    return await Raw.join(meeting, meeting.host, window=65_536)
 
 
 async def closed(raw: Raw) -> bytes:

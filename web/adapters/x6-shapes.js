@@ -137,7 +137,7 @@ function around({ x, y, width, height }) {
   return [
     { x: x + width * 0.7, y: top },
     { x: right, y: top },
-    { x: right, y: y + height / 2 },
+    { x: right, y: y + height * 0.25 },
   ];
 }
 

@@ -8,7 +8,7 @@ export { caption, LAYING, registerShapes } from "./x6-shapes.js";
 
 const MARKERS = new Set(["block", "classic", "diamond", "cross", "circle", "ellipse", "async"]);
 const CONNECTORS = new Set(["normal", "rounded", "smooth", "jumpover"]);
-const ROUTERS = { orth: "orth", manhattan: "orth", metro: "orth", er: "er", oneSide: "oneSide" };
+const ROUTERS = { __proto__: null, orth: "orth", manhattan: "orth", metro: "orth", er: "er", oneSide: "oneSide" };
 const BEHIND = { "security-boundary": -1 };
 const SILENT = new Set(["tools", "markup", "children", "ports", "labels"]); // changes that `read` does not look at
 
@@ -62,6 +62,7 @@ export class GraphCells {
 
   erase(id) {
     const known = this.#graph.getCellById(id);
+    if (known?.isNode()) for (const edge of this.#graph.getConnectedEdges(known)) this.#untie(edge);
     if (known) this.#remove(known);
     this.#shapes.delete(id);
     this.#ends.delete(id);
@@ -103,6 +104,14 @@ export class GraphCells {
   #remove(known) {
     for (const child of known.getChildren() ?? []) known.unembed(child);
     known.remove({ clear: true, deep: false });
+  }
+
+  /** A flow that is being pulled to a node when that goes: back to where it was, or away if it was nowhere. */
+  #untie(edge) {
+    const before = this.#ends.get(edge.id);
+    if (!before) return void edge.remove();
+    edge.setSource(before.source);
+    edge.setTarget(before.target);
   }
 
   #replace(known, wanted) {

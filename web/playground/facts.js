@@ -49,8 +49,8 @@ export class Facts {
       h(
         "div",
         { class: "row" },
-        button("Compare now", { id: "compare", title: "Asks the server where it stands", onclick: () => diagram.check() }),
-        button("Cut once", { id: "cut", title: "The connection is lost and comes back by itself", onclick: () => diagram.cut() }),
+        button("Compare now", { id: "compare", title: "Asks where the server stands", onclick: () => diagram.check() }),
+        button("Cut once", { id: "cut", title: "It comes back by itself", onclick: () => diagram.cut() }),
       ),
     );
     diagram.on("heartbeat", (heartbeat) => {
@@ -113,11 +113,15 @@ export class Facts {
     const { receipts, into, out, slow } = this.figures;
     const [p50, p99] = [0.5, 0.99].map((part) => receipts.quantile(part));
     const rate = (meter) => Math.round(meter.rate(now));
-    const rungs = [slow.states > 0 && `${slow.states} full states instead of events`, slow.closes > 0 && `${slow.closes} × 4408`];
+    const traffic = ({ frames, bytes }) => `${rate(frames)}/s ${(rate(bytes) / 1024).toFixed(1)} KiB/s`;
+    const rungs = [
+      slow.states > 0 && `${slow.states} full states instead of events`,
+      slow.closes > 0 && `${slow.closes} × 4408`,
+    ];
     return {
       receipts: p50 === null ? "none yet" : `p50 ${spoken(p50)}, p99 ${spoken(p99)} of ${receipts.count}`,
       cursors: `${rate(into.cursors)}/s in ${rate(into.cursorFrames)} frames/s, ${rate(out.cursors)}/s sent`,
-      traffic: `↓ ${rate(into.frames)}/s ${kibibytes(rate(into.bytes))}, ↑ ${rate(out.frames)}/s ${kibibytes(rate(out.bytes))}`,
+      traffic: `↓ ${traffic(into)}, ↑ ${traffic(out)}`,
       slow: rungs.filter(Boolean).join(", ") || "keeps up",
     };
   }
@@ -175,8 +179,6 @@ export class Facts {
 }
 
 const button = (text, attributes) => h("button", { class: "small", type: "button", ...attributes }, text);
-
-const kibibytes = (bytes) => `${(bytes / 1024).toFixed(1)} KiB/s`;
 
 /** What is selected with the mouse stays so while nothing changes. */
 function setText(element, text) {

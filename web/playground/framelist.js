@@ -7,6 +7,7 @@ const ROW = 24; // as in playground.css
 const DRAW_EVERY_MS = 100; // a thousand frames a second are ten drawings
 const MOST_SHOWN = 200_000;
 const ARROW = { in: "↓", out: "↑", wire: "•" };
+const WAYS = { [ALL]: "both ways", in: "↓ received", out: "↑ sent", wire: "• opened, closed" };
 const DIRECTION = { in: "received", out: "sent", wire: "connection" };
 
 export class FrameList {
@@ -75,7 +76,7 @@ export class FrameList {
         { class: "filters" },
         search,
         this.#type,
-        this.#select("Direction", "direction", { [ALL]: "both ways", in: "↓ received", out: "↑ sent", wire: "• opened, closed" }),
+        this.#select("Direction", "direction", WAYS),
         this.#wire,
       ),
       this.#list,

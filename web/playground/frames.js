@@ -63,9 +63,10 @@ export function isWanted(frame, { wire = ALL, direction = ALL, type = ALL, query
 
 /** One frame a line, as it was: for a program, or for a report of what went wrong. */
 export function asLines(frames) {
-  const lines = frames.map(({ at, wire, direction, note, text }) =>
-    JSON.stringify({ at: new Date(at).toISOString(), wire, direction, ...(note && { note }), frame: parsed(text) ?? text }),
-  );
+  const lines = frames.map(({ at, wire, direction, note, text }) => {
+    const about = { at: new Date(at).toISOString(), wire, direction, ...(note && { note }) };
+    return JSON.stringify({ ...about, frame: parsed(text) ?? text });
+  });
   return lines.map((line) => `${line}\n`).join("");
 }
 

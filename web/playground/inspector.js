@@ -45,6 +45,7 @@ export class Inspector {
       section("Other dialects", "dialects-section", this.#dialects()),
       this.#frames.root,
     );
+    diagram.on("welcome", () => this.isOpen && diagram.check());
   }
 
   get isOpen() {

@@ -5,10 +5,20 @@ import { isEdge, Replica } from "../sdk/codraw.js";
 import { canHoldBack } from "./weather.js";
 
 const MOVED = 40;
+const WORDS = {
+  spoil: "Moves a box in this copy alone: the next comparison of hashes finds it, and a repair heals it",
+  unread:
+    "Nothing is taken from the connection, so that the server's queue for it fills: cursors go first, " +
+    "then events give way to a full state, then close 4408",
+  late: "Frames wait in the page; this browser cannot hold the server back",
+  stale: "Operations say that they were made upon vector 0; without strict that rejects nothing",
+  strict: "Operations are refused where somebody else has changed the cell since",
+};
 
 export class Trouble {
   #diagram;
   #weather;
+  #isDeafWanted = false;
   #waiting = h("p", { class: "verdict", id: "waiting", role: "status" });
   #delay = h("input", {
     type: "number",
@@ -30,7 +40,7 @@ export class Trouble {
         "div",
         { class: "row" },
         this.#toggle("Offline", "offline", (isOn) => this.#offline(isOn), "Cut, and kept cut until released"),
-        this.#button("Spoil my copy", "spoil", () => this.#spoil(), "Moves a box in this copy alone: the next comparison of hashes finds it, and a repair heals it"),
+        this.#button("Spoil my copy", "spoil", () => this.#spoil(), WORDS.spoil),
       ),
       h(
         "div",
@@ -40,9 +50,7 @@ export class Trouble {
           "Read nothing",
           "deaf",
           (isOn) => this.#deaf(isOn),
-          canHoldBack
-            ? "Nothing is taken from the connection, so that the server's queue for it fills: cursors go first, then events give way to a full state, then close 4408"
-            : "Frames wait in the page; this browser cannot hold the server back",
+          canHoldBack ? WORDS.unread : WORDS.late,
         ),
       ),
       h(
@@ -51,13 +59,13 @@ export class Trouble {
         this.#flag("Send twice", "double", "isDoubling", "Every frame; nothing may happen twice"),
         this.#toggle("Hold what is sent", "hold", (isOn) => this.#hold(isOn), "Until released"),
         this.#button("Release", "release", () => this.#release(), "In order"),
-        this.#button("Release last first", "release-reversed", () => this.#release({ isReversed: true }), "Out of order"),
+        this.#button("Release last first", "reversed", () => this.#release({ isReversed: true }), "Out of order"),
       ),
       h(
         "div",
         { class: "row" },
-        this.#flag("Old base_vector", "stale", "isStale", "Operations say that they were made upon vector 0; without strict that rejects nothing"),
-        this.#flag("Strict", "strict", "isStrict", "Operations are refused where somebody else has changed the cell since"),
+        this.#flag("Old base_vector", "stale", "isStale", WORDS.stale),
+        this.#flag("Strict", "strict", "isStrict", WORDS.strict),
       ),
       this.#waiting,
     );
@@ -82,13 +90,14 @@ export class Trouble {
   /** Only a stream can be left unread, so the connection becomes one first. */
   #deaf(isOn) {
     const weather = this.#weather;
+    this.#isDeafWanted = isOn;
     if (!isOn || !canHoldBack || weather.wantsStream || !this.#diagram.isLive) return weather.setDeaf(isOn);
     weather.wantsStream = true;
     this.#diagram.cut();
     const stop = this.#diagram.on("status", ({ state }) => {
       if (state !== "live") return;
       stop();
-      weather.setDeaf(isPressed("deaf"));
+      weather.setDeaf(this.#isDeafWanted);
     });
     this.#diagram.open();
   }
@@ -133,8 +142,6 @@ export class Trouble {
     return h("button", { class: "small", type: "button", id, title, onclick: action }, text);
   }
 }
-
-const isPressed = (id) => document.getElementById(id)?.getAttribute("aria-pressed") === "true";
 
 /** A repair that makes the copy wrong and fits its own hash, so that nothing is noticed until the server is asked. */
 export function falseRepair(replica) {

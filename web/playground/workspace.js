@@ -23,7 +23,7 @@ const TOOLS = [
   ...Object.entries(commands.SHAPES).map(([shape, { name, key }]) => [shape, name, key]),
   ["flow", "Flow", "f"],
 ];
-const ROOMY = 1400; // CSS pixels: the inspector is there from the start
+const ROOMY = 1100; // CSS pixels: the inspector is there from the start
 const COLOURS = [null, "#f4c7c3", "#fce8b2", "#cfe8cf", "#c6dafc", "#dccbf0", "#5b6470"];
 
 /** Shows the diagram in `main`. `leave()` resolves to whether the person wants to go, `stop()` goes. */
@@ -40,6 +40,7 @@ export async function openWorkspace({ main, rest, place, onLeave }) {
   inspector = new Inspector({ diagram, weather, place, rest, chosen: () => stage.selection });
   const editor = new Editor({ diagram, stage, inspector, rest, title: described.name, onLeave });
   main.replaceChildren(editor.root);
+  document.title = `${described.name} · codraw`;
   if (location.pathname === "/playground" && innerWidth >= ROOMY) editor.inspect();
   return editor;
 }

@@ -59,7 +59,7 @@ export class Rest {
 
   /** The diagram's session: begun, or joined where there is one. */
   collaborate(threatModelId: string, diagramId: string): Promise<{ session_id: string; [key: string]: unknown }>;
-  /** For everybody where we are its host; anybody else only leaves. */
+  /** For everybody where we are its host or own the threat model; anybody else only leaves. */
   endSession(threatModelId: string, diagramId: string): Promise<unknown>;
   /** Any other call of the API, with this login: `body` is sent as JSON. Rejects with a RestError unless it succeeds. */
   request(

@@ -107,9 +107,9 @@ export class Rest {
     }
   }
 
-  /** For everybody where we are its host; anybody else only leaves. */
+  /** For everybody where we are its host or own the threat model; anybody else only leaves. */
   endSession(threatModelId, diagramId) {
-    return this.#call("DELETE", `/threat_models/${threatModelId}/diagrams/${diagramId}/collaborate`);
+    return this.#call("DELETE", `/threat_models/${threatModelId}/diagrams/${diagramId}/collaborate?end=true`);
   }
 
   /** What `connect` needs: where, and how to be let in. Begins or joins the session. */

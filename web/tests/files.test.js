@@ -8,7 +8,13 @@ const A = "7d3e6f5a-1b2c-4d3e-8f90-a1b2c3d4e5f6";
 const B = "0b9c1d2e-3f40-4a5b-8c6d-7e8f90a1b2c3";
 const LIMITS = { max_frame_bytes: 262_144, max_cells_per_operation: 500, max_cells_per_diagram: 10_000 };
 const node = (id, more) => ({ id, shape: "process", x: 0, y: 0, width: 120, height: 80, ...more });
-const flow = (id, source, target, more) => ({ id, shape: "flow", source: { cell: source }, target: { cell: target }, ...more });
+const flow = (id, source, target, more) => ({
+  id,
+  shape: "flow",
+  source: { cell: source },
+  target: { cell: target },
+  ...more,
+});
 const look = (...cells) => ({ cells: () => cells });
 const file = (...cells) => JSON.stringify(cells);
 const problems = (text) => {
@@ -20,7 +26,8 @@ const problems = (text) => {
   }
   return assert.fail("it was read");
 };
-const importing = (cells, there = [], limits = LIMITS) => planned(read(JSON.stringify(cells)).changes, look(...there), limits);
+const importing = (cells, there = [], limits = LIMITS) =>
+  planned(read(JSON.stringify(cells)).changes, look(...there), limits);
 
 test("what was exported is imported as it was", () => {
   const cells = [node(A, { label: "A", stranger: { kept: [1] } }), flow(B, A, A, { vertices: [{ x: 1, y: 2 }] })];
@@ -32,14 +39,23 @@ test("what was exported is imported as it was", () => {
 
 test("a list of cells, and a diagram as TMI or REST show it, are read too", () => {
   const nested = { id: A, type: "process", position: { x: 5, y: 6 }, size: { width: 120, height: 80 } };
-  for (const given of [[nested], { name: "D", cells: [nested] }, { diagram_json: { cells: [nested] } }, { diagram: { cells: [nested] } }]) {
+  for (const given of [
+    [nested],
+    { name: "D", cells: [nested] },
+    { diagram_json: { cells: [nested] } },
+    { diagram: { cells: [nested] } },
+  ]) {
     const [{ data }] = read(JSON.stringify(given)).changes;
     assert.deepEqual([data.shape, data.x, data.y, data.width, data.height], ["process", 5, 6, 120, 80]);
   }
 });
 
 test("beside what is there everything gets a new id, and whatever names it", () => {
-  const cells = [node(A, { shape: "security-boundary", children: [B, "gone"] }), node(B, { parent: A }), flow("f", B, A)];
+  const cells = [
+    node(A, { shape: "security-boundary", children: [B, "gone"] }),
+    node(B, { parent: A }),
+    flow("f", B, A),
+  ];
   const { batches, count } = importing(cells, [node(A)]);
   const [boundary, child, edge] = batches[0];
   assert.equal(new Set([A, B, "f", boundary.id, child.id, edge.id]).size, 3 + count);
@@ -63,7 +79,8 @@ test("it comes to the right of what is there, with its vertices", () => {
 test("operations hold what they may, and refer to nothing that comes later", () => {
   const cells = [];
   for (let at = 0; at < 700; at++) cells.push(flow(`f${at}`, `n${at}`, `n${(at + 1) % 700}`));
-  for (let at = 0; at < 700; at++) cells.push(node(`n${at}`, at > 0 ? { parent: `n${at + 1 < 700 ? at + 1 : 0}` } : {}));
+  for (let at = 0; at < 700; at++)
+    cells.push(node(`n${at}`, at > 0 ? { parent: `n${at + 1 < 700 ? at + 1 : 0}` } : {}));
   const { batches } = importing(cells);
   const known = new Set();
   for (const batch of batches) {
@@ -78,13 +95,20 @@ test("operations hold what they may, and refer to nothing that comes later", () 
 
 test("an operation fits a frame", () => {
   const limits = { ...LIMITS, max_frame_bytes: 4000 };
-  const { batches } = importing(Array.from({ length: 40 }, (_, at) => node(`n${at}`, { label: "€".repeat(100) })), [], limits);
+  const { batches } = importing(
+    Array.from({ length: 40 }, (_, at) => node(`n${at}`, { label: "€".repeat(100) })),
+    [],
+    limits,
+  );
   assert(batches.length > 4);
   for (const batch of batches) assert(new TextEncoder().encode(JSON.stringify(batch)).length < 4000);
 });
 
 test("more than a diagram holds is refused", () => {
-  assert.throws(() => importing([node("a"), node("b")], [node(A)], { ...LIMITS, max_cells_per_diagram: 2 }), /2 cells at most.* 3/);
+  assert.throws(
+    () => importing([node("a"), node("b")], [node(A)], { ...LIMITS, max_cells_per_diagram: 2 }),
+    /2 cells at most.* 3/,
+  );
 });
 
 for (const [text, expected] of [
@@ -127,7 +151,8 @@ for (const [title, name] of [
   ["con", "diagram con.json"],
   ["x".repeat(200), `${"x".repeat(80)}.json`],
 ]) {
-  test(`a title is safe as the name of a file: ${JSON.stringify(title).slice(0, 30)}`, () => assert.equal(fileName(title, "json"), name));
+  test(`a title is safe as the name of a file: ${JSON.stringify(title).slice(0, 30)}`, () =>
+    assert.equal(fileName(title, "json"), name));
 }
 
 test("a picture is asked for again while the server is busy, and smaller where it is too large", async () => {
@@ -143,5 +168,8 @@ test("a picture is asked for again while the server is busy, and smaller where i
   };
   const given = await picture(rest, { threatModelId: "t", diagramId: "d" }, "png", { pauseMs: 0 });
   assert.equal(await given.text(), "png");
-  assert.deepEqual(asked.map((path) => path.split("format=")[1]), ["png&scale=2", "png&scale=2", "png"]);
+  assert.deepEqual(
+    asked.map((path) => path.split("format=")[1]),
+    ["png&scale=2", "png&scale=2", "png"],
+  );
 });

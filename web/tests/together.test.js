@@ -118,7 +118,9 @@ for (const [count, sentence] of [
   [3, "a, b and c"],
   [5, "a, b and 3 others"],
 ]) {
-  test(`${count} names are listed as "${sentence}"`, () => assert.equal(listed([..."abcde"].slice(0, count)), sentence));
+  test(`${count} names are listed as "${sentence}"`, () => {
+    assert.equal(listed([..."abcde"].slice(0, count)), sentence);
+  });
 }
 
 // -- frames around cells ----------------------------------------------------------------------------------------------
@@ -222,6 +224,19 @@ test("whoever reloads a page has neither left nor joined", () => {
   assert.deepEqual(said([["Ana"], []], [[], ["Ana"]]), []);
 });
 
+test("after a restart of the server those who come back with us have not joined", () => {
+  const sentences = [];
+  const arrivals = new Arrivals((sentence) => sentences.push(sentence));
+  arrivals.lost([ref("Ana"), ref("Bob")]);
+  arrivals.note([ref("Ana"), ref("Eve")], []);
+  arrivals.tell();
+  arrivals.note([], [ref("Bob")]);
+  arrivals.tell();
+  arrivals.note([ref("Bob")], []);
+  arrivals.tell();
+  assert.deepEqual(sentences, ["Eve joined.", "Bob left.", "Bob joined."]);
+});
+
 test("what is refused a hundred times is said once, with how often", () => {
   const sentences = [];
   const refusals = new Refusals((...said) => sentences.push(said));
@@ -265,6 +280,10 @@ test("a receipt that does not come is worth a word after some seconds", () => {
 test("whoever was removed is not offered to come back", () => {
   assert.equal(described({ state: "refused", pending: 0, reason: "removed" }, true, 0).action, null);
   assert.equal(described({ state: "refused", pending: 0, reason: "host_left" }, true, 0).action, "Open again");
+});
+
+test("whoever's login has ended is asked to sign in again", () => {
+  assert.equal(described({ state: "refused", pending: 0, reason: "login_ended" }, true, 0).action, "Sign in again");
 });
 
 test("the end of a session is told apart from being turned away", () => {

@@ -45,6 +45,11 @@ def test_arrows_are_where_the_edge_says(attrs: Any, tips: list[str]) -> None:
     assert [str(arrow.get("d"))[:7] for arrow in arrows] == tips
 
 
+def test_an_arrow_has_the_size_that_was_asked_for() -> None:
+    arrow = drawn(attrs={"line": {"targetMarker": {"name": "classic", "size": 20}}})[1]
+    assert arrow.get("d") == "M200 20L180 30L180 10Z"
+
+
 def test_a_label_stands_on_the_middle_of_its_line() -> None:
     text = drawn(label="talks")[2]
     assert (text.text, text.get("x"), text.get("text-anchor")) == ("talks", "150", "middle")

@@ -75,6 +75,10 @@ def test_what_a_cell_says_of_its_looks_is_done() -> None:
     assert (label.get("font-size"), label.get("fill")) == ("20", "#ffffff")
 
 
+def test_on_what_shows_through_the_label_has_its_usual_colour() -> None:
+    assert drawn("actor", attrs={"body": {"fill": "#20306040"}})[1].get("fill") == "#1b2430"
+
+
 def test_a_painted_boundary_lets_through_what_it_holds() -> None:
     outline, label = drawn("security-boundary", attrs={"body": {"fill": "#203060"}})
     assert (outline.get("fill"), outline.get("fill-opacity")) == ("#203060", "0.18")

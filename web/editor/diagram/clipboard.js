@@ -1,7 +1,5 @@
 /** Cells to and from the clipboard as JSON, so that they go from one diagram, window and server to another. */
 
-import { uuid } from "../../sdk/codraw.js";
-import { toast } from "../../shell/dom.js";
 import { added, copied, pasted } from "./commands.js";
 import { around, touches } from "./geometry.js";
 
@@ -80,9 +78,7 @@ export class Clipboard {
 
   #put(cells, shift) {
     const { ids, changes } = pasted(this.#diagram.replica, cells, shift);
-    const most = this.#diagram.limits.max_cells_per_operation;
-    const groupId = uuid();
-    for (let at = 0; at < changes.length; at += most) this.#editor.edit(changes.slice(at, at + most), { groupId });
+    this.#editor.edit(changes);
     this.#stage.select(ids);
   }
 
@@ -94,15 +90,13 @@ export class Clipboard {
   }
 }
 
-/** The cells in a text, or null: what a stranger wrote is no diagram. */
+/** The cells in a text, or null: any other JSON is a text like others. */
 export function cellsIn(text) {
   try {
     const given = JSON.parse(text);
     const cells = Array.isArray(given) ? given : given?.cells;
     const isCell = (cell) => typeof cell?.id === "string" && typeof cell.shape === "string";
-    if (!Array.isArray(cells) || cells.length === 0) return null;
-    if (!cells.every(isCell)) return void toast("The clipboard holds JSON, but no cells.", "bad") ?? null;
-    return cells;
+    return Array.isArray(cells) && cells.length > 0 && cells.every(isCell) ? cells : null;
   } catch {
     return null;
   }

@@ -5,6 +5,7 @@ import { around, centre, contains, encloses, snapped } from "./geometry.js";
 
 /** What the palette offers: `key` is the letter that takes it up. */
 export const SHAPES = {
+  __proto__: null,
   process: { name: "Process", width: 128, height: 80, key: "p" },
   store: { name: "Store", width: 144, height: 64, key: "s" },
   actor: { name: "Actor", width: 128, height: 64, key: "a" },
@@ -249,7 +250,7 @@ export function copied(look, ids) {
 export function pasted(look, cells, { dx, dy }) {
   const ids = new Map(cells.map(({ id }) => [id, uuid()]));
   const isWhole = (cell) => !isEdge(cell) || [cell.source, cell.target].every((end) => ids.has(end?.cell));
-  const changes = cells.filter(isWhole).map(({ id, parent, children, ...cell }) => {
+  const changes = parentsFirst(cells.filter(isWhole)).map(({ id, parent, children, ...cell }) => {
     const data = { ...cell };
     if (ids.has(parent)) data.parent = ids.get(parent);
     else if (look.get(parent)?.shape === "security-boundary") data.parent = parent;
@@ -262,4 +263,17 @@ export function pasted(look, cells, { dx, dy }) {
     return { id: ids.get(id), operation: "add", data };
   });
   return { ids: changes.map(({ id }) => id), changes };
+}
+
+/** So that nothing is missing should they not fit into one operation; flows come last. */
+function parentsFirst(cells) {
+  const nodes = new Map(cells.filter((cell) => !isEdge(cell)).map((cell) => [cell.id, cell]));
+  const sorted = new Set();
+  const visit = (cell, depth) => {
+    const parent = nodes.get(cell.parent);
+    if (parent && !sorted.has(parent) && depth < nodes.size) visit(parent, depth + 1);
+    sorted.add(cell);
+  };
+  for (const node of nodes.values()) visit(node, 0);
+  return [...sorted, ...cells.filter(isEdge)];
 }

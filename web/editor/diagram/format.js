@@ -1,7 +1,7 @@
 /** The panel of what is selected: name, colours, lines, place and size, order, alignment. */
 
 import { isEdge } from "../../sdk/codraw.js";
-import { h } from "../../shell/dom.js";
+import { assign, h } from "../../shell/dom.js";
 import { icon } from "../../shell/icons.js";
 import { caption, colourOr } from "../../adapters/x6-shapes.js";
 import * as commands from "./commands.js";
@@ -29,6 +29,8 @@ export class FormatPanel {
   #editor;
   #title = h("h2");
   #body = h("div", { class: "fields" });
+  #foot = h("div", { class: "row tight foot" });
+  #fold = h("button", { type: "button", class: "icon-button", onclick: () => this.#open(this.#body.hidden) });
   #frame = 0;
   #stops;
   #shown = "";
@@ -37,7 +39,18 @@ export class FormatPanel {
     this.#diagram = diagram;
     this.#stage = stage;
     this.#editor = editor;
-    this.root = h("aside", { class: "format over", "aria-label": "Format", hidden: true }, this.#title, this.#body);
+    this.root = h(
+      "aside",
+      { class: "format over", "aria-label": "Format", hidden: true },
+      h("div", { class: "row tight" }, this.#title, h("span", { class: "spring" }), this.#fold),
+      this.#body,
+      this.#foot,
+    );
+    this.#open(!matchMedia("(max-width: 760px)").matches);
+    // Who clicks goes on in the drawing; who came by the keyboard stays.
+    this.root.addEventListener("click", ({ detail, target }) => {
+      if (detail !== 0 && target.closest("button")) stage.root.focus({ preventScroll: true });
+    });
     const ask = () => this.#ask();
     this.#stops = [
       stage.on("selection", ask),
@@ -51,6 +64,14 @@ export class FormatPanel {
   stop() {
     for (const stop of this.#stops) stop();
     cancelAnimationFrame(this.#frame);
+  }
+
+  /** Folded it leaves room for the drawing. */
+  #open(isOpen) {
+    const label = isOpen ? "Fold the panel" : "Unfold the panel";
+    this.#body.hidden = !isOpen;
+    this.#fold.replaceChildren(icon(isOpen ? "fold" : "unfold"));
+    assign(this.#fold, { title: label, "aria-label": label, "aria-expanded": String(isOpen) });
   }
 
   /** Once a frame however much changes, and not while something is being moved: that has the frame for itself. */
@@ -72,10 +93,11 @@ export class FormatPanel {
     const shown = JSON.stringify(cells.length > 20 ? cells.map(({ id }) => id) : cells);
     if (shown === this.#shown || this.#isBeingUsed()) return;
     this.#shown = shown;
-    const focused = this.#body.contains(document.activeElement) ? document.activeElement.dataset.does : null;
+    const focused = this.root.contains(document.activeElement) ? document.activeElement.dataset.does : null;
     this.#title.textContent = titleOf(cells);
     this.#body.replaceChildren(...this.#fields(cells).filter(Boolean));
-    if (focused) this.#body.querySelector(`[data-does="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    this.#foot.replaceChildren(...this.#arrangement(cells).filter(Boolean));
+    if (focused) this.root.querySelector(`[data-does="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
 
   /** What is being typed is not taken away by what others do. */
@@ -101,7 +123,6 @@ export class FormatPanel {
       edges.length > 0 && this.#line(edges),
       only && nodes.length === 1 && this.#measures(only),
       nodes.length > 1 && this.#alignment(nodes),
-      this.#arrangement(cells),
     ];
   }
 
@@ -231,16 +252,14 @@ export class FormatPanel {
 
   #arrangement(cells) {
     const nodes = cells.filter((cell) => !isEdge(cell));
-    return h(
-      "div",
-      { class: "row tight foot" },
+    return [
       this.#button("to-front", "To the front (])", () => this.#editor.raise(true)),
       this.#button("to-back", "To the back ([)", () => this.#editor.raise(false)),
       nodes.length === 2 && this.#button("connect", "Connect the two (F)", () => this.#editor.connectSelected()),
       h("span", { class: "spring" }),
       nodes.length > 0 && this.#button("copy", "Duplicate (Ctrl+D)", () => this.#editor.duplicate()),
       this.#button("remove", "Delete (Del)", () => this.#editor.remove()),
-    );
+    ];
   }
 
   #button(name, label, act) {

@@ -2,11 +2,10 @@
 
 import { isEdge } from "../../sdk/codraw.js";
 import * as commands from "./commands.js";
-import { aligned, around, between, pulled, snapped, touches } from "./geometry.js";
+import { between, encloses, pulled } from "./geometry.js";
+import { Move } from "./move.js";
 
 const THRESHOLD = 4;
-const SNAP = 6; // px
-const MOST_GUIDING = 400;
 
 export class Gestures {
   #stage;
@@ -177,7 +176,7 @@ export class Gestures {
     const inside = (box) => {
       const nodes = this.#stage
         .nodesIn(box)
-        .filter((node) => node.shape !== "security-boundary" || isInside(box, node.getBBox()));
+        .filter((node) => node.shape !== "security-boundary" || encloses(box, node.getBBox()));
       const ids = new Set(nodes.map(({ id }) => id));
       const edges = this.#stage.graph
         .getEdges()
@@ -238,81 +237,18 @@ export class Gestures {
   }
 
   #moving(event, clicked) {
-    const { graph } = this.#stage;
-    const look = this.#diagram.replica;
-    const start = this.#stage.toWorld(event);
-    let family = null; // what moves: {node, x, y}
-    let bends = []; // vertices of flows whose ends both move: {edge, vertices}
-    let others = [];
-    let held; // the box around the grabbed ones
-    const pick = () => {
-      const ids = new Set(commands.withChildren(look, this.#stage.selection));
-      family = [...ids]
-        .map((id) => graph.getCellById(id))
-        .filter(Boolean)
-        .map((node) => ({ node, ...node.getPosition() }));
-      bends = bendsAmong(graph, ids);
-      held = around(this.#stage.selectedNodes.map((id) => this.#stage.boxOf(id)));
-      others = this.#guides(ids);
-      this.#stage.begin();
-    };
-    const shift = (now) => {
-      const to = this.#stage.toWorld(now);
-      return this.#snapped(held, others, to.x - start.x, to.y - start.y, now.altKey);
-    };
-    const put = (dx, dy) => {
-      for (const { node, x, y } of family) node.setPosition(x + dx, y + dy);
-      for (const { edge, vertices } of bends) edge.setVertices(vertices.map(({ x, y }) => ({ x: x + dx, y: y + dy })));
-      this.#marks.draw();
-    };
-    const follow = (now) => {
-      const { dx, dy, guides } = shift(now);
-      put(dx, dy);
-      this.#marks.guides(guides);
-    };
+    const move = new Move({ diagram: this.#diagram, stage: this.#stage, from: this.#stage.toWorld(event) });
     return this.#stepwise(event, {
-      pick,
-      follow,
       clicked,
-      settle: () => this.#adopt(family),
-      restore: () => put(0, 0),
+      pick: () => (move.pick(), this.#stage.begin()),
+      follow: (now) => {
+        const guides = move.to(this.#stage.toWorld(now), { isFree: now.altKey });
+        this.#marks.draw();
+        this.#marks.guides(guides);
+      },
+      settle: () => move.settle(),
+      restore: () => (move.restore(), this.#marks.draw()),
     });
-  }
-
-  #guides(moving) {
-    const { viewport } = this.#stage;
-    const boxes = this.#stage.graph
-      .getNodes()
-      .filter(({ id }) => !moving.has(id))
-      .map((node) => node.getBBox());
-    return boxes.filter((box) => touches(viewport, box)).slice(0, MOST_GUIDING);
-  }
-
-  /** In line with others where they are near, else on the grid; with Alt exactly where the pointer is. */
-  #snapped(box, others, dx, dy, isFree) {
-    if (isFree) return { dx: Math.round(dx), dy: Math.round(dy), guides: [] };
-    const to = { ...box, x: box.x + dx, y: box.y + dy };
-    const line = aligned(to, others, SNAP / this.#stage.scale);
-    return {
-      dx: line.dx === undefined ? snapped(to.x) - box.x : to.x + line.dx - box.x,
-      dy: line.dy === undefined ? snapped(to.y) - box.y : to.y + line.dy - box.y,
-      guides: line.guides,
-    };
-  }
-
-  /** What was dropped into a boundary, or taken out of one, belongs to it from now on. */
-  #adopt(family) {
-    const { graph } = this.#stage;
-    const moved = new Set(family.map(({ node }) => node.id));
-    const look = { get: (id) => seen(graph.getCellById(id)), cells: () => graph.getNodes().map(seen) };
-    for (const { node } of family) {
-      const before = node.getParentId();
-      if (moved.has(before)) continue;
-      const parent = commands.boundaryUnder(look, seen(node), moved);
-      if (parent === (before ?? undefined)) continue;
-      if (before) graph.getCellById(before)?.unembed(node);
-      if (parent) graph.getCellById(parent).addChild(node);
-    }
   }
 
   #resizing(event, handle) {
@@ -321,6 +257,7 @@ export class Gestures {
     const before = this.#stage.boxOf(id);
     const start = this.#stage.toWorld(event);
     const put = ({ x, y, width, height }) => {
+      if (!node.model) return;
       node.setPosition(x, y);
       node.setProp("size", { width, height });
       this.#marks.draw();
@@ -363,22 +300,5 @@ export class Gestures {
   }
 }
 
-function bendsAmong(graph, ids) {
-  const edges = graph.getEdges().filter((edge) => ids.has(edge.getSourceCellId()) && ids.has(edge.getTargetCellId()));
-  return edges.map((edge) => ({ edge, vertices: edge.getVertices() })).filter(({ vertices }) => vertices.length > 0);
-}
-
-const seen = (node) => ({
-  id: node.id,
-  shape: node.shape,
-  parent: node.getParentId(),
-  ...node.getPosition(),
-  ...node.getSize(),
-});
 const hasMoved = (from, to, least = THRESHOLD) =>
   Math.hypot(to.clientX - from.clientX, to.clientY - from.clientY) >= least;
-const isInside = (outer, inner) =>
-  inner.x >= outer.x &&
-  inner.y >= outer.y &&
-  inner.x + inner.width <= outer.x + outer.width &&
-  inner.y + inner.height <= outer.y + outer.height;

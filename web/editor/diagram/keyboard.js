@@ -45,7 +45,7 @@ export class Keyboard {
     else if (key === "+" || key === "=") this.#stage.zoom(1.25);
     else if (key === "-") this.#stage.zoom(0.8);
     else if (key === "0") this.#stage.zoomTo(1);
-    else if (key === "1") this.#stage.fit();
+    else if (key === "1") this.#stage.showAll();
     else if (!this.#tool(key)) return;
     event.preventDefault();
   }

@@ -67,7 +67,10 @@ export class Palette {
   #pressed(tool, { detail }) {
     if (detail === 0 && tool in SHAPES) this.#editor.placeInMiddle(tool);
     else if (detail === 0 && tool === "flow" && this.#editor.connectSelected()) this.#stage.root.focus();
-    else this.#editor.use(tool);
+    else {
+      this.#editor.use(tool);
+      if (detail !== 0) this.#stage.root.focus({ preventScroll: true });
+    }
   }
 
   #drag(shape, button, down) {

@@ -1,9 +1,10 @@
 /** One open diagram: the drawing, what one edits it with, who is there, how the connection is. */
 
-import { connect } from "../../sdk/codraw.js";
+import { connect, uuid } from "../../sdk/codraw.js";
 import { localQueue } from "../../sdk/offline.js";
 import { h, toast } from "../../shell/dom.js";
 import { icon } from "../../shell/icons.js";
+import { openRights } from "../../shell/start/rights.js";
 import { themeSwitch } from "../../shell/theme.js";
 import { connection } from "../../shell/together/connection.js";
 import { cursors } from "../../shell/together/cursors.js";
@@ -97,11 +98,19 @@ class Workspace {
   edit(changes, options) {
     if (!this.#diagram.canWrite || changes.length === 0) return;
     try {
-      this.#diagram.edit(changes, options);
+      this.#diagram.edit(withinLimit(changes, this.#diagram.limits), options);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      toast("That is too much for one step.", "bad");
+      this.#editInHalves(changes, options);
     }
+  }
+
+  /** Too much for one operation goes in halves, undone as one. */
+  #editInHalves(changes, { groupId = uuid() } = {}) {
+    if (changes.length === 1) return toast("That is too large to be sent.", "bad");
+    const half = changes.length >> 1;
+    this.edit(changes.slice(0, half), { groupId });
+    this.edit(changes.slice(half), { groupId });
   }
 
   use(tool) {
@@ -203,7 +212,8 @@ class Workspace {
       h("div", { class: "row tight history" }, this.#undo, this.#redo),
       this.#part(filesMenu({ diagram, stage, title, rest, place })).root,
       this.#part(people({ diagram, stage, following: followed })).root,
-      this.#part(sharing({ diagram, title })).root,
+      this.#part(sharing({ diagram, title, rights: () => openRights({ rest, threatModelId: place.threatModelId }) }))
+        .root,
       this.#session.root,
       themeSwitch(),
     );
@@ -216,7 +226,7 @@ class Workspace {
       iconButton("minus", "Zoom out (−)", () => this.#stage.zoom(0.8)),
       this.#zoomed,
       iconButton("plus", "Zoom in (+)", () => this.#stage.zoom(1.25)),
-      iconButton("fit", "Show everything (1)", () => this.#stage.fit()),
+      iconButton("fit", "Show everything (1)", () => this.#stage.showAll()),
       iconButton("keys", "Keys (?)", showKeys),
     );
   }
@@ -266,7 +276,7 @@ class Workspace {
     this.#drawEmpty();
     if (this.#isFitted || this.#diagram.replica.epoch === null || this.#stage.viewport.width === 0) return;
     this.#isFitted = true;
-    this.#stage.fit(false);
+    this.#stage.showAll(false);
   }
 
   #drawEmpty() {
@@ -280,15 +290,18 @@ class Workspace {
   /** False: the user would rather stay. */
   async leave() {
     this.#labels.close();
-    if (!(await this.#session.leave())) return false;
-    this.#diagram.close({ patienceMs: 0 }); // the rest is kept
-    this.stop();
-    return true;
+    return this.#session.leave();
   }
 
   stop() {
-    for (const part of this.#parts.reverse()) part.stop();
+    for (const part of this.#parts.splice(0).reverse()) part.stop();
+    this.#diagram.close({ patienceMs: 0 }); // the rest is kept
   }
+}
+
+function withinLimit(changes, { max_cells_per_operation: most }) {
+  if (changes.length > most) throw new RangeError("too many cells");
+  return changes;
 }
 
 function iconButton(name, label, action) {

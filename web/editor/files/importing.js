@@ -29,7 +29,8 @@ export class NotImported extends Error {
 export function read(text) {
   const given = parsed(text);
   const cells = [given, given?.cells, given?.diagram_json?.cells, given?.diagram?.cells].find(Array.isArray);
-  if (!cells) throw new NotImported("There are no cells in this file. It must hold a list of cells, or an object with “cells”.");
+  if (!cells)
+    throw new NotImported("There are no cells in this file. It must hold a list of cells, or an object with “cells”.");
   if (cells.length === 0) throw new NotImported("The diagram in this file is empty.");
   if (given.codraw > 1) throw new NotImported("This file was written by a newer version of codraw.");
   const outside = cells.flatMap((cell, at) => shapeless(cell, at));
@@ -92,9 +93,11 @@ function problemsOf({ id, data }, at) {
   const problems = [];
   const say = (words) => problems.push(`${named(at, id)}: ${words}.`);
   if (typeof data.shape !== "string" || !SHAPE.test(data.shape)) say("“shape” is missing or no shape’s name");
-  else if (isEdge(data)) for (const end of ["source", "target"]) typeof data[end]?.cell !== "string" && say(`“${end}” names no cell`);
+  else if (isEdge(data))
+    for (const end of ["source", "target"]) typeof data[end]?.cell !== "string" && say(`“${end}” names no cell`);
   else judgeBox(data, say);
-  if (data.label !== undefined && (typeof data.label !== "string" || data.label.length > LONGEST_LABEL)) say("“label” is no text or too long");
+  if (data.label !== undefined && (typeof data.label !== "string" || data.label.length > LONGEST_LABEL))
+    say("“label” is no text or too long");
   return problems;
 }
 
@@ -120,7 +123,8 @@ function problemsBetween(changes) {
     if (isEdge(data)) {
       for (const end of ["source", "target"]) {
         const other = data[end]?.cell;
-        if (typeof other === "string" && !isNode(other)) say(`“${end}” names ${other.slice(0, 60)}, which is no node of this file`);
+        if (typeof other === "string" && !isNode(other))
+          say(`“${end}” names ${other.slice(0, 60)}, which is no node of this file`);
       }
     }
     if (data.parent !== undefined && !isNode(data.parent)) say("“parent” names no node of this file");
@@ -155,11 +159,20 @@ export function planned(changes, look, limits) {
   const there = [...look.cells()];
   const most = limits.max_cells_per_diagram ?? Infinity;
   if (there.length + changes.length > most) {
-    throw new NotImported(`A diagram holds ${most} cells at most; with this file it would have ${there.length + changes.length}.`);
+    throw new NotImported(
+      `A diagram holds ${most} cells at most; with this file it would have ${there.length + changes.length}.`,
+    );
   }
   const ids = new Map(changes.map(({ id }) => [id, there.length === 0 && UUID.test(id) ? id : uuid()]));
-  const shift = shiftBeside(there, changes.map(({ data }) => data));
-  const placed = changes.map(({ id, data }) => ({ id: ids.get(id), operation: "add", data: moved(renamed(data, ids), shift) }));
+  const shift = shiftBeside(
+    there,
+    changes.map(({ data }) => data),
+  );
+  const placed = changes.map(({ id, data }) => ({
+    id: ids.get(id),
+    operation: "add",
+    data: moved(renamed(data, ids), shift),
+  }));
   const batches = batched(placed, limits);
   const box = around(placed.map(({ data }) => data));
   return { batches: batches.length > 1 ? batched(inOrder(placed), limits) : batches, count: placed.length, box };
@@ -175,8 +188,10 @@ function renamed(data, ids) {
 
 function moved(data, { dx, dy }) {
   const other = { ...data };
-  if (typeof data.x === "number" && typeof data.y === "number") Object.assign(other, { x: data.x + dx, y: data.y + dy });
-  if (Array.isArray(data.vertices)) other.vertices = data.vertices.map((point) => ({ ...point, x: point.x + dx, y: point.y + dy }));
+  if (typeof data.x === "number" && typeof data.y === "number")
+    Object.assign(other, { x: data.x + dx, y: data.y + dy });
+  if (Array.isArray(data.vertices))
+    other.vertices = data.vertices.map((point) => ({ ...point, x: point.x + dx, y: point.y + dy }));
   return other;
 }
 
@@ -216,7 +231,10 @@ function batched(changes, { max_cells_per_operation: most, max_frame_bytes: byte
   let left = 0;
   for (const change of changes) {
     const size = new TextEncoder().encode(JSON.stringify(change)).length;
-    if (size > room) throw new NotImported("Nothing was imported.", [`${change.data.label ?? change.id} is too large for one message.`]);
+    if (size > room)
+      throw new NotImported("Nothing was imported.", [
+        `${change.data.label ?? change.id} is too large for one message.`,
+      ]);
     if (left < size || batches.at(-1).length === most) {
       batches.push([]);
       left = room;

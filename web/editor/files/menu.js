@@ -26,8 +26,15 @@ class FilesMenu {
   #place;
   #abort = new AbortController();
   #popover;
-  #chooser = h("input", { type: "file", accept: ".json,application/json", hidden: true, onchange: () => this.#chosen() });
-  #pictures = ["svg", "png"].map((format) => this.#item("save", `Picture (${format.toUpperCase()})`, () => this.#savePicture(format)));
+  #chooser = h("input", {
+    type: "file",
+    accept: ".json,application/json",
+    hidden: true,
+    onchange: () => this.#chosen(),
+  });
+  #pictures = ["svg", "png"].map((format) =>
+    this.#item("save", `Picture (${format.toUpperCase()})`, () => this.#savePicture(format)),
+  );
   #import = this.#item("open", "Import JSON…", () => this.#chooser.click());
   #hint = h("p", { class: "hint" });
   #target = h("p", { class: "drop-target", "aria-hidden": "true", hidden: true }, "Drop the file to add its cells");
@@ -46,7 +53,11 @@ class FilesMenu {
       opens: () => this.#opened(),
       content: [
         h("h2", "Export"),
-        h("ul", { class: "file-commands" }, [...this.#pictures, this.#item("save", "Data (JSON)", () => this.#saveJson())].map((item) => h("li", item))),
+        h(
+          "ul",
+          { class: "file-commands" },
+          [...this.#pictures, this.#item("save", "Data (JSON)", () => this.#saveJson())].map((item) => h("li", item)),
+        ),
         h("h2", "Import"),
         h("ul", { class: "file-commands" }, h("li", this.#import)),
         this.#hint,
@@ -77,7 +88,10 @@ class FilesMenu {
     const { isLive, canWrite } = this.#diagram;
     for (const item of this.#pictures) item.disabled = !isLive;
     this.#import.disabled = !canWrite;
-    this.#hint.textContent = [!isLive && "Pictures are drawn by the server: they need the connection.", !canWrite && "You may look on, not import."]
+    this.#hint.textContent = [
+      !isLive && "Pictures are drawn by the server: they need the connection.",
+      !canWrite && "You may look on, not import.",
+    ]
       .filter(Boolean)
       .join(" ");
   }
@@ -156,7 +170,11 @@ class FilesMenu {
         done += changes.length;
         working?.at(done);
         const told = this.#diagram.isLive ? await outcome : { accepted: true };
-        if (!told.accepted) return toast(`“${name}” was not imported${done > changes.length ? " as a whole" : ""}: ${told.message}`, "bad");
+        if (!told.accepted)
+          return toast(
+            `“${name}” was not imported${done > changes.length ? " as a whole" : ""}: ${told.message}`,
+            "bad",
+          );
       }
       toast(`${count} ${count === 1 ? "cell" : "cells"} imported.`);
     } finally {
@@ -169,7 +187,12 @@ class FilesMenu {
     const { width, height } = this.#stage.viewport;
     const across = Math.max(0, width - box.width, 2 * MARGIN) / 2;
     const down = Math.max(0, height - box.height, 2 * MARGIN) / 2;
-    this.#stage.show({ x: box.x - across, y: box.y - down, width: box.width + 2 * across, height: box.height + 2 * down });
+    this.#stage.show({
+      x: box.x - across,
+      y: box.y - down,
+      width: box.width + 2 * across,
+      height: box.height + 2 * down,
+    });
   }
 }
 
@@ -202,7 +225,11 @@ function explain(name, { message, problems }) {
       "form",
       { method: "dialog" },
       h("p", h("strong", name), h("br"), message),
-      problems.length > 0 && h("ul", problems.map((problem) => h("li", problem))),
+      problems.length > 0 &&
+        h(
+          "ul",
+          problems.map((problem) => h("li", problem)),
+        ),
       h("div", { class: "row end" }, h("button", { class: "primary", autofocus: true }, "Close")),
     ),
   );

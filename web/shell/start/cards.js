@@ -136,7 +136,7 @@ export class ModelSection {
   }
 
   #share() {
-    openRights({ rest: this.#at.rest, model: this.#model, changed: () => this.#at.refresh(this.#model.id) });
+    openRights({ rest: this.#at.rest, threatModelId: this.#model.id, changed: () => this.#at.refresh(this.#model.id) });
   }
 
   #commands() {

@@ -19,7 +19,7 @@ export async function openDashboard({ main, rest, me, isDevelopment, go, signOut
   const dashboard = new Dashboard({ rest, me, isDevelopment, go, signOut });
   await dashboard.read();
   main.replaceChildren(dashboard.root);
-  document.title = "Diagrams – codraw";
+  document.title = "Diagrams · codraw";
   dashboard.start();
   return dashboard;
 }
@@ -33,9 +33,11 @@ class Dashboard {
   #signOut;
   #found = "";
   #search = h("input", { type: "search", placeholder: "Search by name", "aria-label": "Search threat models and diagrams", oninput: () => this.#typed() });
+  #searching = h("div", { class: "search", role: "search" }, icon("search"), this.#search);
   #models = h("div", { class: "models" });
   #sections = new Keyed(this.#models);
   #empty = h("p", { class: "empty", hidden: true });
+  #stale = h("p", { class: "stale", role: "status" });
   #count = h("p", { class: "hidden", role: "status" });
   #more = h("button", { class: "wide", type: "button", hidden: true, onclick: () => this.#readOn() }, "Show more");
   #typing = 0;
@@ -66,10 +68,11 @@ class Dashboard {
       h(
         "div",
         { class: "page" },
+        this.#stale,
         this.#live.root,
         createForm({ rest, library: this.#library, everyone, go }),
         isDevelopment && h("p", { class: "hint" }, "Development server: everybody who signs in may edit what you create here."),
-        h("div", { class: "search", role: "search" }, icon("search"), this.#search),
+        this.#searching,
         this.#count,
         this.#empty,
         this.#models,
@@ -106,10 +109,11 @@ class Dashboard {
       if (isBack) await this.#library.again();
       if (isBack && this.#found) await this.#library.find(this.#found);
       if (!isBack) await Promise.all([...touched(before, this.#sessions)].map((id) => this.#library.refresh(id)));
+      this.#stale.textContent = "";
       this.#draw();
     } catch (error) {
-      // Anything else will do better in ten seconds, and what is shown is not wrong, only old.
-      if (error.status === 401) this.#signOut();
+      if (error.status === 401) return this.#signOut();
+      this.#stale.textContent = `${problemOf(error)} What you see here may be old.`;
     } finally {
       this.#isBusy = false;
     }
@@ -158,6 +162,7 @@ class Dashboard {
       update: (section, { model, matches }) => section.update(model, sessions, matches),
       gone: (section) => section.stop(),
     });
+    this.#searching.hidden = !this.#found && shown.length === 0;
     this.#more.hidden = !this.#library.hasMore;
     this.#empty.hidden = shown.length > 0;
     this.#empty.textContent = this.#found

@@ -8,6 +8,7 @@ import { problemOf } from "./words.js";
 
 // Of this window alone, so that two windows can be two people.
 const TOKENS = "codraw.tokens";
+const AGAIN_MS = 5_000;
 const PLACE = /^#\/([0-9a-f-]{36})\/([0-9a-f-]{36})$/i;
 
 /**
@@ -24,6 +25,7 @@ class Page {
   #openWorkspace;
   #view = null; // what is shown, if there is something to leave
   #shown = null; // its address
+  #retry = 0; // the timer of trying again by itself
   #turn = Promise.resolve(); // one thing is shown after the other
   #rest = new Rest({
     tokens: JSON.parse(sessionStorage.getItem(TOKENS) ?? "null"),
@@ -55,6 +57,7 @@ class Page {
   }
 
   async #show() {
+    clearTimeout(this.#retry);
     this.#view?.stop?.();
     this.#view = null;
     this.#shown = location.hash;
@@ -92,6 +95,7 @@ class Page {
   #explain(error) {
     const why = { 403: "You have no access to this diagram.", 404: "There is no such diagram." };
     const again = h("button", { class: "primary", type: "button", onclick: () => this.#again() }, "Try again");
+    if (!error.status || error.status >= 500) this.#retry = setTimeout(() => this.#again(), AGAIN_MS);
     this.#main.replaceChildren(
       h(
         "div",

@@ -1,20 +1,30 @@
 /** Who may see and change a threat model: everybody here, and people by e-mail address. */
 
-import { h } from "../dom.js";
+import { h, toast } from "../dom.js";
 import { icon } from "../icons.js";
 import { Keyed } from "./keyed.js";
+import { roleOf } from "./library.js";
 import { problemOf } from "./words.js";
 
 const ROLES = { owner: "Owner", writer: "May draw", reader: "May look" };
 
-export function openRights({ rest, model, changed }) {
-  new Rights(rest, model, changed);
+/** Owners may change it, others see it. `changed` is called after every change. */
+export async function openRights({ rest, threatModelId, changed = () => {} }) {
+  try {
+    const [model, me] = await Promise.all([rest.threatModel(threatModelId), rest.me()]);
+    await new Rights(rest, me, model, changed).open();
+  } catch (error) {
+    toast(problemOf(error), "bad");
+  }
 }
 
 class Rights {
   #rest;
+  #me;
   #path;
   #changed;
+  #dialog;
+  #form;
   #tag = ""; // which list we have seen: positions in another one would be other people
   #entries = [];
   #list = h("ul", { class: "rights" });
@@ -25,33 +35,39 @@ class Rights {
   #address = h("input", { type: "email", required: true, maxlength: 256, placeholder: "ana@example.org", autocomplete: "off", "aria-label": "E-mail address" });
   #role = choice({ writer: ROLES.writer, reader: ROLES.reader, owner: ROLES.owner }, "writer", { "aria-label": "What they may do" });
 
-  constructor(rest, model, changed) {
+  constructor(rest, me, model, changed) {
     this.#rest = rest;
+    this.#me = me;
     this.#path = `/threat_models/${model.id}/authorization`;
     this.#changed = changed;
     this.#everyone = choice({ none: "Nothing", reader: ROLES.reader, writer: ROLES.writer }, "none", {
       name: "everyone",
       onchange: ({ target: { value } }) => this.#change(() => this.#setEveryone(value)),
     });
-    const dialog = h(
+    this.#form = h(
+      "form",
+      { class: "entry", onsubmit: (event) => (event.preventDefault(), this.#add()) },
+      h("label", h("span", "Add a person"), this.#address),
+      this.#role,
+      h("button", icon("plus"), "Add"),
+    );
+    const dialog = (this.#dialog = h(
       "dialog",
       { class: "question wide", "aria-label": `Sharing of ${model.name}`, onclose: () => dialog.remove() },
       h("h2", `Sharing of ${model.name}`),
       h("label", { class: "everyone" }, h("span", "Everybody who signs in on this server"), this.#everyone),
       this.#list,
-      h(
-        "form",
-        { class: "entry", onsubmit: (event) => (event.preventDefault(), this.#add()) },
-        h("label", h("span", "Add a person"), this.#address),
-        this.#role,
-        h("button", icon("plus"), "Add"),
-      ),
+      this.#form,
+      h("p", { class: "hint" }, "This holds for all diagrams of the threat model."),
       this.#problem,
       h("div", { class: "row end" }, h("button", { class: "primary", type: "button", onclick: () => dialog.close() }, "Done")),
-    );
-    document.body.append(dialog);
-    dialog.showModal();
-    this.#change(() => {});
+    ));
+  }
+
+  async open() {
+    await this.#read();
+    document.body.append(this.#dialog);
+    this.#dialog.showModal();
   }
 
   #change(act) {
@@ -63,7 +79,7 @@ class Rights {
     this.#problem.textContent = "";
     try {
       await act();
-      if (this.#tag) this.#changed();
+      this.#changed();
     } catch (error) {
       const isOld = error.reason === "version_mismatch";
       this.#problem.textContent = isOld ? "Somebody else has just changed this list. Please look again." : wordsOf(error);
@@ -82,6 +98,9 @@ class Rights {
       make: (entry) => this.#line(entry),
       update: (line, entry) => line.update(entry),
     });
+    const isOwner = roleOf(this.#entries, this.#me) === "owner";
+    this.#form.hidden = !isOwner;
+    for (const one of this.#dialog.querySelectorAll("select, .icon-button")) one.disabled = !isOwner;
   }
 
   #line({ display_name, email, principal_type }) {

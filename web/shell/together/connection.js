@@ -33,6 +33,8 @@ const WHY = {
   cut: "The wire was cut.",
 };
 
+export const LOGIN_ENDED = "login_ended";
+
 const FINAL = new Set([
   "removed",
   "removed_from_session",
@@ -81,7 +83,7 @@ export function described({ state, pending, reason, message, retryAt }, hasBeenL
         state: "refused",
         text: `Not connected${waiting}`,
         detail,
-        action: FINAL.has(reason) ? null : "Open again",
+        action: FINAL.has(reason) ? null : reason === LOGIN_ENDED ? "Sign in again" : "Open again",
         isEnd: ENDS.has(reason),
       };
     default:
@@ -97,7 +99,7 @@ export function connection({ diagram }) {
     diagram.on("welcome", () => line.draw()),
     diagram.on("participants", () => line.draw()),
   ];
-  // A socket does not notice that the network is gone, the browser does; on a wire that still holds it comes back at once.
+  // A socket does not notice that the network is gone, the browser does; where the wire holds it comes back at once.
   const unplugged = () => diagram.isLive && diagram.cut();
   addEventListener("offline", unplugged);
   const stop = () => {
@@ -145,10 +147,7 @@ class ConnectionLine {
     const { status, you, canWrite } = this.#diagram;
     this.#hasBeenLive ||= status.state === "live";
     const now = Date.now();
-    if (status.pending < this.#waiting.pending || this.#waiting.pending === 0 || status.state !== "live")
-      this.#waiting.since = now;
-    this.#waiting.pending = status.pending;
-    const words = described(status, this.#hasBeenLive, now, this.#waiting.since);
+    const words = described(status, this.#hasBeenLive, now, this.#waitingSince(status, now));
     const { state, text, countdown = "", action } = words;
     const detail = status.reason === "cut" && !navigator.onLine ? "This device has no network." : (words.detail ?? "");
     this.root.dataset.state = state;
@@ -162,6 +161,13 @@ class ConnectionLine {
     this.#say(state, text, detail);
     clearTimeout(this.#ticking);
     if (state === "offline" || state === "saving") this.#ticking = setTimeout(() => this.draw(), TICK_MS);
+  }
+
+  #waitingSince({ state, pending }, now) {
+    const before = this.#waiting;
+    const isNew = state !== "live" || before.pending === 0 || pending < before.pending;
+    this.#waiting = { pending, since: isNew ? now : before.since };
+    return this.#waiting.since;
   }
 
   /** Saving comes and goes with every edit, counting with every second: neither is read aloud. */

@@ -33,6 +33,9 @@ class Following {
   #timers = new Map();
   #listeners = new Set();
   #stops;
+  #key = ({ key, target }) => {
+    if (key === "Escape" && !target.closest("dialog, input, textarea")) this.follow(null);
+  };
 
   constructor(diagram, stage) {
     this.#diagram = diagram;
@@ -47,6 +50,7 @@ class Following {
       stage.on("hand", () => this.follow(null)),
       stage.on("gesture", (isBusy) => this.#gesture(isBusy)),
     ];
+    document.addEventListener("keydown", this.#key);
     stage.root.append(this.#edge);
     this.#tell();
     this.#show();
@@ -64,6 +68,7 @@ class Following {
   stop() {
     for (const stop of this.#stops) stop();
     for (const timer of this.#timers.values()) clearTimeout(timer);
+    document.removeEventListener("keydown", this.#key);
     this.#frames.stop();
     this.#edge.remove();
     this.root.remove();
@@ -206,7 +211,8 @@ class Following {
   #followedParts() {
     const { name } = this.#person;
     const words = this.#window ? `Following ${name}` : `Waiting for ${name}`;
-    const stop = h("button", { type: "button", class: "small", onclick: () => this.follow(null) }, "Stop");
+    const act = () => this.follow(null);
+    const stop = h("button", { type: "button", class: "small", title: "Stop following (Esc)", onclick: act }, "Stop");
     return [h("span", { class: "words" }, words), stop];
   }
 

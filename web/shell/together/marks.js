@@ -6,7 +6,7 @@ import { crowdOf } from "./crowd.js";
 
 const EDITING_MS = 1_600; // an edit is seen for so long; while a drag goes on its next one comes sooner
 const MOST_FRAMES = 24; // of one person: more are one frame around all
-const MARGIN = 5;
+const MARGIN = 8; // outside the frame of our own selection
 
 export class Marks {
   root = h("div", { class: "others" });

@@ -27,6 +27,7 @@ export function notices({ diagram, skippedWords = SKIPPED }) {
       arrivals.note(joined.filter(isOther), left.filter(isOther));
       rights();
     }),
+    diagram.on("status", ({ state }) => state === "offline" && arrivals.lost(crowdOf(diagram).others)),
     diagram.on("rejected", (refusal) => refusals.note(refusal)),
     diagram.on("accepted", ({ skipped = [] }) => leftAlone(skipped, skippedWords)),
     diagram.on("held", held),
@@ -91,7 +92,7 @@ function denied({ action, by }) {
   toast(by === "system" ? "The host is not here to let you present." : "The host did not let you present.");
 }
 
-/** Tells when the presenter has changed, with others there to whom it matters; that another presents the offer tells. */
+/** Tells when the presenter has changed and others are there; that another presents is told by the offer to follow. */
 function presentingOf(diagram) {
   let before = null; // the presenter's id, "" for nobody
   return () => {
@@ -121,16 +122,23 @@ export class Arrivals {
   #say;
   #joined = new Map();
   #left = new Map();
+  #expected = new Set(); // who was there when we lost the connection: who comes back with us has not joined
   #timer = null;
 
   constructor(say) {
     this.#say = say;
   }
 
+  lost(people) {
+    for (const { id } of people) this.#expected.add(id);
+  }
+
   note(joined, left) {
-    for (const { id, name } of joined) if (!this.#left.delete(id)) this.#joined.set(id, name);
+    for (const { id } of left) this.#expected.delete(id);
+    const isNew = ({ id }) => !this.#left.delete(id) && !this.#expected.delete(id);
+    for (const { id, name } of joined.filter(isNew)) this.#joined.set(id, name);
     for (const { id, name } of left) if (!this.#joined.delete(id)) this.#left.set(id, name);
-    if (joined.length + left.length > 0) this.#timer ??= setTimeout(() => this.tell(), GATHER_MS);
+    if (this.#joined.size + this.#left.size > 0) this.#timer ??= setTimeout(() => this.tell(), GATHER_MS);
   }
 
   tell() {

@@ -2,7 +2,7 @@
 
 import { confirmed, h, toast } from "../dom.js";
 import { icon } from "../icons.js";
-import { described } from "./connection.js";
+import { described, LOGIN_ENDED } from "./connection.js";
 import { crowdOf } from "./crowd.js";
 
 /**
@@ -28,6 +28,7 @@ class Session {
   #away = h("p", { class: "host-away", role: "status", hidden: true });
   #awaySince = null;
   #ticking;
+  #unload = new AbortController();
   #stops;
   root = h("div", { class: "session" }, this.#end, this.#away, this.#over);
 
@@ -37,13 +38,13 @@ class Session {
     this.#onLeave = onLeave;
     this.#end.title = "End the session for everybody";
     this.#end.setAttribute("aria-label", this.#end.title);
-    const abort = new AbortController();
-    addEventListener("beforeunload", (event) => this.#isLossy() && event.preventDefault(), { signal: abort.signal });
+    const { signal } = this.#unload;
+    addEventListener("beforeunload", (event) => this.#isLossy() && event.preventDefault(), { signal });
     this.#stops = [
       diagram.on("participants", () => this.#draw()),
       diagram.on("welcome", () => this.#draw()),
       diagram.on("status", () => this.#draw()),
-      () => abort.abort(),
+      () => this.#unload.abort(),
       () => clearTimeout(this.#ticking),
     ];
     this.#draw();
@@ -85,11 +86,17 @@ class Session {
     }
   }
 
+  /** The page asks who we are when it begins; what is not saved waits in this browser. */
+  #signInAgain() {
+    this.#unload.abort();
+    location.reload();
+  }
+
   // -- what is to be seen --------------------------------------------------------------------------------------------
 
   #draw() {
     const { status, isLive, you } = this.#diagram;
-    this.#end.hidden = !(this.#rest && isLive && you.is_host);
+    this.#end.hidden = !(this.#rest && isLive && (you.is_host || you.role === "owner"));
     this.#drawAway();
     this.#drawOver(status);
   }
@@ -116,7 +123,7 @@ class Session {
     this.#over.hidden = !isOver;
     if (!isOver) return this.#over.replaceChildren();
     const { detail, action, isEnd } = described({ state, pending, ...why }, true, 0);
-    const open = () => this.#diagram.open();
+    const again = () => (why.reason === LOGIN_ENDED ? this.#signInAgain() : this.#diagram.open());
     const waiting = `Changes that wait in this browser until you are back: ${pending}.`;
     this.#over.replaceChildren(
       h("h2", isEnd ? "The session is over" : "You are not connected"),
@@ -126,7 +133,7 @@ class Session {
         "div",
         { class: "row end" },
         h("button", { type: "button", class: "quiet", onclick: () => this.#onLeave() }, "All diagrams"),
-        action && h("button", { type: "button", class: "primary", onclick: open }, action),
+        action && h("button", { type: "button", class: "primary", onclick: again }, action),
       ),
     );
   }

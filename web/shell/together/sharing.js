@@ -4,15 +4,18 @@ import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { popover } from "./popover.js";
 
-/** @param title what is shared, as its users call it */
-export function sharing({ title }) {
+/**
+ * @param title what is shared, as its users call it
+ * @param rights shows who may see it, where a page can do that
+ */
+export function sharing({ title, rights }) {
   const select = () => link.setSelectionRange(0, link.value.length, "backward"); // its beginning is seen
   const link = h("input", { class: "link", readonly: true, "aria-label": "Link to this diagram", onfocus: select });
   const said = h("p", { class: "hint", role: "status" });
   const copy = async () => {
     said.textContent = (await copied(link)) ? "Copied." : "Press Ctrl+C to copy it.";
   };
-  const { root, stop } = popover({
+  const { root, stop, close } = popover({
     id: "share",
     label: [icon("link"), h("span", { class: "label" }, "Share")],
     buttonClass: "primary",
@@ -28,6 +31,7 @@ export function sharing({ title }) {
       link,
       h("button", { type: "button", class: "primary", id: "copy-link", onclick: copy }, icon("copy"), "Copy the link"),
       said,
+      rights && h("button", { type: "button", id: "rights", onclick: () => (close(), rights()) }, icon("people"), "Who may see it"),
     ],
   });
   return { root, stop };
