@@ -143,6 +143,9 @@ class OAuthServer:
     async def callback(self, request: Request) -> Response:
         """From a provider, with its code or error; or form C with ours, issued for this very address and state."""
         parameters = unique_parameters(query(request))
+        if request.method == "HEAD":
+            # A look at an address uses up no code: nobody would be told the tokens.
+            raise invalid_grant()
         if self._upstreams is not None and (pending := self._upstreams.pending(request, parameters)):
             found = await self._upstreams.finish(request, parameters, pending)
             response = found if isinstance(found, Response) else await self._hand_over(request, pending.asked, found)

@@ -131,6 +131,7 @@ def test_what_one_window_draws_the_other_shows_exactly_and_each_gesture_is_one_s
     target, top, _, tall = alice.box("Orders")
     alice.pull((x + width, y + height / 2), (target + 1, top + tall / 2))
     (flow,) = [cell for cell in alice.cells() if cell["shape"] == "flow"]
+    assert set(flow) == {"id", "shape", "source", "target", "zIndex"}
     shop, orders = alice.cell("Shop"), alice.cell("Orders")
     assert (flow["source"], flow["target"]) == (
         {"cell": shop["id"], "port": "right"},

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from storage.migrations.migrate import migrate
 from storage.postgres import PostgresDatabase
 from storage.sqlite import SqliteDatabase
 from tests.contracts.worlds import SqlWorld
 from tests.support.keyed import CREATE
-from tests.support.stores import database_of, execute, statement
+from tests.support.stores import database_of, execute, new_sqlite, statement
 
 TABLES = [
     "diagram_op",
@@ -48,24 +45,9 @@ EMPTIED = ";".join(f"DELETE FROM {table}" for table in TABLES)
 """Not truncated: that makes a file anew for each table and index. All at once: 3 ms of CPU instead of 10."""
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with the schema and nothing else: copying it is quicker than migrating anew for every test."""
-    path = tmp_path_factory.mktemp("store") / "template.db"
-
-    async def make() -> None:
-        database = SqliteDatabase(path)
-        await migrate(database)
-        await database.close()
-
-    asyncio.run(make())
-    return path
-
-
 @pytest.fixture
-async def database(tmp_path: Path, migrated: Path) -> AsyncIterator[SqliteDatabase]:
-    shutil.copy(migrated, tmp_path / "codraw.db")
-    database = SqliteDatabase(tmp_path / "codraw.db")
+async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
+    database = SqliteDatabase(new_sqlite(tmp_path / "codraw.db"))
     yield database
     await database.close()
 

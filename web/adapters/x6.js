@@ -270,12 +270,14 @@ function plain(given, checks) {
   return Object.fromEntries(passed.filter(([, value]) => value !== undefined));
 }
 
+const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
+
 /** What of a cell's attrs is not as the shape has it. */
 function ownAttrs(known) {
   const attrs = {};
   for (const [selector, usual] of Object.entries(SHAPES[known.shape] ?? {})) {
     for (const [key, value] of Object.entries(known.getAttrs()[selector] ?? {})) {
-      if (key !== "caption" && value !== usual[key]) (attrs[selector] ??= {})[key] = value;
+      if (key !== "caption" && !same(value, usual[key])) (attrs[selector] ??= {})[key] = value;
     }
   }
   return attrs;

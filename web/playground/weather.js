@@ -43,28 +43,6 @@ export class Weather {
     };
   }
 
-  /** @internal A real one, or none. */
-  dial(url, protocols) {
-    if (this.isOffline) return null;
-    if (!this.wantsStream || !canHoldBack) return new this.#Real(url, protocols);
-    return new StreamSocket(url, protocols, () => this.isDeaf);
-  }
-
-  /** @internal */
-  opened(socket) {
-    this.#sockets.add(socket);
-  }
-
-  /** @internal */
-  gone(socket) {
-    this.#sockets.delete(socket);
-  }
-
-  /** @internal */
-  tell(direction, text, note) {
-    this.#frame({ direction, text, at: Date.now(), note });
-  }
-
   /** Frames of the server that have arrived here and not yet at the client, and frames that have not left. */
   get waiting() {
     let [into, out] = [0, 0];
@@ -98,6 +76,27 @@ export class Weather {
   /** The client hears it as if the server had said it. */
   forge(message) {
     for (const socket of this.#sockets) socket.hear(JSON.stringify(message), "forged");
+  }
+
+  // -- what its sockets ask ------------------------------------------------------------------------------------------
+
+  /** A real one, or none. */
+  dial(url, protocols) {
+    if (this.isOffline) return null;
+    if (!this.wantsStream || !canHoldBack) return new this.#Real(url, protocols);
+    return new StreamSocket(url, protocols, () => this.isDeaf);
+  }
+
+  opened(socket) {
+    this.#sockets.add(socket);
+  }
+
+  gone(socket) {
+    this.#sockets.delete(socket);
+  }
+
+  tell(direction, text, note) {
+    this.#frame({ direction, text, at: Date.now(), note });
   }
 }
 
@@ -152,7 +151,8 @@ class Exposed {
   close(code, reason) {
     this.#isLeaving = true;
     this.#arrivals = [];
-    this.#real?.close(code, reason);
+    if (this.#real?.readyState === CLOSED) this.#closed(ABNORMAL, "closed unheard");
+    else this.#real?.close(code, reason);
   }
 
   /** What a pulled plug does: this end knows at once, and the other by and by (here it is told by an abnormal code). */

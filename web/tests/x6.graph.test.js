@@ -165,12 +165,13 @@ test("two graphs and the server end with the same cells, whatever both do", opti
   const ids = Array.from({ length: 6 }, uuid);
   let seed = 7;
   const below = (n) => (seed = (seed * 48271) % 2147483647) % n;
-  for (let step = 0; step < 300; step++) {
+  for (let step = 0; step < 150; step++) {
     const { model } = people[below(2)];
-    const id = ids[below(6)];
+    const at = below(6);
+    const id = ids[at];
     const cell = model.getCell(id);
     const nodes = model.getNodes();
-    if (!cell && below(2)) model.addNode({ ...box(id), zIndex: 1 });
+    if (!cell && at < 3) model.addNode({ ...box(id), zIndex: 1 });
     else if (!cell && nodes.length > 1) {
       const [source, target] = [nodes[below(nodes.length)], nodes[below(nodes.length)]];
       model.addEdge({ id, shape: "flow", source: { cell: source.id }, target: { cell: target.id }, zIndex: 0 });
@@ -190,7 +191,7 @@ test("two graphs and the server end with the same cells, whatever both do", opti
     [...diagram.replica.cells()]
       .map((cell) => [cell.id, cell.width ? { x: cell.x, y: cell.y } : (cell.vertices ?? [])])
       .sort();
-  assert.ok(operations().length > 100);
+  assert.ok(operations().length > 50);
   for (const one of people) assert.deepEqual(shown(one), held(one));
   assert.deepEqual(held(people[0]), held(people[1]));
 });

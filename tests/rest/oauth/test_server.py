@@ -115,6 +115,12 @@ async def test_AU5_what_tmis_clients_ask_for_wants_the_challenge_of_their_contra
     assert (await authorize(here, idp="test", scope="openid", client_callback=CALLBACK)).status_code == 302
 
 
+async def test_a_HEAD_uses_up_no_code(here: Edge) -> None:
+    callback = (await authorize(here, idp="test", login_hint="alice")).headers["location"]
+    assert (await here.http.head(callback)).status_code == 400
+    assert (await here.http.get(callback)).status_code == 200
+
+
 async def test_form_C_takes_no_challenge_since_nobody_could_show_a_verifier(here: Edge) -> None:
     refusal(await authorize(here, idp="test", **PKCE), 400, "invalid_request")
     assert (await authorize(here, idp="tmi", login_hint="alice")).status_code == 302
