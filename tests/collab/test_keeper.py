@@ -23,7 +23,7 @@ from storage.presence_memory import LIFE_MS
 from storage.sessions import SqlSessions
 from tests.support.premises import Premises, person, premises
 from tests.support.script import add, edit
-from tests.support.turns import turns, until, until_read
+from tests.support.turns import PATIENCE_S, turns, until, until_read
 from tests.support.wire import Line, word
 
 ALWAYS = Intervals(quiet_s=0, pause_s=float("inf"))
@@ -451,7 +451,7 @@ async def test_SES13_a_session_is_kept_alive_while_much_is_pruned(
     intervals = Intervals(quiet_s=0, pause_s=float("inf"), prune_s=0)
     keeper = Keeper(house.rooms, house.ports, intervals)
     for _ in range(12):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await look(house, keeper, STEP_S)
     assert (asked, await ending(house, session)) == (1, None)
 

@@ -37,7 +37,7 @@ export class FrameList {
     },
     this.#rows,
   );
-  #count = h("span", { class: "count", role: "status" });
+  #count = h("span", { class: "count" });
   #type = h(
     "select",
     { id: "frame-type", "aria-label": "Type", onchange: ({ target }) => this.#want({ type: target.value }) },

@@ -9,7 +9,7 @@ const WORDS = {
   spoil: "Moves a box in this copy alone: the next comparison of hashes finds it, and a repair heals it",
   unread:
     "Nothing is taken from the connection, so that the server's queue for it fills: cursors go first, " +
-    "then events give way to a full state, then close 4408",
+    "then events give way to a full state, then it cuts",
   late: "Frames wait in the page; this browser cannot hold the server back",
   stale: "Operations say that they were made upon vector 0; without strict that rejects nothing",
   strict: "Operations are refused where somebody else has changed the cell since",
@@ -19,7 +19,7 @@ export class Trouble {
   #diagram;
   #weather;
   #isDeafWanted = false;
-  #waiting = h("p", { class: "verdict", id: "waiting", role: "status" });
+  #waiting = h("p", { class: "verdict", id: "waiting" });
   #delay = h("input", {
     type: "number",
     id: "delay",

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler on the
 
 OPERATION = '{"stamp":"%T","sender":%S,"n":%N}'
 ALL: frozenset[int] = frozenset()
+PATIENCE_S = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def test_recorded_frames_are_sent_in_order_and_end_the_load(generator: Path, flo
     with connect(f"ws://127.0.0.1:{floor.port}/f") as listener:
         lines = ("connection /f", "sends op", "window 2 receipt")
         result = run(generator, plan(floor.port, *lines, payload=f"frames-text {file}"))
-        heard = [listener.recv(timeout=5) for _ in frames]
+        heard = [listener.recv(timeout=PATIENCE_S) for _ in frames]
     assert result["sent_total"] == len(frames)
     assert [str(frame)[18:] for frame in heard] == [f" number {number}" for number in range(7)]
     assert all(int(str(frame)[2:18], 16) > 0 for frame in heard)
@@ -104,8 +105,8 @@ def test_the_floor_passes_a_message_of_any_size_unchanged(floor: Process, size: 
     address = f"ws://127.0.0.1:{floor.port}/size-{size}"
     with connect(address, compression=None) as sender, connect(address, compression=None) as receiver:
         sender.send(message := bytes(number % 251 for number in range(size)))
-        assert receiver.recv(timeout=5) == message
-        assert sender.recv(timeout=5) == "+ok"
+        assert receiver.recv(timeout=PATIENCE_S) == message
+        assert sender.recv(timeout=PATIENCE_S) == "+ok"
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ export class Keyboard {
   #abort = new AbortController();
   #stepping = { at: 0, groupId: null };
   #source = null; // where a flow begins that is being connected by keys
+  #isLeaving = false; // Escape was pressed with nothing to let go of: Tab leads out
 
   constructor({ diagram, stage, editor }) {
     this.#diagram = diagram;
@@ -25,6 +26,7 @@ export class Keyboard {
     this.#editor = editor;
     const { signal } = this.#abort;
     stage.root.addEventListener("keydown", (event) => this.#onStage(event), { signal });
+    stage.root.addEventListener("focus", () => (this.#isLeaving = false), { signal });
     document.addEventListener("keydown", (event) => this.#anywhere(event), { signal });
   }
 
@@ -82,7 +84,7 @@ export class Keyboard {
     const ids = inReadingOrder(this.#stage.cells());
     const at = ids.indexOf(this.#stage.selection.at(-1));
     const next = event.shiftKey ? (at < 0 ? ids.length : at) - 1 : at + 1;
-    if (!ids[next]) return this.#stage.select([]);
+    if (!ids[next] || this.#isLeaving) return this.#stage.select([]);
     event.preventDefault();
     this.#stage.reveal(ids[next]);
     this.#editor.say(`${spoken(this.#diagram.replica, ids[next])}, ${next + 1} of ${ids.length}`);
@@ -91,8 +93,10 @@ export class Keyboard {
   #escape() {
     this.#source = null;
     if (this.#editor.cancel()) return;
-    if (this.#editor.tool !== "select") this.#editor.use("select");
-    else this.#stage.select([]);
+    if (this.#editor.tool !== "select") return this.#editor.use("select");
+    this.#isLeaving = this.#stage.selection.length === 0;
+    if (this.#isLeaving) this.#editor.say("Tab leaves the drawing.");
+    this.#stage.select([]);
   }
 
   #enter() {
@@ -161,7 +165,7 @@ const KEYS = [
   ["Alt while dragging", "neither grid nor lines"],
   ["Wheel, Space+drag", "look around; Ctrl+wheel or pinch zooms"],
   ["+, −, 0, 1", "zoom in, out, to 100 %, to everything"],
-  ["Escape", "let go"],
+  ["Escape", "let go; once more, and Tab leaves the drawing"],
 ];
 
 /** The list of all keys. */
