@@ -92,7 +92,8 @@ const LABEL = {
 
 /** Options of a graph that lays flows so; `connecting` of `new X6.Graph`. */
 export const LAYING = { anchor: "port", connectionPoint: "border", router: "lanes", connector: "rounded" };
-const LANE = 28;
+const LANE = 36;
+const LABEL_STEP = 46; // two lines of text, and a little
 
 function registerLines({ Graph, Point }) {
   Graph.registerAnchor(
@@ -144,26 +145,33 @@ function around({ x, y, width, height }) {
 /** Flows between the same two nodes lie beside each other. */
 function bend(edge) {
   const [source, target] = [edge.getSourceCell(), edge.getTargetCell()];
-  if (!source || !target) return [];
-  if (source === target) return around(source.getBBox());
-  if (edge.source.port || edge.target.port) return [];
-  const isBeside = ({ source: { cell: from }, target: { cell: to } }) =>
-    (from === source.id && to === target.id) || (from === target.id && to === source.id);
-  const beside = edge.model
-    .getConnectedEdges(source)
-    .filter((other) => isBeside(other) && other.getVertices().length === 0);
-  const lane =
-    beside
-      .map(({ id }) => id)
-      .sort()
-      .indexOf(edge.id) -
-    (beside.length - 1) / 2;
+  if (source && source === target) return around(source.getBBox());
+  const lane = laneOf(edge);
   if (lane === 0) return [];
   // The side must not depend on the direction of a flow.
   const [from, to] = [source, target].sort((a, b) => (a.id < b.id ? -1 : 1)).map((node) => node.getBBox().getCenter());
   const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;
   const shift = (lane * LANE) / length;
   return [{ x: (from.x + to.x) / 2 + (to.y - from.y) * shift, y: (from.y + to.y) / 2 - (to.x - from.x) * shift }];
+}
+
+/** 0 for a flow that lies alone; of two -0.5 and 0.5, and so on. */
+function laneOf(edge) {
+  const [source, target] = [edge.getSourceCell(), edge.getTargetCell()];
+  if (!source || !target || source === target || edge.source.port || edge.target.port) return 0;
+  const isBeside = ({ source: { cell: from }, target: { cell: to } }) =>
+    (from === source.id && to === target.id) || (from === target.id && to === source.id);
+  const flows = edge.model.getConnectedEdges(source).filter((one) => isBeside(one) && one.getVertices().length === 0);
+  const ids = flows.map(({ id }) => id).sort();
+  return ids.includes(edge.id) ? ids.indexOf(edge.id) - (ids.length - 1) / 2 : 0;
+}
+
+/** How far up or down the label of a flow stands, so that those of upright lanes do not cover each other. */
+function labelShift(edge) {
+  const lane = laneOf(edge);
+  if (lane === 0) return 0;
+  const [from, to] = [edge.getSourceCell(), edge.getTargetCell()].map((node) => node.getBBox().getCenter());
+  return Math.abs(to.y - from.y) > Math.abs(to.x - from.x) ? lane * LABEL_STEP : 0;
 }
 
 // -- text -------------------------------------------------------------------------------------------------------------
@@ -185,7 +193,7 @@ export function caption(cell) {
 /** As text, in lines that fit: never markup. `refBBox` is the box of the node; a flow's label has none to fit. */
 function write(elem, value, refBBox, cell, { fontSize = 14 }) {
   const line = Number(fontSize) * 1.22;
-  const { width, height } = cell.isNode() ? refBBox : { width: 0, height: 0 };
+  const { width, height } = cell.isNode() ? refBBox : { width: 0, height: 2 * labelShift(cell) };
   const isBoundary = cell.shape === "security-boundary";
   const room = cell.isNode() ? width * (cell.shape === "process" ? 0.8 : 1) - 14 : 170;
   const most = isBoundary ? 1 : cell.isNode() ? Math.max(1, Math.floor((height - 6) / line)) : 4;

@@ -315,10 +315,12 @@ class Editor {
     diagram.on("change", ({ ids, reset }) => this.#changed(ids, reset));
     diagram.on("welcome", () => this.#rightsChanged());
     diagram.on("participants", () => this.#rightsChanged());
-    diagram.on("history", ({ undo, redo }) => {
+    const drawHistory = ({ undo, redo }) => {
       this.#undo.disabled = undo === 0;
       this.#redo.disabled = redo === 0;
-    });
+    };
+    diagram.on("history", drawHistory);
+    drawHistory(diagram.history);
     document.addEventListener("keydown", (event) => this.#shortcut(event), { signal: this.#abort.signal });
   }
 
