@@ -6,7 +6,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FILES = ("asyncapi.yml", "openapi.yml", "SPEC.md")
-NOT_SERVED = {"node_modules", "tests", "__pycache__", "build.js"}
+NOT_SERVED = {"tests", "node_modules", "package.json", "package-lock.json", "build.js"}
+"""As `rest/pages.py` has them."""
 
 
 def data_files(root: Path) -> dict[str, str]:
@@ -14,7 +15,8 @@ def data_files(root: Path) -> dict[str, str]:
     found = {str(root / name): f"codraw/_data/{name}" for name in FILES if (root / name).is_file()}
     for file in sorted((root / "web").rglob("*")):
         inside = file.relative_to(root)
-        if file.is_file() and not NOT_SERVED.intersection(inside.parts):
+        hidden = any(part.startswith(".") or part in NOT_SERVED for part in inside.parts)
+        if file.is_file() and not hidden:
             found[str(file)] = f"codraw/_data/{inside.as_posix()}"
     return found
 

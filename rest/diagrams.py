@@ -128,13 +128,17 @@ class Diagrams:
     async def delete(self, call: Call) -> Response:
         id = call.diagram_id
         await rights.on_diagram(self.deps, call, call.threat_model_id, id, Role.OWNER)
-        wanted, row = if_match(call.request), await self._row(id)
-        if wanted is not None and not wanted.fits(row.vector, row.epoch):
-            raise version_mismatch(row.vector)
-        if await self.deps.models.delete_diagram(id, call.cause()) is not Changed.DONE:
-            raise not_found()
-        await self.deps.rooms.session_changed(id)
-        return nothing()
+        wanted = if_match(call.request)
+        for _ in range(ATTEMPTS):
+            row = await self._row(id)
+            at = _held_to(wanted, row.vector, row.epoch)
+            deleted = await self.deps.models.delete_diagram(id, call.cause(), at)
+            if deleted is Changed.GONE:
+                raise not_found()
+            if deleted is Changed.DONE:
+                await self.deps.rooms.session_changed(id)
+                return nothing()
+        raise keeps_changing()
 
     async def _writing(self, call: Call, within: ThreatModelId | None) -> RoleAt:
         return await rights.on_diagram(self.deps, call, within, call.diagram_id, Role.WRITER)
@@ -169,21 +173,20 @@ class Diagrams:
             viewed, row = await self._viewed(id), await self._row(id)
             size = _weight(viewed.cells) + (announced(call.request) or CELLS_BODY_BYTES)
             body, after = await beside(size, partial(_judged, row, viewed, change))
-            if wanted is not None and not wanted.fits(viewed.vector, viewed.epoch):
-                raise version_mismatch(viewed.vector)
+            at = _held_to(wanted, viewed.vector, viewed.epoch)
             if "cells" not in body:
-                written = await self._write(call, row, after)
+                written = await self._write(call, row, after, at)
             else:
                 written = await self._replace(call, row, role, wanted, viewed, body)
             if written:
                 return await self._shown(id)
         raise keeps_changing()
 
-    async def _write(self, call: Call, row: DiagramRow, after: DiagramRow) -> bool:
-        """False: somebody else wrote fields after they were read."""
+    async def _write(self, call: Call, row: DiagramRow, after: DiagramRow, at: tuple[int, Epoch] | None) -> bool:
+        """False: somebody else wrote fields after they were read, or cells where If-Match names the vector."""
         if after == row:
             return True
-        written = await self.deps.models.change_diagram(after, telling(call.cause(), row, after))
+        written = await self.deps.models.change_diagram(after, telling(call.cause(), row, after), at)
         if written is Changed.GONE:
             raise not_found()
         return written is Changed.DONE
@@ -298,6 +301,15 @@ def _refuse_null(body: Body) -> None:
     """A client's empty optional must not wipe a diagram; who means that sends `[]`."""
     if "cells" in body and body["cells"] is None:
         raise bad_field("cells", "must be a list of cells")
+
+
+def _held_to(wanted: IfMatch | None, vector: int, epoch: Epoch) -> tuple[int, Epoch] | None:
+    """Where the diagram has to stand when it is written, too; None: wherever. Raises 409 `version_mismatch`."""
+    if wanted is None or wanted.anything:
+        return None
+    if not wanted.fits(vector, epoch):
+        raise version_mismatch(vector)
+    return vector, epoch
 
 
 def version_mismatch(vector: int) -> Problem:

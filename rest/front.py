@@ -12,7 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from rest.pages import SMALL_PAGE, first_page, inside, prefers_html, served
+from rest.negotiation import prefers_html
+from rest.pages import SMALL_PAGE, first_page, inside, served
 from rest.problems import not_found
 
 API_VERSION = "1.0.0"

@@ -62,7 +62,7 @@ class ThreatModels:
         body = without_server_fields(await json_object(call.request), "owner", *BELOW)
         given = await read_entries(self.deps.models, body.pop("authorization", []))
         metadata = metadata_of(body.pop("metadata", {}))
-        fields = checked_fields({}, body, self.deps.now_ms())
+        fields = checked_fields({}, DEFAULTS | body, self.deps.now_ms())
         user = call.caller.user
         model = ThreatModel(
             id=ThreatModelId(str(uuid.uuid4())),
@@ -209,9 +209,13 @@ def _entries(model: ThreatModel, entries: Entries | None, owner: User) -> Entrie
 
 
 def checked_fields(before: Mapping[str, Any], body: Body, now_ms: int) -> dict[str, Any]:
-    """The fields after `body` was laid over them. Raises 422."""
-    named = {name: value for name, value in body.items() if name not in (*BY_OWNER, "metadata", "status_updated")}
-    fields = DEFAULTS | {name: value for name, value in {**before, **named}.items() if value is not None}
+    """The fields after `body` was laid over them; what is taken away is the default again. Raises 422."""
+    named = {
+        name: DEFAULTS.get(name) if value is None else value
+        for name, value in body.items()
+        if name not in (*BY_OWNER, "metadata", "status_updated")
+    }
+    fields = {name: value for name, value in {**before, **named}.items() if value is not None}
     check(ThreatModelFields, fields)
     check_size(fields)
     if fields.get("status") != before.get("status"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +11,8 @@ from pathlib import Path
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+
+from rest.negotiation import accepts_gzip
 
 MEDIA = {
     ".html": "text/html",
@@ -31,7 +32,8 @@ EDITOR = ("editor/index.html", "vendor/x6.min.js")
 SMALL_PAGE = "playground/index.html"
 FILES_KEPT = 512
 FOR_GOOD = "public, max-age=31536000, immutable"
-"""Of an address that names the version it holds."""
+"""Of an address that names what it holds, by hash. A version would not do: while an upgrade is rolled out, the new page
+asks an old worker too, and what that one has would be kept for a year under the new name."""
 ASK_AGAIN = "no-cache"
 
 
@@ -71,9 +73,8 @@ async def served(request: Request, file: Path, policy: str, vary: str = "Accept-
     packed = await run_in_threadpool(_current, file)
     short = packed.shorter is not None and accepts_gzip(request.headers.get("accept-encoding", ""))
     tag = f'"{packed.tag}-gzip"' if short else f'"{packed.tag}"'
-    is_versioned = file.parent.name == "vendor" and "v" in request.query_params
     headers = {
-        "Cache-Control": FOR_GOOD if is_versioned else ASK_AGAIN,
+        "Cache-Control": FOR_GOOD if request.query_params.get("v") == packed.tag else ASK_AGAIN,
         "ETag": tag,
         "Vary": vary,
         **({"Content-Security-Policy": policy} if file.suffix == ".html" else {}),
@@ -106,29 +107,3 @@ def _names(if_none_match: str, tag: str) -> bool:
     """Compared weakly (RFC 9110, 13.1.2)."""
     given = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
     return tag in given or "*" in given
-
-
-def accepts_gzip(accept_encoding: str) -> bool:
-    weights = weights_of(accept_encoding)
-    return weights.get("gzip", weights.get("*", 0.0)) > 0
-
-
-def prefers_html(accept: str) -> bool:
-    """A browser names text/html and likes it best; a program names JSON, or takes anything."""
-    weights = weights_of(accept)
-    json = next((weights[kind] for kind in ("application/json", "application/*", "*/*") if kind in weights), 0.0)
-    return weights.get("text/html", 0.0) > json
-
-
-def weights_of(header: str) -> dict[str, float]:
-    """What a client would take, in small letters, and how much it would like it."""
-    weights: dict[str, float] = {}
-    for part in header.lower().split(","):
-        kind, _, parameters = part.strip().partition(";")
-        weights[kind.strip()] = _weight(parameters)
-    return weights
-
-
-def _weight(parameters: str) -> float:
-    found = re.search(r"(?:^|;)\s*q=([01](?:\.[0-9]{0,3})?)\s*(?:;|$)", parameters)
-    return float(found[1]) if found else 1.0

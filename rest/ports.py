@@ -158,7 +158,8 @@ class Between(msgspec.Struct, frozen=True):
 class Filters(msgspec.Struct, frozen=True):
     """Of GET /threat_models. A text is a part of what it is named after, in any case: of the address of the owner (or
     all of the owner's id) and of the reviewer. `status`: one of. `reviewed`: whether there is a reviewer.
-    `status_updated` counts in whole seconds."""
+    `status_updated` counts in whole seconds. Of description and issue_uri the database knows the cases of letters: one
+    of PostgreSQL with locale C only of A to Z."""
 
     name: str | None = None
     description: str | None = None
@@ -328,11 +329,16 @@ class Models(Protocol):
     async def readable_diagrams(self, caller: Caller) -> Sequence[DiagramId]:
         """All diagrams of all threat models that the caller may read."""
 
-    async def change_diagram(self, row: DiagramRow, cause: Cause = BY_ITSELF) -> Changed:
-        """Writes fields and metadata if `row.version` still stands, and raises it; the vector does not move (VEC3)."""
+    async def change_diagram(
+        self, row: DiagramRow, cause: Cause = BY_ITSELF, at: tuple[int, Epoch] | None = None
+    ) -> Changed:
+        """Writes fields and metadata if `row.version` still stands, and raises it; the vector does not move (VEC3).
+        `at`: only while the head stands at this vector and epoch (RE12)."""
 
-    async def delete_diagram(self, id: DiagramId, cause: Cause = BY_ITSELF) -> Changed:
-        """Marks the head deleted and raises acl_version. Its live session ends."""
+    async def delete_diagram(
+        self, id: DiagramId, cause: Cause = BY_ITSELF, at: tuple[int, Epoch] | None = None
+    ) -> Changed:
+        """Marks the head deleted and raises acl_version. Its live session ends. `at`: only while it stands there."""
 
     async def create_items(
         self, kind: ItemKind, items: Sequence[Item], cause: Cause = BY_ITSELF
@@ -371,7 +377,8 @@ class Code(msgspec.Struct, frozen=True):
 
 
 class Refresh(msgspec.Struct, frozen=True):
-    """What a refresh token stands for. `since_ms`: when this person signed in; 0: it was not noted."""
+    """What a refresh token stands for. `since_ms`: when this person signed in; 0: it was not noted, and is
+    taken for the time of the first rotation (AU20)."""
 
     caller: Caller
     scope: str

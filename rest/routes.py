@@ -95,6 +95,9 @@ def _account(deps: RestDependencies) -> SignedInTable:
         "/me/sessions": {"GET": sessions.mine},
         "/addons": {"GET": partial(empty, "addons")},
         "/projects": {"GET": partial(empty, "projects")},
+        # Where TMI's app leads who is neither administrator nor reviewer.
+        "/intake/surveys": {"GET": partial(empty, "surveys")},
+        "/intake/survey_responses": {"GET": partial(empty, "survey_responses")},
         "/ws/ticket": {"GET": sessions.ticket},
     }
 
@@ -191,7 +194,8 @@ def _signed_in(deps: RestDependencies, endpoint: calls.Endpoint) -> Endpoint:
         try:
             return await endpoint(asked)
         except (Problem, CellError) as raised:
-            raise invalid_as(asked.forms.invalid, raised) from raised
+            # None: a Problem that is its own cause keeps its frames, and with them the body, until the collector runs.
+            raise invalid_as(asked.forms.invalid, raised) from None
 
     return answered
 

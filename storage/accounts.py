@@ -183,6 +183,8 @@ async def _rotate(
     sid, raw, rotated_at, sealed = row
     what = msgspec.json.decode(raw, type=Refresh)
     if rotated_at is None:
+        # one of before this was noted does not hand that on for ever (AU20)
+        what = msgspec.structs.replace(what, since_ms=what.since_ms or now_ms)
         mark = "UPDATE refresh_token SET rotated_at = $2, sealed_successor = $3 WHERE sha256 = $1"
         await tx.execute(mark, secret_digest(token), now_ms, _sealed(successor.encode(), token))
         await _issue_refresh(tx, successor, what, expires_at, now_ms)

@@ -37,7 +37,7 @@ CHANGE = (
     "UPDATE diagram SET fields = $3, metadata = $4, name = $5, modified_at = $6, version = version + 1"
     " WHERE id = $1 AND version = $2 RETURNING threat_model_id"
 )
-HELD = "SELECT 1 FROM diagram_head WHERE id = $1 FOR NO KEY UPDATE"
+HELD = "SELECT vector, epoch FROM diagram_head WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"
 FIRST = (
     "INSERT INTO diagram_snapshot (diagram, epoch, vector, cells, touched, state_hash) VALUES ($1, $2, 0, $3, $4, $5)"
 )
@@ -63,11 +63,15 @@ class DiagramRows(Tables):
         )
         return [id for (id,) in await self._database.read(lambda tx: tx.fetch(sql, *asking(caller)))]
 
-    async def change_diagram(self, row: DiagramRow, cause: Cause = BY_ITSELF) -> Changed:
-        return await self._database.transaction(partial(_change, row=row, cause=cause, now_ms=self._now_ms()))
+    async def change_diagram(
+        self, row: DiagramRow, cause: Cause = BY_ITSELF, at: tuple[int, Epoch] | None = None
+    ) -> Changed:
+        return await self._database.transaction(partial(_change, row=row, cause=cause, at=at, now_ms=self._now_ms()))
 
-    async def delete_diagram(self, id: DiagramId, cause: Cause = BY_ITSELF) -> Changed:
-        return await self._database.transaction(partial(_delete, id=id, cause=cause, now_ms=self._now_ms()))
+    async def delete_diagram(
+        self, id: DiagramId, cause: Cause = BY_ITSELF, at: tuple[int, Epoch] | None = None
+    ) -> Changed:
+        return await self._database.transaction(partial(_delete, id=id, cause=cause, at=at, now_ms=self._now_ms()))
 
 
 async def _create(
@@ -114,7 +118,10 @@ def _diagram(row: Row) -> DiagramRow:
     )
 
 
-async def _change(tx: Transaction, row: DiagramRow, cause: Cause, now_ms: int) -> Changed:
+async def _change(tx: Transaction, row: DiagramRow, cause: Cause, at: tuple[int, Epoch] | None, now_ms: int) -> Changed:
+    # the head before the row (law 5), and only where somebody asks for its vector: else no commit waits for this
+    if at is not None and (refused := _moved_on(await first(tx, HELD, row.id), at)) is not None:
+        return refused
     values = (text(row.fields), text(row.metadata), name_key(row.fields), now_ms)
     changed = await first(tx, CHANGE, row.id, row.version, *values)
     if changed is None:
@@ -124,8 +131,10 @@ async def _change(tx: Transaction, row: DiagramRow, cause: Cause, now_ms: int) -
     return Changed.DONE
 
 
-async def _delete(tx: Transaction, id: DiagramId, cause: Cause, now_ms: int) -> Changed:
-    await tx.fetch(HELD, id)
+async def _delete(tx: Transaction, id: DiagramId, cause: Cause, at: tuple[int, Epoch] | None, now_ms: int) -> Changed:
+    refused = _moved_on(await first(tx, HELD, id), at)
+    if refused is not None:
+        return refused
     row = await first(tx, "DELETE FROM diagram WHERE id = $1 RETURNING threat_model_id", id)
     if row is None:
         return Changed.GONE
@@ -134,3 +143,9 @@ async def _delete(tx: Transaction, id: DiagramId, cause: Cause, now_ms: int) -> 
     await tx.execute("UPDATE diagram_head SET deleted_at = $2 WHERE id = $1", id, now_ms)
     await record(tx, now_ms, *ended, line(cause, Action.DELETED, OBJECT, id, row[0], id))
     return Changed.DONE
+
+
+def _moved_on(head: Row | None, at: tuple[int, Epoch] | None) -> Changed | None:
+    if head is None:
+        return Changed.GONE
+    return None if at in (None, tuple(head)) else Changed.STALE

@@ -163,23 +163,29 @@ def _line(cause: Cause, action: Action, id: str, diagram: str, threat_model: str
     return line(cause, action, "session", id, threat_model, diagram)
 
 
-def _told(session: Session, to: SessionChange) -> Change | None:
+def _told(before: Session, after: Session, to: SessionChange) -> Change | None:
     """What the trail tells of a change of a live session. Of who comes and goes it tells nothing."""
     match to:
         case End():
-            action, cause = Action.ENDED, _ending(session, to)
+            action, cause = Action.ENDED, _ending(before, to)
         case SetPresenter(presenter=presenter, by=by):
             action, cause = Action.UPDATED, _moved(by, presenter=_id(presenter))
         case Deny(user=user):
             # Nobody else may (SES18).
-            action, cause = Action.UPDATED, _moved(session.host, ejected=user.id)
+            action, cause = Action.UPDATED, _moved(before.host, ejected=user.id, **_presenting(before, after))
         case SetHost(host=host):
-            action, cause = Action.UPDATED, _moved(None, host=host.id)
+            action, cause = Action.UPDATED, _moved(None, host=host.id, **_presenting(before, after))
         case HostGone() | HostBack() | Leave():
             return None
         case _:
             assert_never(to)
-    return _line(cause, action, session.id, session.diagram_id, session.threat_model_id)
+    return _line(cause, action, before.id, before.diagram_id, before.threat_model_id)
+
+
+def _presenting(before: Session, after: Session) -> dict[str, str | None]:
+    """Who presents now, where that has changed along with something else."""
+    presenter = _id(after.presenter)
+    return {} if presenter == _id(before.presenter) else {"presenter": presenter}
 
 
 def _moved(by: User | None, **whom: str | None) -> Cause:
@@ -254,7 +260,7 @@ async def _change(
         await tx.execute(LEAVE, id, to.user.id, text(to.user), now_ms, after.version)
     if raises_acl(to):
         await tx.execute(RAISE_ONE, before.diagram_id)
-    told = _told(before, to)
+    told = _told(before, after, to)
     await record(tx, now_ms, *(() if told is None else (told,)))
     return after
 

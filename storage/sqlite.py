@@ -135,7 +135,13 @@ def _connected(path: Path, *, reader: bool) -> sqlite3.Connection:
         settings.append("query_only = ON")
     for setting in settings:
         connection.execute(f"PRAGMA {setting}")
+    # its own lowers A to Z only
+    connection.create_function("lower", 1, _lower, deterministic=True)
     return connection
+
+
+def _lower(value: str | bytes | float | None) -> str | bytes | float | None:
+    return value.lower() if isinstance(value, str) else value
 
 
 def sqlite_path(url: str) -> Path:

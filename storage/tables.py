@@ -45,5 +45,10 @@ def member(name: str) -> str:
 
 def containing(part: str) -> str:
     """For LIKE: whatever holds this, which is compared without case; its wildcards are none."""
-    literal = part.casefold()[:LONGEST].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return holding(part.casefold())
+
+
+def holding(part: str) -> str:
+    """The same as it is written."""
+    literal = part[:LONGEST].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{literal}%"

@@ -31,7 +31,7 @@ from storage.database import Row, Transaction, Value, first
 from storage.entries import email_key
 from storage.rights import MODEL, READABLE, ROLE, asking, raise_below
 from storage.sessions import end_sessions
-from storage.tables import Tables, containing, member, name_key, window
+from storage.tables import Tables, containing, holding, member, name_key, window
 from storage.webhooks import remember_readers
 
 OBJECT = "threat_model"
@@ -166,7 +166,8 @@ def _conditions(caller: Caller, filters: Filters) -> tuple[str, list[Value]]:
         also("t.name LIKE {} ESCAPE '\\'", containing(filters.name))
     for name in ("description", "issue_uri"):
         if part := getattr(filters, name):
-            also(f"lower({member(name)}) LIKE {{}} ESCAPE '\\'", containing(part))
+            # lowered by the database on both sides: not every one lowers every letter
+            also(f"lower({member(name)}) LIKE lower({{}}) ESCAPE '\\'", holding(part))
     if filters.owner is not None:
         id = "{} IN (t.owner_provider_id, t.owner_provider || ':' || t.owner_provider_id)"
         also(f"(t.owner_email LIKE {{}} ESCAPE '\\' OR {id})", containing(filters.owner.strip()), filters.owner)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
+import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from protocol.refusals import Reason
@@ -17,7 +18,7 @@ from rest.identity import is_public
 from rest.paging import MOST, SORTABLE
 from rest.problems import BY_STATUS
 from rest.routes import table
-from tests.support.contract import METHODS, broken, document, faults, operations, resolved, template, unasked
+from tests.support.contract import DOCUMENT, METHODS, broken, document, faults, operations, resolved, template, unasked
 from tests.support.edges import deps_of_nothing
 from tests.support.tree import lines, sources
 
@@ -42,6 +43,34 @@ def differences(routed: set[tuple[str, str]], documented: set[tuple[str, str]]) 
 
 def test_the_document_is_valid() -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(document()).iter_errors()] == []
+
+
+def repeated(node: Any) -> list[str]:
+    """Keys that one object has twice: of these this library takes the last without a word, others refuse the file."""
+    found: list[str] = []
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        found += repeated(value)
+        if [other.value for other, _ in node.value].count(key.value) > 1:
+            found.append(f"{key.value} at line {key.start_mark.line + 1}")
+    for value in node.value if isinstance(node, yaml.SequenceNode) else ():
+        found += repeated(value)
+    return found
+
+
+def test_no_object_of_the_document_has_a_key_twice() -> None:
+    found = repeated(yaml.compose(DOCUMENT.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    assert not found, lines(found)
+
+
+def test_answers_stand_in_the_order_of_their_status() -> None:
+    stated = {f"{method} {path}": list(one["responses"]) for (method, path), one in operations().items()}
+    found = [operation for operation, statuses in stated.items() if statuses != sorted(statuses)]
+    assert not found, lines(found)
+
+
+def test_a_new_diagram_conflicts_with_nothing() -> None:
+    responses = operations()["POST", "/threat_models/{threat_model_id}/diagrams"]["responses"]
+    assert "409" not in responses
 
 
 def test_every_route_is_in_the_document_and_the_other_way_round() -> None:

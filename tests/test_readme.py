@@ -29,7 +29,7 @@ SETTING = re.compile(r"^\| `(CODRAW_\w+)` \| (?:`(.*?)`|–) \|", re.MULTILINE)
 HERE = "http://127.0.0.1:8080"
 INTERPRETER = ".venv/bin/python"
 STAND_IN = f'curl() {{ PYTHONPATH={shlex.quote(str(ROOT))} {sys.executable} -m tests.support.curl "$@"; }}\n'
-PATIENCE_S = 60
+PATIENCE_S = 100
 
 
 def blocks(language: str) -> list[str]:

@@ -68,7 +68,7 @@ def test_it_carries_the_editor_where_that_is_built(installed: Path, tmp_path: Pa
     need("editor")
     names = ("vendor/x6.min.js", "vendor/x6.LICENSE.txt", "editor/index.html", "package.json", "tests", "node_modules")
     program = f"from codraw.assets import asset; print([asset('web/' + name) is not None for name in {names}])"
-    assert run(installed / "python", "-c", program, cwd=tmp_path) == f"{[True, True, True, True, False, False]}\n"
+    assert run(installed / "python", "-c", program, cwd=tmp_path) == f"{[True, True, True, False, False, False]}\n"
 
 
 def test_every_package_comes_from_the_wheel(installed: Path, tmp_path: Path) -> None:

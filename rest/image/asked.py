@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,7 +13,7 @@ from rest.image.geometry import Box
 from rest.image.looks import Theme
 from rest.image.paints import paint
 from rest.image.style import Style
-from rest.pages import weights_of
+from rest.negotiation import prefers_png
 from rest.problems import Problem, bad_field
 
 Format = Literal["svg", "png"]
@@ -26,6 +25,7 @@ MOST_PIXELS = 16 << 20
 USUAL_PIXELS = 4 << 20
 """Of a PNG that nobody sized, at most."""
 MOST_HEIGHT = 16_384
+MOST = {"most_width": WIDTHS[1], "most_height": MOST_HEIGHT, "most_pixels": MOST_PIXELS}
 DECIMAL = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4})?", re.ASCII)
 
 
@@ -66,13 +66,8 @@ def asked(request: Request) -> Asked:
 
 def _format(named: str | None, accept: str) -> Format:
     if named is None:
-        weights = weights_of(accept)
-        return "png" if _weight(weights, "image/png") > _weight(weights, "image/svg+xml") else "svg"
+        return "png" if prefers_png(accept) else "svg"
     return "png" if _word("format", named, ("svg", "png")) == "png" else "svg"
-
-
-def _weight(weights: Mapping[str, float], kind: str) -> float:
-    return next((weights[name] for name in (kind, "image/*", "*/*") if name in weights), 0.0)
 
 
 def _style(theme: Theme, background: str | None) -> Style:
@@ -117,5 +112,5 @@ def _fitting(frame: Box) -> float:
 
 def too_large(width: int, height: int) -> Problem:
     message = f"The picture would have {width} x {height} pixels; ask for a smaller width or scale."
-    details = {"width": width, "height": height, "most_width": WIDTHS[1], "most_pixels": MOST_PIXELS}
+    details = {"width": width, "height": height, **MOST}
     return Problem(422, "limit_exceeded", message, details=details)

@@ -57,9 +57,15 @@ class Drawn:
         return element("svg", root, *paper, *self.content)
 
 
-def drawing(cells: Sequence[Cell], style: Style, pause: Callable[[], object] = int) -> Drawn:
+def drawing(
+    cells: Sequence[Cell],
+    style: Style,
+    pause: Callable[[], object] = int,
+    admit: Callable[[Box], object] = bool,
+) -> Drawn:
     """`cells` are canonical. What is invisible, or hangs on what is, is left out. `pause` is called between pieces of
-    the work: who draws beside an event loop lets that go first."""
+    the work: who draws beside an event loop lets that go first. `admit` gets the frame before any node is drawn, and
+    raises where such a picture is not wanted."""
     shown = [cell for cell in cells if cell.get("visible") is not False]
     nodes = _Nodes([cell for cell in shown if not is_edge(cell)])
     tied = {
@@ -67,17 +73,17 @@ def drawing(cells: Sequence[Cell], style: Style, pause: Callable[[], object] = i
     }
     edges = [cell for cell in shown if cell["id"] in tied]
     turns = turns_of(edges, nodes.boxes)
-    content = []
+    # How far an edge reaches is known when it is drawn.
+    lines = {one["id"]: edge(one, tied[one["id"]], turns[one["id"]], style) for one in _paced(edges, pause)}
     seen = [corner for box in nodes.boxes.values() for corner in box.corners()]
-    tops = sorted((cell for cell in shown if cell["id"] in tied or cell["id"] in nodes.boxes), key=_order)
-    for cell in _paced(tops, pause):
-        if cell["id"] in tied:
-            drawn, points = edge(cell, tied[cell["id"]], turns[cell["id"]], style)
-            seen += points
-        else:
-            drawn = node(cell, nodes.boxes[cell["id"]], style)
-        content.append(drawn)
-    return Drawn(content, around(seen, MARGIN) or EMPTY, style)
+    frame = around(seen + [point for _, points in lines.values() for point in points], MARGIN) or EMPTY
+    admit(frame)
+    tops = sorted((cell for cell in shown if cell["id"] in lines or cell["id"] in nodes.boxes), key=_order)
+    content = [
+        lines[cell["id"]][0] if cell["id"] in lines else node(cell, nodes.boxes[cell["id"]], style)
+        for cell in _paced(tops, pause)
+    ]
+    return Drawn(content, frame, style)
 
 
 def _paced(cells: Sequence[Cell], pause: Callable[[], object]) -> Iterator[Cell]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from protocol.values import Cell
 from rest.image import svg
-from rest.image.geometry import Box, End, Line, Point, arrowhead, beside, loop, route
+from rest.image.geometry import FAR, Box, End, Line, Point, arrowhead, beside, loop, route
 from rest.image.looks import EDGE, TEXT
 from rest.image.measures import shortened, width_of
 from rest.image.paints import label_of, label_text, labels_of, quantity, said
@@ -104,8 +104,9 @@ def _has_arrow(attrs: Any, name: str) -> bool:
 
 def _vertices(cell: Cell) -> list[Point]:
     given = cell.get("vertices")
-    return [Point(float(one["x"]), float(one["y"])) for one in given or () if _is_point(one)]
+    return [point for one in given or () if (point := _point(one)) is not None]
 
 
-def _is_point(value: Any) -> bool:
-    return all(quantity(said(value, axis), -1, 1) is not None for axis in "xy")
+def _point(value: Any) -> Point | None:
+    x, y = (quantity(said(value, axis), -FAR, FAR) for axis in "xy")
+    return None if x is None or y is None else Point(x, y)

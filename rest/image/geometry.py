@@ -11,6 +11,8 @@ from rest.image.looks import EDGE
 from rest.image.svg import number
 
 THINNEST = 1e-6
+FAR = 1e7
+"""From the origin, at most: a cell may say 1e308, of which one sum is infinite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def route(source: End, target: End, turns: Sequence[Point]) -> Line:
 def loop(box: Box) -> tuple[Point, ...]:
     """Where a line turns that goes from a box to itself: around the upper right corner."""
     right, top = box.x + box.width + EDGE.loop, box.y - EDGE.loop
-    return Point(box.x + box.width * 0.7, top), Point(right, top), Point(right, box.y + box.height / 2)
+    return Point(box.x + box.width * 0.7, top), Point(right, top), Point(right, box.y + box.height * 0.25)
 
 
 def beside(start: Point, end: Point, out: float) -> Point:

@@ -35,7 +35,7 @@ class EdgeLook:
     stroke: str = "edge"
     line: float = 1.7
     arrow: tuple[float, float] = (10, 8)
-    lane: float = 28
+    lane: float = 36
     loop: float = 32
     bend: float = 10
     ink: str = "ink"

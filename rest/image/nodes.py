@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from protocol.values import Cell
 from rest.image import svg
-from rest.image.geometry import Box
+from rest.image.geometry import FAR, Box
 from rest.image.looks import OTHER, SHAPES, TEXT, Look
 from rest.image.measures import wrapped
 from rest.image.paints import Paint, label_of, paint, quantity, said
@@ -20,7 +20,8 @@ ON_LIGHT, ON_DARK = Paint("#1b2430"), Paint("#ffffff")
 
 
 def box_of(cell: Cell) -> Box:
-    x, y, width, height = (float(cell[key]) for key in ("x", "y", "width", "height"))
+    x, y = (quantity(cell[key], -FAR, FAR) or 0.0 for key in ("x", "y"))
+    width, height = (quantity(cell[key], 0, FAR) or 0.0 for key in ("width", "height"))
     turn = quantity(cell.get("angle"), -3_600, 3_600) or 0
     return Box(x, y, width, height, look_of(cell).outline == "ellipse", turn)
 

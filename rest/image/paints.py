@@ -40,7 +40,7 @@ NAMED = {
 }
 LONGEST = 40
 LABEL_TEXTS = (("attrs", "text", "text"), ("attrs", "label", "text"))
-EDGE_LABEL_TEXTS = (("label", "text"), ("text", "text"), ("labelText", "text"))
+EDGE_LABEL_TEXTS = (("text", "text"), ("label", "text"), ("labelText", "text"))
 DASH = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,2})?(?:[ ,]+[0-9]{1,3}(?:\.[0-9]{1,2})?){0,7}", re.ASCII)
 
 
@@ -120,7 +120,7 @@ def dash(value: Any) -> str | None:
 
 
 def label_of(cell: Cell) -> str:
-    """The text of a cell, wherever the editor that drew it keeps it; as `labelOf` of the page."""
+    """The text of a cell, wherever the editor that drew it keeps it; as `caption` of the page."""
     texts = [cell.get("label"), *(said(cell, *path) for path in LABEL_TEXTS), *map(label_text, labels_of(cell)[:1])]
     return next((text for text in texts if isinstance(text, str)), "")
 

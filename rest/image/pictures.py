@@ -10,8 +10,7 @@ from rest.problems import Problem
 
 Draw = Callable[[], Awaitable[bytes]]
 
-KEPT_BYTES = 16 << 20
-LARGEST = KEPT_BYTES // 4
+KEPT_BYTES = 32 << 20
 AT_ONCE = 2
 """Each may keep a core busy."""
 WAITING = 30
@@ -69,7 +68,8 @@ class Pictures:
             del self._coming[key]
 
     def _keep(self, key: Hashable, made: bytes) -> None:
-        if len(made) > min(LARGEST, self._most_bytes):
+        # One alone does not drive all the others out. The SVG of 10 000 plain nodes has 4 MiB.
+        if len(made) > self._most_bytes // 2:
             return
         self._kept[key] = made
         self._bytes += len(made)

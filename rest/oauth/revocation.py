@@ -62,6 +62,10 @@ class Revocation:
         if state is None:
             return None
         what, expires_at_ms = state
+        if what.since_ms:
+            expires_at_ms = min(expires_at_ms, what.since_ms + self.deps.oauth.login_s * 1_000)
+        if expires_at_ms <= self.deps.now_ms():
+            return None
         return {
             **_person(what.caller),
             "iss": self.deps.tokens.issuer,

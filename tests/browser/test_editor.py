@@ -216,7 +216,9 @@ def test_commands_change_what_they_say_and_what_strangers_send_is_only_text(wind
     hostile.wait_for()
     assert "<b>bold</b>" in (hostile.text_content() or "").replace(" ", "") or "<img" in (hostile.text_content() or "")
     assert alice.page.locator("#stage :is(img, b, script, foreignObject)").count() == 0
-    assert "url(" not in (hostile.locator(".x6-body").get_attribute("fill") or "")
+    assert hostile.locator(".x6-body").count() == 1
+    fill = hostile.locator(".x6-body").get_attribute("fill")
+    assert fill is not None and "url(" not in fill
     expect(alice.node("Five")).to_be_visible()
 
     alice.page.mouse.click(*alice.middle("One"))
@@ -290,6 +292,27 @@ def test_everything_can_be_done_with_the_keyboard_alone(window: Open, at: str) -
     assert flow["labels"][0]["attrs"]["text"]["text"] == "orders"
     assert {flow["source"]["cell"], flow["target"]["cell"]} == {alice.cell("Shop")["id"], alice.cell("Customer")["id"]}
 
+    alice.key("Alt+Enter")
+    ends = [alice.page.get_by_label("From", exact=True), alice.page.get_by_label("To", exact=True)]
+    before, after = (end.input_value() for end in ends)
+    ends[0].select_option(after)
+    ends[1].select_option(before)
+    alice.key("Escape")
+    expect(alice.page.locator("#stage")).to_be_focused()
+    (flow,) = [cell for cell in alice.cells() if cell["shape"] == "flow"]
+    assert (flow["source"], flow["target"]) == ({"cell": after}, {"cell": before})
+    alice.key("Control+z", "Control+z")
+
+    alice.key("Escape", "Tab", "Control+Space", "Tab", "Alt+Enter")
+    expect(alice.page.locator(".format h2")).to_have_text("2 selected")
+    alice.page.get_by_label("Align left").press("Enter")
+    assert len({alice.cell(text)["x"] for text in ("Shop", "Customer")}) == 1
+    alice.page.locator("#share").press("p")
+    expect(alice.page.locator("#stage")).to_have_attribute("data-tool", "select")
+    alice.page.locator(".format [data-does=remove]").press("Enter")
+    expect(alice.page.locator("#stage")).to_be_focused()
+    alice.key("Control+z", "Control+z")
+
     alice.key("Control+z", "Control+z")
     expect(alice.page.locator(".x6-edge")).to_have_count(0)
     alice.key("Control+y")
@@ -315,8 +338,20 @@ def test_who_may_only_read_can_look_and_select_but_not_change(window: Open, at: 
     bob.pull(start, (start[0] + 80, start[1] + 40))
     bob.page.mouse.dblclick(*bob.middle("Shop"))
     bob.key("Delete", "Control+d", "Control+z", "ArrowDown", "p")
+    expect(bob.page.locator("#stage")).to_have_attribute("data-tool", "select")
     expect(bob.page.locator(".marks .frames rect")).to_have_count(1)
     expect(bob.page.locator("textarea.rename, [data-handle], .format:not([hidden])")).to_have_count(0)
     bob.pull(bob.at(60, 600), bob.at(160, 640))
     assert bob.middle("Shop") == (start[0] + 100, start[1] + 40)
     assert json.dumps(alice.cells()) == before
+
+
+def test_where_the_drawing_library_does_not_load_it_is_said_so_and_nothing_is_connected(window: Open, at: str) -> None:
+    page = window("alice", at=at).page
+    page.locator("#create").wait_for()
+    opened: list[str] = []
+    page.on("websocket", lambda socket: opened.append(socket.url))
+    page.evaluate("delete globalThis.X6")
+    page.evaluate(OPEN, ["writer", []])
+    expect(page.get_by_role("alert")).to_contain_text("drawing library")
+    assert opened == []

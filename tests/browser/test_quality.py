@@ -37,8 +37,10 @@ PHONE = {"width": 390, "height": 844}
 @contextmanager
 def visitor(browser: Browser, **context: Any) -> Iterator[Page]:
     opened = browser.new_context(viewport={"width": 1440, "height": 860}, **context)
-    yield opened.new_page()
-    opened.close()
+    try:
+        yield opened.new_page()
+    finally:
+        opened.close()
 
 
 def judge(page: Page, view: str, rules: list[str] | None = None) -> None:
@@ -194,9 +196,11 @@ def with_hostile_names(page: Page) -> None:
 
     def providers(route: Route) -> None:
         listed = route.fetch().json()
-        listed["providers"].append(
-            {"id": "evil", "name": HOSTILE, "auth_url": "https://evil.example/", "icon": HOSTILE}
-        )
+        icons = HOSTILE, "//evil.example/x.png", "/\\evil.example/x.png"
+        listed["providers"] += [
+            {"id": f"evil{at}", "name": HOSTILE, "auth_url": "https://evil.example/", "icon": icon}
+            for at, icon in enumerate(icons)
+        ]
         route.fulfill(json=listed)
 
     def me(route: Route) -> None:
@@ -216,7 +220,8 @@ def test_S55_no_name_and_no_label_is_ever_read_as_markup(browser: Browser, serve
     with visitor(browser) as page:
         with_hostile_names(page)
         page.goto(f"{server.http}/")
-        page.locator("button", has_text="onerror").wait_for()
+        page.locator("button", has_text="onerror").last.wait_for()
+        assert page.locator("main img").count() == 0
         page.fill("input[name=name]", "alice")
         page.click("#sign-in")
         page.locator(".who", has_text="onerror").wait_for()

@@ -121,7 +121,7 @@ def test_what_there_is_can_be_found_renamed_shared_and_deleted(window: Open) -> 
     expect(theirs.locator(".about")).to_contain_text("you may look")
     expect(theirs.get_by_role("button")).to_have_count(0)
 
-    model.locator(".diagram", has_text="Second").get_by_label("More for this diagram").click()
+    model.locator(".diagram", has_text="Second").get_by_label("More for Second").click()
     model.get_by_role("button", name="Delete").click()
     page.locator("dialog").get_by_role("button", name="Delete").click()
     expect(model.locator(".diagram .name")).to_have_text(["Web shop"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -124,6 +125,23 @@ def test_what_is_drawn_without_a_connection_survives_a_reload_of_the_page(two: t
     bob.await_state("live")
     alice.node("Written before the reload").wait_for()
     assert_equal(alice, bob)
+
+
+def test_a_colour_is_seen_in_both_windows_with_letters_that_can_be_read_on_it(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    alice.connect("Customer", "Shop", "order")
+    alice.page.click("[aria-label='Colour #5b6470']")
+    alice.page.mouse.click(*alice.middle("Shop"))
+    alice.page.click("[aria-label='Colour #5b6470']")
+    bob.page.locator("g.edge.painted").wait_for()
+    bob.page.locator("g.node.painted").wait_for()
+    assert looks(bob, "g.edge .line", "stroke") == looks(bob, "g.node.painted .body", "fill") == "rgb(91, 100, 112)"
+    assert looks(bob, "g.node.painted .label", "fill") == "rgb(255, 255, 255)"
+    assert_equal(alice, bob)
+
+
+def looks(window: Window, selector: str, name: str) -> Any:
+    return window.page.locator(selector).evaluate("(element, name) => getComputedStyle(element)[name]", name)
 
 
 def test_a_node_that_goes_takes_its_flows_from_both_windows(two: tuple[Window, Window]) -> None:

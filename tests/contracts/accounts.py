@@ -12,14 +12,14 @@ import pytest
 
 from collab.ports import Logins, LoginState
 from protocol.values import User
-from rest.ports import Accounts, Code, Models, Refresh
+from rest.ports import Accounts, Code, Models, Refresh, but
 from tests.contracts.worlds import ANA, BO, Hands, caller
 
 DAY_S = 24 * 3_600
 SID = "login-1"
 GRACE_MS = 30_000
 CODE = Code(caller(ANA, "staff", sid=SID), "client", "http://127.0.0.1:1/cb", "challenge", "openid")
-REFRESH = Refresh(caller(ANA, "staff", sid=SID, expires_at_ms=5), "openid")
+REFRESH = Refresh(caller(ANA, "staff", sid=SID, expires_at_ms=5), "openid", since_ms=7)
 
 
 class AccountsAndLogins(Accounts, Logins, Protocol):
@@ -136,6 +136,17 @@ class AccountsContract:
         assert await self.rotated(world, "guess", "r9") is None
         assert not await world.accounts.ended(SID)
 
+    async def test_AU20_a_sign_in_that_was_not_noted_counts_from_the_first_renewal(self, world: AccountWorld) -> None:
+        await world.accounts.start_login(SID, REFRESH.caller)
+        await world.accounts.issue_refresh("r1", but(REFRESH, since_ms=0), 7 * DAY_S * 1000)
+        noted = world.clock()
+        for before, after in (("r1", "r2"), ("r2", "r3"), ("r3", "r4")):
+            assert await world.accounts.rotate_refresh(before, after, 7 * DAY_S * 1000, GRACE_MS) == (
+                but(REFRESH, since_ms=noted),
+                after,
+            )
+            world.clock.turn(DAY_S)
+
     async def test_AU8_within_the_grace_the_same_successor_is_given_again(self, world: AccountWorld) -> None:
         await self.signed_in(world)
         await self.rotated(world, "r1", "r2")
@@ -181,7 +192,7 @@ class AccountsContract:
 
     async def test_a_token_of_another_login_is_not_touched(self, world: AccountWorld) -> None:
         await self.signed_in(world)
-        other = Refresh(caller(BO, sid="login-2"), "openid")
+        other = Refresh(caller(BO, sid="login-2"), "openid", since_ms=7)
         await world.accounts.start_login("login-2", caller(BO))
         await world.accounts.issue_refresh("other", other, 60_000)
         await world.accounts.end_login(SID)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Protocol
 
 import msgspec
@@ -378,6 +379,13 @@ class ModelsContract:
         await self.listed(world)
         assert await names(world, caller(ANA), filters) == expected
 
+    @pytest.mark.parametrize("part", ["Übersicht", "ÜBERSICHT", "Straße", "sTRAße", "übersicht DER", "Été"])
+    async def test_texts_of_any_alphabet_are_found(self, world: ModelWorld, part: str) -> None:
+        fields = {"name": "M", "description": "Übersicht der Straße, übersicht der été, Été"}
+        await world.models.create(model("m", ANA, fields=fields))
+        await world.models.create(model("m2", ANA, fields={"name": "M2", "description": "Uebersicht der Strasse"}))
+        assert await names(world, caller(ANA), Filters(description=part)) == ["m"]
+
     async def test_lists_are_filtered_by_time(self, world: ModelWorld) -> None:
         ms = world.clock()
         for n in range(3):
@@ -469,6 +477,45 @@ class ModelsContract:
         assert await world.models.change_diagram(but(before, fields={"name": "Lost"})) is Changed.STALE
         after = await row_of(world)
         assert (after.fields, after.metadata, after.version) == (before.fields, {"k": "v"}, before.version + 1)
+
+    async def test_RE12_a_change_for_one_vector_and_epoch_is_stale_at_another(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        await diagram_in(world, "m", "d")
+        await grow(world, 2)
+        before = await row_of(world)
+        wanted = but(before, fields={"name": "New"})
+        for at in (1, EPOCH), (3, EPOCH), (2, Epoch("ff")):
+            assert await world.models.change_diagram(wanted, at=at) is Changed.STALE
+        assert await row_of(world) == before
+        assert await world.models.change_diagram(wanted, at=(2, EPOCH)) is Changed.DONE
+        assert (await row_of(world)).fields == {"name": "New"}
+        assert await world.models.change_diagram(but(before, id=DiagramId("never")), at=(2, EPOCH)) is Changed.GONE
+
+    async def test_RE12_a_diagram_goes_only_at_the_vector_and_epoch_that_are_named(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        await diagram_in(world, "m", "d")
+        await grow(world, 2)
+        before, head = await row_of(world), (await world.diagrams.heads([D]))[D]
+        for at in (1, EPOCH), (3, EPOCH), (2, Epoch("ff")):
+            assert await world.models.delete_diagram(D, at=at) is Changed.STALE
+        assert (await row_of(world), (await world.diagrams.heads([D]))[D]) == (before, head)
+        assert await world.models.delete_diagram(D, at=(2, EPOCH)) is Changed.DONE
+        assert await world.models.delete_diagram(D, at=(2, EPOCH)) is Changed.GONE
+
+    async def test_RE12_of_an_operation_and_a_deletion_at_the_vector_before_it_one_comes_about(
+        self, world: ModelWorld
+    ) -> None:
+        await world.models.create(model())
+        for n in range(8):
+            id = DiagramId(f"d{n}")
+            await diagram_in(world, "m", id)
+            base = (await world.diagrams.heads([id]))[id]
+            both = (
+                world.models.delete_diagram(id, at=(base.vector, base.epoch)),
+                world.diagrams.commit(id, batch(base, operation(1))),
+            )
+            deleted, committed = await asyncio.gather(*both) if n % 2 else reversed(await asyncio.gather(*both[::-1]))
+            assert deleted is (Changed.DONE if committed == Gone() else Changed.STALE)
 
     async def test_an_operation_is_no_change_of_fields(self, world: ModelWorld) -> None:
         await world.models.create(model())

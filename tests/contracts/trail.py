@@ -185,7 +185,8 @@ class TrailContract:
             (SetPresenter(None, BO), BO, Door.SOCKET, {"presenter": None}),
             (SetPresenter(None), None, Door.SYSTEM, {"presenter": None}),
             (Deny(BO, ANA), ANA, Door.SOCKET, {"ejected": BO.id}),
-            (SetHost(BO), None, Door.SYSTEM, {"host": BO.id}),
+            (Deny(BO, None), ANA, Door.SOCKET, {"ejected": BO.id, "presenter": None}),
+            (SetHost(BO), None, Door.SYSTEM, {"host": BO.id, "presenter": BO.id}),
         ],
     )
     async def test_RE40_who_presents_hosts_or_is_ejected_is_told(

@@ -292,9 +292,10 @@ async def test_each_kind_is_counted_by_itself(alice: Somebody) -> None:
     assert [(await alice.get("/threat_models"))[0][f"{one}_count"] for one in ("asset", "note")] == [2, 5]
 
 
-@pytest.mark.parametrize("name", ["addons", "projects"])
-async def test_what_tmis_app_asks_for_and_nobody_has_is_an_empty_list(alice: Somebody, name: str) -> None:
-    assert await alice.get(f"/{name}?limit=200") == {"items": [], name: [], "total": 0, "limit": 200, "offset": 0}
+@pytest.mark.parametrize("path", ["/addons", "/projects", "/intake/surveys", "/intake/survey_responses"])
+async def test_what_tmis_app_asks_for_and_nobody_has_is_an_empty_list(alice: Somebody, path: str) -> None:
+    name = path.rpartition("/")[2]
+    assert await alice.get(f"{path}?limit=200") == {"items": [], name: [], "total": 0, "limit": 200, "offset": 0}
 
 
 async def test_a_threat_without_types_has_a_list_of_none(alice: Somebody) -> None:

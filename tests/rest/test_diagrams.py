@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from collab.core import difference
 from protocol.statehash import canonical_bytes, cell_hash, hex32
+from protocol.values import DiagramId, Epoch
+from rest.ports import BY_ITSELF, Cause, Changed, DiagramRow
+from storage.models import SqlModels
 from tests.support.edges import NODE, NOWHERE, Edge, Somebody, node
 
 PATCH = "application/json-patch+json"
@@ -206,6 +211,55 @@ async def test_RE12_if_match_may_name_the_epoch_too(alice: Somebody) -> None:
     assert (await alice.ask("GET", diagram, headers={"If-None-Match": '"0-00"'})).status_code == 200
     assert (await alice.ask("GET", diagram, headers={"If-None-Match": f'"0-{epoch}"'})).status_code == 304
     await alice.put(flat(diagram), {"cells": [NODE]}, headers=at(f'"0-{epoch}"'))
+
+
+class Overtaken(SqlModels):
+    """Somebody's operation is accepted right before the first write of a row."""
+
+    meanwhile: Callable[[], Awaitable[Any]] | None = None
+
+    async def change_diagram(
+        self, row: DiagramRow, cause: Cause = BY_ITSELF, at: tuple[int, Epoch] | None = None
+    ) -> Changed:
+        await self._overtake()
+        return await super().change_diagram(row, cause, at)
+
+    async def delete_diagram(
+        self, id: DiagramId, cause: Cause = BY_ITSELF, at: tuple[int, Epoch] | None = None
+    ) -> Changed:
+        await self._overtake()
+        return await super().delete_diagram(id, cause, at)
+
+    async def _overtake(self) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+
+
+async def overtaken(here: Edge) -> tuple[Somebody, str]:
+    """Who is overtaken by vector 1, and their diagram."""
+    models = Overtaken(here.database, lambda: here.clock.now().wall_ms)
+    here.deps = replace(here.deps, models=models)
+    alice = await here.as_("alice")
+    diagram = await alice.diagram(await alice.threat_model(), [NODE])
+    models.meanwhile = lambda: alice.put(flat(diagram), {"cells": []})
+    return alice, diagram
+
+
+@pytest.mark.parametrize(("method", "body"), [("DELETE", None), ("PUT", {"name": "N"}), ("PATCH", {"name": "N"})])
+async def test_RE12_if_match_still_has_to_fit_when_the_row_is_written(here: Edge, method: str, body: Any) -> None:
+    alice, diagram = await overtaken(here)
+    refusal = await alice.refused(409, "version_mismatch", method, diagram, body, headers=at('"0"'))
+    assert refusal["details"]["update_vector"] == 1
+    assert (await alice.get(diagram))["name"] == "Diagram"
+
+
+@pytest.mark.parametrize("header", [{}, {"If-Match": "*"}, {"If-Match": '"0", "1"'}], ids=str)
+async def test_RE12_who_does_not_mind_the_later_vector_writes_all_the_same(here: Edge, header: dict[str, str]) -> None:
+    alice, diagram = await overtaken(here)
+    changed = await alice.patch(diagram, {"name": "N"}, headers=header)
+    assert (changed["name"], changed["update_vector"]) == ("N", 1)
+    await alice.delete(diagram, headers=header)
 
 
 async def test_RE12_of_many_who_saw_the_same_one_writes(alice: Somebody) -> None:

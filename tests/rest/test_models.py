@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from protocol.values import ThreatModelId
+from rest.ports import but
 from tests.support.edges import NOWHERE, Edge, Somebody, edge
 
 PATCH = "application/json-patch+json"
@@ -115,6 +117,12 @@ async def test_S58_filters_compare_and_nothing_else(alice: Somebody, query: str,
     assert sorted(model["name"] for model in await alice.get(f"/threat_models?{query}")) == names
 
 
+@pytest.mark.parametrize("name", ["created_after", "modified_before", "status_updated_after"])
+async def test_an_empty_time_asks_for_nothing(alice: Somebody, name: str) -> None:
+    await alice.threat_model()
+    assert len(await alice.get(f"/threat_models?{name}=")) == 1
+
+
 async def test_a_time_that_is_none_is_no_filter(alice: Somebody) -> None:
     await alice.refused(400, "invalid_input", "GET", "/threat_models?created_after=yesterday")
 
@@ -135,6 +143,16 @@ async def test_a_change_of_status_is_dated(here: Edge, alice: Somebody) -> None:
     assert (await alice.get(model))["status_updated"] == "2027-01-15T08:00:00Z"
     await alice.patch(model, {"status": "done"})
     assert (await alice.get(model))["status_updated"] == "2027-01-15T08:01:00Z"
+
+
+async def test_what_was_stored_without_a_status_gets_none_by_another_change(here: Edge, alice: Somebody) -> None:
+    model = await alice.threat_model()
+    row = await here.models.read(ThreatModelId(model.rpartition("/")[2]))
+    assert row is not None
+    await here.models.change(but(row, fields={"name": "Old"}))
+    await alice.patch(model, {"description": "d"})
+    row = await here.models.read(row.id)
+    assert row is not None and row.fields == {"name": "Old", "description": "d"}
 
 
 @pytest.mark.parametrize("name", [*SERVER_OWNED, "owner", "diagrams", "threats"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
+import runpy
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +13,13 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from rest.pages import accepts_gzip
+from rest.pages import NOT_SERVED
 from rest.routes import front_table, starlette
 from tests.support.fronts import front
+from tests.support.tree import ROOT
 
 TEXT = "export const x = 1;\n" * 100
+HASH = hashlib.sha256(TEXT.encode()).hexdigest()[:32]
 
 
 @pytest.fixture
@@ -108,14 +112,23 @@ def test_a_file_that_was_only_touched_is_the_same(asking: TestClient, web: Path)
 @pytest.mark.parametrize(
     ("path", "kept"),
     [
-        ("/web/vendor/x6.min.js?v=3.1.8", "public, max-age=31536000, immutable"),
+        (f"/web/vendor/x6.min.js?v={HASH}", "public, max-age=31536000, immutable"),
         ("/web/vendor/x6.min.js", "no-cache"),
-        ("/web/shell/dom.js?v=1", "no-cache"),
+        ("/web/vendor/x6.min.js?v=", "no-cache"),
+        ("/web/vendor/x6.min.js?v=3.1.8", "no-cache"),
         ("/playground?v=1", "no-cache"),
     ],
 )
-def test_only_an_address_that_names_the_version_is_kept_for_good(asking: TestClient, path: str, kept: str) -> None:
+def test_only_an_address_that_names_what_it_holds_is_kept_for_good(asking: TestClient, path: str, kept: str) -> None:
     assert asking.get(path).headers["cache-control"] == kept
+
+
+def test_an_old_file_is_not_kept_under_the_name_of_the_new_one(asking: TestClient, web: Path) -> None:
+    address = f"/web/vendor/x6.min.js?v={HASH}"
+    (web / "vendor/x6.min.js").write_text("the library before")
+    assert asking.get(address).headers["cache-control"] == "no-cache"
+    (web / "vendor/x6.min.js").write_text(TEXT)
+    assert "immutable" in asking.get(address).headers["cache-control"]
 
 
 def test_the_first_page_differs_by_what_is_asked_for_and_by_its_form(asking: TestClient) -> None:
@@ -131,18 +144,10 @@ def test_a_head_request_tells_the_length_that_a_get_would_have(asking: TestClien
         assert got.headers["content-length"] == told.headers["content-length"]
 
 
-@pytest.mark.parametrize(
-    ("said", "takes"),
-    [
-        ("gzip", True),
-        ("GZIP;q=0.5, br", True),
-        ("br, *;q=0.1", True),
-        ("gzip;q=0, *", False),
-        ("*;q=0", False),
-        ("br, deflate", False),
-        ("identity", False),
-        ("", False),
-    ],
-)
-def test_who_takes_gzip_says_so(said: str, takes: bool) -> None:
-    assert accepts_gzip(said) is takes
+def test_the_wheel_leaves_out_what_is_not_served(tmp_path: Path) -> None:
+    built = runpy.run_path(str(ROOT / "hatch_build.py"))
+    assert built["NOT_SERVED"] == NOT_SERVED
+    for name in (*NOT_SERVED, ".npmrc", "shell/.hidden/a.js", "shell/dom.js"):
+        (tmp_path / "web" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "web" / name).write_text("")
+    assert set(built["data_files"](tmp_path).values()) == {"codraw/_data/web/shell/dom.js"}

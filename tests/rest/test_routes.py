@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.testclient import TestClient
 
+from protocol.refusals import CellError
 from rest.identity import ACCESS_COOKIE
-from rest.problems import HANDLERS
+from rest.problems import HANDLERS, Problem
 from rest.routes import front_table, routes, starlette
 from tests.support.edges import NOWHERE, Edge, Somebody, edge, node, refusal
 from tests.support.fronts import front
@@ -94,3 +96,19 @@ async def test_S90_no_query_breaks_an_answer(here: Edge, alice: Somebody, query:
     for path in ("/threat_models", "/oauth2/authorize", "/oauth2/callback", "/ws/ticket", "/threats"):
         answer = await alice.ask("GET", f"{path}?{query}")
         assert answer.status_code < 500, (path, answer.text)
+
+
+async def test_a_refusal_leaves_nothing_to_the_collector(here: Edge) -> None:
+    """A cycle would keep the body of each refused request in memory until the collector comes by."""
+    alice = await here.as_("alice")
+    model = await alice.threat_model()
+    diagram = await alice.diagram(model)
+    gc.collect()
+    gc.disable()
+    try:
+        await alice.refused(422, "validation_error", "PUT", model, {"name": ["x"]})
+        await alice.refused(422, "validation_failed", "PUT", diagram, {"name": "D", "cells": [{"id": 1}]})
+        left = [found for found in gc.get_objects() if type(found) in (Problem, CellError)]
+    finally:
+        gc.enable()
+    assert left == []

@@ -5,15 +5,25 @@ from __future__ import annotations
 import pytest
 
 from protocol.values import DiagramId
+from rest.ports import Filters, Page, ThreatModel
 from storage.sqlite import SqliteDatabase
 from tests.contracts.models import ModelsContract
-from tests.contracts.worlds import MODEL, SqlWorld
+from tests.contracts.worlds import ANA, MODEL, SqlWorld, caller
 
 
 class TestSqliteModels(ModelsContract):
     @pytest.fixture
     def world(self, database: SqliteDatabase) -> SqlWorld:
         return SqlWorld(database)
+
+
+@pytest.mark.parametrize("part", ["übersicht", "ÜBERSICHT", "sTRAße", "ÉTÉ"])
+async def test_letters_beyond_a_to_z_are_found_in_any_case(database: SqliteDatabase, part: str) -> None:
+    world = SqlWorld(database)
+    fields = {"name": "M", "description": "Übersicht der Straße", "issue_uri": "https://x.example/Été"}
+    await world.models.create(ThreatModel(MODEL, ANA, ANA, 0, 0, fields, (), {}))
+    wanted = Filters(issue_uri=part) if part == "ÉTÉ" else Filters(description=part)
+    assert (await world.models.readable(caller(ANA), wanted, Page()))[1] == 1
 
 
 async def test_I25_deleting_raises_the_permission_clock(database: SqliteDatabase) -> None:

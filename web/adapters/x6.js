@@ -198,11 +198,14 @@ function paint(cell, shape) {
 }
 
 function portsOf({ ports }) {
-  const items = (Array.isArray(ports) ? ports : ports?.items) ?? SIDES.map((side) => ({ id: side, group: side }));
+  const given = Array.isArray(ports) ? ports : ports?.items;
+  const items = Array.isArray(given) ? given : SIDES.map((side) => ({ id: side, group: side }));
   const group = (port) => [port.group, port.id].find((name) => SIDES.includes(name)) ?? "right";
-  return {
-    items: items.filter((port) => typeof port?.id === "string").map((port) => ({ id: port.id, group: group(port) })),
-  };
+  const named = new Map(); // X6 throws at an id that comes twice: the first has it
+  for (const port of items) {
+    if (typeof port?.id === "string" && !named.has(port.id)) named.set(port.id, { id: port.id, group: group(port) });
+  }
+  return { items: [...named.values()] };
 }
 
 function flowOf(cell, visible) {
@@ -214,7 +217,7 @@ function flowOf(cell, visible) {
     shape: "flow",
     source: endOf(cell.source),
     target: endOf(cell.target),
-    vertices: (cell.vertices ?? []).map(({ x, y }) => ({ x, y })),
+    vertices: list(cell.vertices).filter(isPoint).map(({ x, y }) => ({ x, y })),
     zIndex: cell.zIndex ?? 0,
     visible,
     router: { name: router ?? "lanes" },
@@ -233,9 +236,9 @@ function flowOf(cell, visible) {
 
 function labelsOf(cell) {
   const own = caption(cell);
-  const others = (cell.labels ?? []).slice(1, 20);
+  const [first, ...others] = list(cell.labels).slice(0, 20);
   const texts = [
-    { ...cell.labels?.[0], text: own },
+    { ...first, text: own },
     ...others.map((label) => ({ ...label, text: caption({ labels: [label] }) })),
   ];
   return texts
@@ -248,6 +251,8 @@ function positionOf(position) {
   return { distance: Number.isFinite(distance) ? distance : 0.5, offset: Number.isFinite(offset) ? offset : 0 };
 }
 
+const list = (value) => (Array.isArray(value) ? value : []);
+const isPoint = (value) => Number.isFinite(value?.x) && Number.isFinite(value?.y);
 const objects = (value) => (typeof value === "object" && value !== null ? value : {});
 const within = (least, most) => (value) =>
   Number.isFinite(Number(value)) ? Math.min(most, Math.max(least, Number(value))) : undefined;

@@ -2,7 +2,8 @@
 
 import { isEdge } from "../sdk/codraw.js";
 import { assign, s } from "../shell/dom.js";
-import { around, encloses, route } from "./geometry.js";
+import { around, centre, encloses } from "../shell/drawing/geometry.js";
+import { route } from "./lines.js";
 import { drawEdge, drawNode, frameOf, groupFor, isRound } from "./shapes.js";
 
 const ZOOM = { least: 0.15, most: 3 };
@@ -262,7 +263,7 @@ export class Canvas {
     const box = this.extentOf(id);
     if (!box) return;
     const { zoom, ...seen } = this.seen;
-    const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    const middle = centre(box);
     const part = { x: middle.x - seen.width / 2, y: middle.y - seen.height / 2, width: seen.width, height: seen.height };
     if (!encloses(seen, box)) this.show(part);
     this.select([id]);

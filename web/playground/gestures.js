@@ -1,9 +1,10 @@
 /** Pointer and keys on the drawing, turned into edits: one gesture is one group, undone as one. */
 
 import { uuid } from "../sdk/codraw.js";
-import * as commands from "./commands.js";
+import { stepPause } from "../sdk/binding.js";
 import { s } from "../shell/dom.js";
-import { GRID, snapped } from "./geometry.js";
+import * as commands from "../shell/drawing/commands.js";
+import { between, centre, GRID, pulled, snapped } from "../shell/drawing/geometry.js";
 
 const SEND_EVERY_MS = 50;
 const THRESHOLD = 4;
@@ -15,7 +16,7 @@ export class Gestures {
   #canvas;
   #look;
   #gesture = null; // {move(event), end(event), cancel()}
-  #nudging = { at: 0, groupId: null };
+  #nudging = { at: 0, of: "", groupId: null };
 
   /** @param editor see Editor in workspace.js: `canvas`, `look`, `tool`, `canWrite`, `edit`, `select`, `rename` … */
   constructor(editor) {
@@ -92,17 +93,9 @@ export class Gestures {
   #resizing(event, id, corner) {
     const { x, y, width, height } = this.#look.get(id);
     const start = this.#canvas.toWorld(event);
-    const { width: leastWidth, height: leastHeight } = commands.SMALLEST;
-    return this.#stepwise(event, new Map([[id, { x, y, width, height }]]), (now) => {
-      const box = { x, y, width, height };
-      if (corner.includes("e")) box.width = Math.max(leastWidth, snapped(width + now.x - start.x));
-      if (corner.includes("s")) box.height = Math.max(leastHeight, snapped(height + now.y - start.y));
-      if (corner.includes("w"))
-        box.x = x + width - (box.width = Math.max(leastWidth, snapped(width - now.x + start.x)));
-      if (corner.includes("n"))
-        box.y = y + height - (box.height = Math.max(leastHeight, snapped(height - now.y + start.y)));
-      return new Map([[id, box]]);
-    });
+    const box = { x, y, width, height };
+    const boxAt = (now) => pulled(box, corner, now.x - start.x, now.y - start.y, commands.SMALLEST);
+    return this.#stepwise(event, new Map([[id, box]]), (now) => new Map([[id, boxAt(now)]]));
   }
 
   /** Boxes that follow the pointer: drawn with every move, sent every 50 ms, all in one group. */
@@ -110,12 +103,14 @@ export class Gestures {
     const groupId = uuid();
     const origin = { x: event.clientX, y: event.clientY };
     let sent = null; // time of the last step, null until the threshold is crossed
+    let steps = 0;
     const hold = (boxes) => {
       this.#canvas.held = boxes;
       this.#canvas.render(from.keys());
     };
     const send = (changes) => {
       if (changes.length > 0) this.#editor.edit(changes, { groupId });
+      steps++;
       sent = Date.now();
     };
     const finish = (changes) => {
@@ -130,7 +125,7 @@ export class Gestures {
         this.#editor.busy(true);
         const boxes = boxesAt(this.#canvas.toWorld(now));
         hold(boxes);
-        if (Date.now() - (sent ?? 0) < SEND_EVERY_MS) return;
+        if (Date.now() - (sent ?? 0) < stepPause(steps, SEND_EVERY_MS)) return;
         send(this.#editor.isLive ? commands.placed(this.#look, boxes) : []); // offline the end is enough
       },
       end: (now) => finish(sent === null ? [] : commands.dropped(this.#look, boxesAt(this.#canvas.toWorld(now)))),
@@ -140,9 +135,9 @@ export class Gestures {
 
   #connecting(event, source) {
     const draw = (now) => {
-      const { x, y, width, height } = this.#canvas.boxOf(source);
+      const from = centre(this.#canvas.boxOf(source));
       const to = this.#canvas.toWorld(now);
-      this.#canvas.sketch(s("path", { class: "flow", d: `M${x + width / 2} ${y + height / 2}L${to.x} ${to.y}` }));
+      this.#canvas.sketch(s("path", { class: "flow", d: `M${from.x} ${from.y}L${to.x} ${to.y}` }));
     };
     draw(event);
     return {
@@ -158,11 +153,8 @@ export class Gestures {
   }
 
   #framing(event) {
-    const a = this.#canvas.toWorld(event);
-    const frame = (now) => {
-      const b = this.#canvas.toWorld(now);
-      return { x: Math.min(a.x, b.x), y: Math.min(a.y, b.y), width: Math.abs(a.x - b.x), height: Math.abs(a.y - b.y) };
-    };
+    const start = this.#canvas.toWorld(event);
+    const frame = (now) => between(start, this.#canvas.toWorld(now));
     return {
       move: (now) => this.#canvas.sketch(s("rect", { class: "pull", ...frame(now) })),
       end: (now) => {
@@ -229,14 +221,12 @@ export class Gestures {
 
   /** Steps that follow each other quickly are one group. */
   #nudge(event) {
-    const ids = commands.withChildren(this.#look, [...this.#canvas.selection]);
+    const ids = this.#canvas.selectedNodes;
     if (ids.length === 0 || !this.#editor.canWrite) return;
-    if (Date.now() - this.#nudging.at > NUDGE_PAUSE_MS) this.#nudging.groupId = uuid();
-    this.#nudging.at = Date.now();
+    const of = ids.join();
+    const isNew = of !== this.#nudging.of || Date.now() - this.#nudging.at > NUDGE_PAUSE_MS;
+    this.#nudging = { at: Date.now(), of, groupId: isNew ? uuid() : this.#nudging.groupId };
     const [dx, dy] = ARROWS[event.key].map((step) => step * (event.shiftKey ? 1 : GRID));
-    const boxes = new Map(
-      ids.map((id) => [id, this.#look.get(id)]).map(([id, { x, y }]) => [id, { x: x + dx, y: y + dy }]),
-    );
-    this.#editor.edit(commands.placed(this.#look, boxes), { groupId: this.#nudging.groupId });
+    this.#editor.edit(commands.nudged(this.#look, ids, dx, dy), { groupId: this.#nudging.groupId });
   }
 }

@@ -7,7 +7,7 @@ export class Listeners {
   #rest;
   #frame;
   #changed;
-  #sockets = new Map(); // dialect -> WebSocket
+  #wires = new Map(); // dialect -> {socket}, null until its ticket is there
 
   /** @param place `{threatModelId, diagramId}`. @param frame called with every frame. @param changed with what is open */
   constructor({ place, rest, frame, changed }) {
@@ -22,31 +22,53 @@ export class Listeners {
   }
 
   get wires() {
-    return [V1, ...this.#sockets.keys()];
+    return [V1, ...this.#wires.keys()];
   }
 
+  /** Noted before its ticket is there: a second press closes it, and so does leaving. */
   async open(dialect) {
+    const wire = { socket: null };
+    this.#wires.set(dialect, wire);
+    this.#changed();
+    try {
+      const address = await this.#address(dialect);
+      if (this.#wires.get(dialect) === wire) wire.socket = this.#opened(address, dialect, wire);
+    } catch (error) {
+      this.#gone(dialect, wire);
+      throw error;
+    }
+  }
+
+  async #address(dialect) {
     const { threatModelId, diagramId } = this.#place;
     const { url, ticket } = this.#rest.live(threatModelId, diagramId);
     const address = new URL(url);
     address.searchParams.set("ticket", await ticket({ wants: "connect" }));
     address.searchParams.set("dialect", dialect);
+    return address;
+  }
+
+  #opened(address, dialect, wire) {
     const socket = new WebSocket(address);
     const tell = (direction, text, note) => this.#frame({ wire: dialect, direction, text, note, at: Date.now() });
     socket.onopen = () => tell("wire", JSON.stringify({ dialect }), "opened");
     socket.onmessage = ({ data }) => tell("in", data);
     socket.onclose = ({ code, reason }) => {
       tell("wire", JSON.stringify({ code, reason }), "closed");
-      if (this.#sockets.get(dialect) === socket) this.#sockets.delete(dialect);
-      this.#changed();
+      this.#gone(dialect, wire);
     };
-    this.#sockets.set(dialect, socket);
+    return socket;
+  }
+
+  #gone(dialect, wire) {
+    if (this.#wires.get(dialect) !== wire) return;
+    this.#wires.delete(dialect);
     this.#changed();
   }
 
   /** False: there is no such connection. */
   send(dialect, text) {
-    const socket = this.#sockets.get(dialect);
+    const socket = this.#wires.get(dialect)?.socket;
     if (socket?.readyState !== WebSocket.OPEN) return false;
     socket.send(text);
     this.#frame({ wire: dialect, direction: "out", text, at: Date.now() });
@@ -54,10 +76,12 @@ export class Listeners {
   }
 
   close(dialect) {
-    this.#sockets.get(dialect)?.close(1000);
+    const wire = this.#wires.get(dialect);
+    if (wire?.socket) wire.socket.close(1000);
+    else if (wire) this.#gone(dialect, wire);
   }
 
   stop() {
-    for (const socket of this.#sockets.values()) socket.close(1000);
+    for (const dialect of [...this.#wires.keys()]) this.close(dialect);
   }
 }

@@ -1,11 +1,12 @@
 /** One cell as SVG. */
 
+import { caption, colourOr, inkOn, wrapped } from "../adapters/x6-shapes.js";
 import { isEdge } from "../sdk/codraw.js";
-import { colourOf, labelOf, SHAPES } from "./commands.js";
 import { assign, s } from "../shell/dom.js";
+import { SHAPES } from "../shell/drawing/commands.js";
 
+const FONT = "500 14px system-ui, sans-serif";
 const LINE = 17;
-const ruler = document.createElement("canvas").getContext("2d");
 
 export const isRound = ({ shape }) => shape === "process";
 
@@ -40,59 +41,33 @@ export function drawNode(group, cell, box) {
   const { width, height } = box;
   assign(group, {
     transform: `translate(${box.x} ${box.y})`,
-    "aria-label": `${SHAPES[cell.shape]?.name ?? cell.shape} ${labelOf(cell)}`,
+    "aria-label": `${SHAPES[cell.shape]?.name ?? cell.shape} ${caption(cell)}`,
   });
   if (body.tagName === "ellipse") assign(body, { cx: width / 2, cy: height / 2, rx: width / 2, ry: height / 2 });
   else if (body.tagName === "path") assign(body, { d: `M0 0H${width}M0 ${height}H${width}` });
   for (const rect of group.querySelectorAll("rect")) assign(rect, { width, height });
   paint(group, cell);
-  group.querySelector("title").textContent = labelOf(cell);
+  group.querySelector("title").textContent = caption(cell);
   drawLabel(group.querySelector(".label"), cell, box);
 }
 
+/** A word that only looks like a colour would leave the cell black. */
 function paint(group, cell) {
-  const colour = colourOf(cell);
+  const given = colourOr(isEdge(cell) ? cell.attrs?.line?.stroke : cell.attrs?.body?.fill, "");
+  const colour = CSS.supports("color", given) ? given : null;
   group.classList.toggle("painted", colour !== null);
-  group.classList.toggle("painted-dark", colour !== null && !isEdge(cell) && isDark(colour));
-  if (colour) group.style.setProperty("--paint", colour);
-  else group.style.removeProperty("--paint");
-}
-
-function isDark(colour) {
-  const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
-  return r * 0.299 + g * 0.587 + b * 0.114 < 140;
+  group.style.setProperty("--paint", colour ?? "");
+  group.style.setProperty("--paint-ink", colour ? inkOn(colour) : "");
 }
 
 function drawLabel(text, cell, { width, height }) {
   const isBoundary = cell.shape === "security-boundary";
   const room = isRound(cell) ? width * 0.78 : width - 16;
   const most = isBoundary ? 1 : Math.max(1, Math.floor((height - 8) / LINE));
-  const lines = wrapped(labelOf(cell), room, most);
+  const lines = wrapped(caption(cell), FONT, room, most);
   const x = isBoundary ? 14 : width / 2;
   const first = isBoundary ? 24 : height / 2 - ((lines.length - 1) * LINE) / 2 + 5;
   text.replaceChildren(...lines.map((line, index) => s("tspan", { x, y: first + index * LINE }, line)));
-}
-
-/** Lines that fit, the last one cut short if there is more. */
-function wrapped(label, width, most) {
-  ruler.font = "500 14px system-ui, sans-serif";
-  const fits = (line) => ruler.measureText(line).width <= width;
-  const lines = [];
-  for (const word of label.slice(0, 400).split(/\s+/).filter(Boolean)) {
-    const longer = lines.length > 0 ? `${lines.at(-1)} ${word}` : word;
-    if (lines.length > 0 && fits(longer)) lines[lines.length - 1] = longer;
-    else lines.push(word);
-  }
-  const shown = lines.slice(0, most);
-  if (lines.length > most) shown[most - 1] += " …";
-  return shown.map((line) => shortened(line, fits));
-}
-
-function shortened(line, fits) {
-  if (fits(line)) return line;
-  let end = line.length - 1;
-  while (end > 1 && !fits(`${line.slice(0, end)}…`)) end--;
-  return `${line.slice(0, end)}…`;
 }
 
 export function drawEdge(group, cell, { line, arrow, middle }, ends) {
@@ -100,10 +75,10 @@ export function drawEdge(group, cell, { line, arrow, middle }, ends) {
   assign(grip, { d: line });
   assign(drawn, { d: line });
   assign(head, { d: arrow });
-  assign(group, { "aria-label": `Flow ${labelOf(cell)} from ${labelOf(ends.source)} to ${labelOf(ends.target)}` });
+  assign(group, { "aria-label": `Flow ${caption(cell)} from ${caption(ends.source)} to ${caption(ends.target)}` });
   paint(group, cell);
   const text = group.querySelector(".label");
-  text.replaceChildren(s("tspan", { x: middle.x, y: middle.y - 6 }, labelOf(cell).slice(0, 80)));
+  text.replaceChildren(s("tspan", { x: middle.x, y: middle.y - 6 }, caption(cell).slice(0, 80)));
 }
 
 /** A frame around what is selected. */

@@ -18,7 +18,7 @@ const WORDS = {
 export class Trouble {
   #diagram;
   #weather;
-  #isDeafWanted = false;
+  #forget = () => {}; // that it shall be deaf once it is live
   #waiting = h("p", { class: "verdict", id: "waiting" });
   #delay = h("input", {
     type: "number",
@@ -90,14 +90,14 @@ export class Trouble {
   /** Only a stream can be left unread, so the connection becomes one first. */
   #deaf(isOn) {
     const weather = this.#weather;
-    this.#isDeafWanted = isOn;
+    this.#forget();
     if (!isOn || !canHoldBack || weather.wantsStream || !this.#diagram.isLive) return weather.setDeaf(isOn);
     weather.wantsStream = true;
     this.#diagram.cut();
-    const stop = this.#diagram.on("status", ({ state }) => {
+    this.#forget = this.#diagram.on("status", ({ state }) => {
       if (state !== "live") return;
-      stop();
-      weather.setDeaf(this.#isDeafWanted);
+      this.#forget();
+      weather.setDeaf(true);
     });
     this.#diagram.open();
   }

@@ -1,9 +1,9 @@
 /** One open diagram: the drawing, its tools, who is there, how the connection is. */
 
+import { caption } from "../adapters/x6-shapes.js";
 import { connect, isEdge } from "../sdk/codraw.js";
-import { localQueue } from "../sdk/offline.js";
-import * as commands from "./commands.js";
-import { h, toast } from "../shell/dom.js";
+import { h, takesLetters, toast } from "../shell/dom.js";
+import * as commands from "../shell/drawing/commands.js";
 import { Gestures } from "./gestures.js";
 import { icon } from "../shell/icons.js";
 import { Inspector } from "./inspector.js";
@@ -15,7 +15,9 @@ import { notices } from "../shell/together/notices.js";
 import { people } from "../shell/together/people.js";
 import { session } from "../shell/together/session.js";
 import { sharing } from "../shell/together/sharing.js";
+import { undoing } from "../shell/together/undoing.js";
 import { themeSwitch } from "../shell/theme.js";
+import { unsaved } from "../shell/unsaved.js";
 import { Weather } from "./weather.js";
 
 const TOOLS = [
@@ -30,12 +32,11 @@ const COLOURS = [null, "#f4c7c3", "#fce8b2", "#cfe8cf", "#c6dafc", "#dccbf0", "#
 export async function openWorkspace({ main, rest, place, onLeave }) {
   const { threatModelId, diagramId } = place;
   const [described, me] = await Promise.all([rest.diagram(threatModelId, diagramId), rest.me()]);
-  const storage = localQueue(`codraw.unsaved/${me.provider}:${me.provider_id}/${diagramId}`);
   let inspector = null;
   const weather = new Weather((frame) => inspector?.note(frame));
   const live = rest.live(threatModelId, diagramId);
   const ticket = (asked) => (weather.isOffline ? Promise.reject(new TypeError("no network")) : live.ticket(asked));
-  const diagram = connect({ ...live, ticket, storage, WebSocket: weather.WebSocket });
+  const diagram = connect({ ...live, ticket, storage: unsaved(me, diagramId), WebSocket: weather.WebSocket });
   const stage = new Stage(diagram.replica);
   inspector = new Inspector({ diagram, weather, place, rest, chosen: () => stage.selection });
   const editor = new Editor({ diagram, stage, inspector, rest, title: described.name, onLeave });
@@ -53,6 +54,7 @@ class Editor {
   #onLeave;
   #session;
   #parts; // of the page around the drawing
+  #steps; // of undo and redo
   #tools = new Map();
   #undo = this.#iconButton("undo", "Undo (Ctrl+Z)", () => this.undo());
   #redo = this.#iconButton("redo", "Redo (Ctrl+Shift+Z)", () => this.redo());
@@ -65,6 +67,7 @@ class Editor {
 
   constructor({ diagram, stage, inspector, rest, title, onLeave }) {
     this.#diagram = diagram;
+    this.#steps = undoing({ diagram });
     this.#stage = stage;
     this.#inspector = inspector;
     this.#onLeave = onLeave;
@@ -149,25 +152,24 @@ class Editor {
   }
 
   undo() {
-    this.#diagram.undo();
+    this.#steps.undo();
   }
 
   redo() {
-    this.#diagram.redo();
+    this.#steps.redo();
   }
 
-  /** A field over the cell; Enter keeps, Escape forgets. */
+  /** A field over the cell; Enter keeps, Escape forgets. What others have written meanwhile gives way to a change only. */
   rename(id) {
     const cell = this.look.get(id);
     if (!cell) return;
     const field = h("input", { class: "rename", "aria-label": "Name", maxlength: 1000 });
-    field.value = commands.labelOf(cell);
+    field.value = field.defaultValue = caption(cell);
     let isDone = false;
     const finish = (keeps) => {
       if (isDone) return;
       isDone = true;
-      const now = this.look.get(id);
-      if (keeps && now && field.value !== commands.labelOf(now)) this.edit(commands.renamed(now, field.value));
+      if (keeps) this.edit(commands.retyped(this.look.get(id), field.defaultValue, field.value));
       field.remove();
       this.busy(false);
       if (document.activeElement === document.body) this.canvas.root.focus({ preventScroll: true });
@@ -201,8 +203,8 @@ class Editor {
     const [diagram, stage] = [this.#diagram, this.#stage];
     const state = connection({ diagram });
     const follow = following({ diagram, stage });
-    const here = people({ diagram, stage, following: follow });
-    const share = sharing({ diagram, title });
+    const here = people({ diagram, following: follow });
+    const share = sharing({ title });
     this.#parts = [state, follow, here, share, this.#session, cursors({ diagram, stage }), notices({ diagram })];
     stage.root.append(follow.root);
     this.#inspect.id = "inspect";
@@ -289,10 +291,20 @@ class Editor {
       class: colour ? "swatch" : "swatch none",
       title: label,
       "aria-label": label,
-      onclick: () => this.edit(commands.coloured(this.look, [...this.canvas.selection], colour)),
+      onclick: () => this.#paint(colour),
     });
     if (colour) button.style.setProperty("--paint", colour);
     return button;
+  }
+
+  /** null: as the theme has it. */
+  #paint(colour) {
+    const nodes = this.canvas.selectedNodes;
+    const edges = [...this.canvas.selection].filter((id) => !nodes.includes(id));
+    this.edit([
+      ...commands.painted(this.look, nodes, "attrs/body/fill", colour),
+      ...commands.painted(this.look, edges, "attrs/line/stroke", colour),
+    ]);
   }
 
   #iconButton(name, label, action) {
@@ -315,12 +327,13 @@ class Editor {
     diagram.on("change", ({ ids, reset }) => this.#changed(ids, reset));
     diagram.on("welcome", () => this.#rightsChanged());
     diagram.on("participants", () => this.#rightsChanged());
-    const drawHistory = ({ undo, redo }) => {
+    const drawHistory = () => {
+      const { undo, redo } = this.#steps.depth;
       this.#undo.disabled = undo === 0;
       this.#redo.disabled = redo === 0;
     };
-    diagram.on("history", drawHistory);
-    drawHistory(diagram.history);
+    for (const event of ["history", "status", "welcome"]) diagram.on(event, drawHistory);
+    drawHistory();
     document.addEventListener("keydown", (event) => this.#shortcut(event), { signal: this.#abort.signal });
   }
 
@@ -328,7 +341,7 @@ class Editor {
     if (reset) this.canvas.renderAll();
     else this.canvas.render(ids);
     this.#drawSelectionBar();
-    if (this.#isFitted) return;
+    if (this.#isFitted || this.look.epoch === null) return; // what was kept shows before the diagram does
     this.#isFitted = true;
     this.canvas.fit();
   }
@@ -348,7 +361,7 @@ class Editor {
       else if (key === "y" || (key === "z" && event.shiftKey)) this.redo();
       else return;
       event.preventDefault();
-    } else if (!event.altKey) {
+    } else if (!event.altKey && takesLetters(event.target, ".canvas, .tools")) {
       const tool = TOOLS.find(([, , letter]) => letter === key)?.[0];
       if (tool && !this.#tools.get(tool).disabled) this.use(tool);
     }

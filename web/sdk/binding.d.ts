@@ -12,14 +12,14 @@ export interface Editor {
   read(id: string): Record<string, unknown> | null | undefined;
   /** Called when the order of the cells has changed. */
   order?(ids: string[]): void;
-  /** A change of the user fits no frame, and has been taken back (RangeError); or what `read` threw. */
+  /** A change of the user fits no frame, and has been taken back (RangeError); or what one of the others threw. */
   failed?(error: Error): void;
 }
 
 export interface Binding {
   /** The library says that a cell was added, changed or removed, by whomever. */
   changed(id: string): void;
-  /** A gesture begins: what it changes is sent every `sendEveryMs` (offline: once, at its end) and undone as one. */
+  /** A gesture begins: what it changes is sent every `sendEveryMs` (rarer the longer it lasts; offline: once, at its end) and undone as one. */
   begin(): void;
   /** It ends: the last of it is sent. */
   end(): void;
@@ -30,6 +30,9 @@ export interface Binding {
 }
 
 export function bind(diagram: LiveDiagram, editor: Editor, options?: { sendEveryMs?: number }): Binding;
+
+/** Milliseconds from one step of a gesture to the next, of which so many operations were sent; Infinity: to its end. */
+export function stepPause(sent: number, everyMs: number): number;
 
 /** The `data` of an `update` that makes one cell look like the other. */
 export function difference(before: object, after: object): Record<string, unknown>;

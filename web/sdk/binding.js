@@ -4,6 +4,9 @@ import { canonicalChanges, isEdge, mergeCell, uuid } from "./codraw.js";
 import { canonicalJson } from "./statehash.js";
 
 const SEND_EVERY_MS = 50;
+const AT_FULL_PACE = 200; // operations of a gesture
+const PACE_HALVES_EVERY = 25; // operations after those
+const MOST_STEPS = 400; // the server takes 500 operations of a group for one step of undo: room for the end of it
 
 /** @param editor `draw(cell)`, `erase(id)`, `read(id)` and perhaps `order(ids)`, `failed(error)`: see binding.d.ts */
 export function bind(diagram, editor, options) {
@@ -26,6 +29,7 @@ class Binding {
   #echoes = null; // ids reported while we draw
   #own = new Map(); // id -> the cell as the edit that is being made leaves it: the library shows that already
   #groupId;
+  #inGroup = 0; // operations that have been sent of it
   #sentAt = 0;
   #isDue = false; // a flush is
   #flushing; // timers
@@ -50,6 +54,7 @@ class Binding {
     clearTimeout(this.#ending);
     this.flush();
     this.#groupId = uuid();
+    this.#inGroup = 0;
   }
 
   /** A library that reports late still reports within the gesture. */
@@ -86,9 +91,10 @@ class Binding {
 
   #touch(id) {
     this.#touched.add(id);
-    if (this.#isDue) return;
+    const pause = stepPause(this.#inGroup, this.#sendEveryMs);
+    if (this.#isDue || (this.#groupId && pause === Infinity)) return;
     this.#isDue = true;
-    const wait = this.#sentAt + this.#sendEveryMs - Date.now();
+    const wait = this.#sentAt + pause - Date.now();
     if (this.#groupId) this.#flushing = setTimeout(() => this.#step(), Math.max(0, wait));
     else queueMicrotask(() => this.flush());
   }
@@ -142,6 +148,7 @@ class Binding {
     try {
       if (changes.length > this.#diagram.limits.max_cells_per_operation) throw new RangeError("too many cells");
       this.#diagram.edit(changes, { groupId });
+      this.#inGroup++;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       if (changes.length === 1) this.#takeBack(changes[0].id, error);
@@ -186,7 +193,7 @@ class Binding {
     try {
       for (const id of stale) if (replica.get(id)) this.#draw(id, stale);
       for (const id of gone.sort((a, b) => wasEdge(b) - wasEdge(a))) this.#erase(id);
-      this.#drawOrder();
+      this.#guarded(() => this.#drawOrder());
     } finally {
       this.#echoes = null;
     }
@@ -201,21 +208,35 @@ class Binding {
       if (this.#diagram.replica.get(tie)) this.#draw(tie, stale);
     }
     if (!this.#isShown(id)) this.#redraw(id, cell);
-    this.#drawn.set(id, cell);
+    this.#drawn.set(id, cell); // what cannot be drawn is tried again when it has changed
   }
 
   /** What the user has done and we have not sent stays as they see it. */
   #redraw(id, cell) {
     const unsent = this.#unsent.get(id);
-    this.#editor.draw(cell);
+    const isDrawn = this.#guarded(() => this.#editor.draw(cell));
     this.#remember(id);
-    if (unsent?.operation === "update") this.#editor.draw(mergeCell(cell, unsent.data));
-    if (unsent?.operation === "remove") this.#editor.erase(id);
-    if (unsent) this.#touch(id);
+    if (!unsent || !isDrawn) return;
+    this.#guarded(() => {
+      if (unsent.operation === "update") this.#editor.draw(mergeCell(cell, unsent.data));
+      if (unsent.operation === "remove") this.#editor.erase(id);
+    });
+    this.#touch(id);
+  }
+
+  /** One cell that the library does not bear is told; the others are drawn. */
+  #guarded(draw) {
+    try {
+      draw();
+      return true;
+    } catch (error) {
+      this.#editor.failed?.(error);
+      return false;
+    }
   }
 
   #erase(id) {
-    if (!this.#isShown(id)) this.#editor.erase(id);
+    if (!this.#isShown(id)) this.#guarded(() => this.#editor.erase(id));
     this.#drawn.delete(id);
     this.#made.delete(id);
   }
@@ -243,6 +264,15 @@ export function difference(before, after) {
     else if (!addPaths(data, key, before[key], after[key])) data[key] = mergePatch(before[key], after[key]);
   }
   return data;
+}
+
+/**
+ * How long a gesture waits for its next step after so many operations: the longer it lasts, and the more of them a step
+ * takes, the rarer they are, so that it stays one step of undo. Infinity: all that is left to send is its end.
+ */
+export function stepPause(sent, everyMs) {
+  if (sent >= MOST_STEPS) return Infinity;
+  return everyMs * 2 ** Math.ceil(Math.max(0, sent - AT_FULL_PACE) / PACE_HALVES_EVERY);
 }
 
 const keysOf = (...objects) => new Set(objects.flatMap(Object.keys));

@@ -24,16 +24,19 @@ export function assign(element, attributes) {
   return element;
 }
 
+/** Whether a key without Ctrl may be a command: not where the focus is on something else (WCAG 2.1.4). @param homes a selector */
+export const takesLetters = (target, homes) => target === document.body || Boolean(target.closest?.(homes));
+
 /** A question with two answers; resolves to whether the first was given. */
 export function confirmed(question, yes, no = "Cancel") {
   return new Promise((resolve) => {
     const dialog = h(
       "dialog",
-      { class: "question", onclose: () => (dialog.remove(), resolve(dialog.returnValue === "yes")) },
+      { class: "question", "aria-labelledby": "question", onclose: () => (dialog.remove(), resolve(dialog.returnValue === "yes")) },
       h(
         "form",
         { method: "dialog" },
-        h("p", question),
+        h("p", { id: "question" }, question),
         h(
           "div",
           { class: "row end" },

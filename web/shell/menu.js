@@ -1,6 +1,6 @@
 /** A button with a few commands under it. Escape, a press elsewhere and leaving it with Tab close it. */
 
-import { h } from "./dom.js";
+import { assign, h } from "./dom.js";
 import { icon } from "./icons.js";
 
 /**
@@ -8,7 +8,7 @@ import { icon } from "./icons.js";
  * @param {{text: string, icon: string, act: () => void, isGrave?: boolean}[]} commands
  */
 export function menu(label, commands) {
-  const summary = h("summary", { class: "icon-button button", title: label, "aria-label": label }, icon("more"));
+  const summary = h("summary", { class: "icon-button button" }, icon("more"));
   const root = h(
     "details",
     {
@@ -35,7 +35,12 @@ export function menu(label, commands) {
     summary.focus(); // where a dialog gives the focus back to
     act();
   };
+  nameMenu(root, label);
   return root;
+}
+
+export function nameMenu(root, label) {
+  assign(root.querySelector("summary"), { title: label, "aria-label": label });
 }
 
 document.addEventListener("pointerdown", ({ target }) => {

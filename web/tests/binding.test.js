@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { bind, difference } from "../sdk/binding.js";
+import { bind, difference, stepPause } from "../sdk/binding.js";
 import { connect, mergeCell } from "../sdk/codraw.js";
 import { adapterOf, Library } from "./support/library.js";
 import { FakeServer, stateHash } from "./support/server.js";
@@ -247,6 +247,96 @@ test("a cell that cannot be read is told, and the others are sent and drawn", as
   diagram.edit([{ id: "b", operation: "update", data: { y: 9 } }]);
   assert.deepEqual([failures, server.vector], [["TypeError"], 2]);
   assert.deepEqual([library.cells.get("b").position, server.cells.length], [{ x: 50, y: 9 }, 3]);
+});
+
+for (const broken of ["draw", "erase", "order"]) {
+  test(`a library that throws when it is to ${broken} shows all the rest, and it is told`, async () => {
+    server.cells = ["a", "bad", "c", "d"].map((id) => box(id));
+    const [failures, shown] = [[], new Set()];
+    const throwing = (name, id) => {
+      if (name === broken && (name === "order" || id === "bad")) throw new TypeError("Duplicitied port id.");
+    };
+    const diagram = connect({ url: "ws://x/ws", ticket: async () => "t", WebSocket: server.socketsOf("alice") });
+    await settled();
+    const binding = bind(diagram, {
+      draw: ({ id }) => (throwing("draw", id), shown.add(id)),
+      erase: (id) => (throwing("erase", id), shown.delete(id)),
+      order: () => throwing("order"),
+      read: () => undefined,
+      failed: ({ message }) => failures.push(message),
+    });
+    diagram.edit(["a", "bad"].map((id) => ({ id, operation: "remove" })));
+    diagram.edit([{ id: "d", operation: "update", data: { x: 9 } }]);
+    assert.deepEqual([...shown], broken === "erase" ? ["bad", "c", "d"] : ["c", "d"]);
+    assert.deepEqual([...new Set(failures)], ["Duplicitied port id."]);
+    binding.stop();
+  });
+}
+
+test("a cell that could not be drawn is drawn when it has been mended", async () => {
+  const shown = [];
+  const diagram = connect({ url: "ws://x/ws", ticket: async () => "t", WebSocket: server.socketsOf("alice") });
+  await settled();
+  diagram.edit([{ id: "a", operation: "update", data: { label: 5 } }]);
+  const draw = ({ id, label }) => {
+    if (label === 5) throw new TypeError("no text");
+    shown.push(id);
+  };
+  bind(diagram, { draw, erase() {}, read() {} });
+  diagram.edit([{ id: "a", operation: "update", data: { label: "A" } }]);
+  assert.deepEqual(shown, ["b", "e", "a"]);
+});
+
+const GROUP = 500; // collab/core/history.py
+
+for (const [kind, cellsAtOnce, seconds] of [
+  ["one cell for two minutes", 1, 120],
+  ["more than fits into an operation for half a minute", 8, 30],
+]) {
+  test(`a drag of ${kind} stays one step of undo, first at full pace, and ends where it ended`, async () => {
+    server.cells = Array.from({ length: cellsAtOnce }, (_, at) => box(`n${at}`));
+    server.welcomeWith = { limits: { max_cells_per_operation: 2 } };
+    const { library, binding, diagram } = await draughtsman("alice");
+    let sent = 0;
+    const { edit } = diagram;
+    diagram.edit = (...asked) => (sent++, edit.apply(diagram, asked));
+    const move = (x) => [...library.cells.keys()].forEach((id) => library.move(id, x));
+    binding.begin();
+    let afterOne;
+    for (let x = 1; x <= seconds * 20; x++) {
+      move(x);
+      await later(50);
+      if (x === 20) afterOne = sent;
+    }
+    const steps = sent;
+    move(7777);
+    binding.end();
+    await later(10);
+    assert.ok(afterOne >= (18 * cellsAtOnce) / 2, `${afterOne} in the first second`);
+    assert.ok(steps > 200 && sent < GROUP - 50, `${sent} in the group`);
+    assert.deepEqual([...new Set(places({ library }).map(([, x]) => x))], [7777]);
+    assert.deepEqual([...new Set(server.cells.map(({ x }) => x))], [7777]);
+  });
+}
+
+test("steps of a gesture are rarer and rarer, and at last only its end is left", () => {
+  const pauses = [0, 200, 201, 225, 226, 399, 400].map((sent) => stepPause(sent, 50));
+  assert.deepEqual(pauses, [50, 50, 100, 100, 200, 12_800, Infinity]);
+});
+
+test("the next gesture begins at full pace again", async () => {
+  const { library, binding } = await draughtsman("alice");
+  for (const seconds of [60, 1]) {
+    server.received.length = 0;
+    binding.begin();
+    for (let step = 0; step < seconds * 20; step++) {
+      library.move("a", 1000 * seconds + step);
+      await later(50);
+    }
+    binding.end();
+    await later(10);
+  }
+  assert.ok(operations().length >= 18, `${operations().length} in a second`);
 });
 
 test("stop sends the last of a drag first", async () => {

@@ -6,7 +6,7 @@ import { afterEach, mock, test } from "node:test";
 import { Rest, RestError } from "../sdk/rest.js";
 import { inTurn, Library, nameIn, roleOf } from "../shell/start/library.js";
 import { afresh } from "../shell/start/templates.js";
-import { ago, atWork, problemOf } from "../shell/start/words.js";
+import { ago, atWork, PageError, problemOf } from "../shell/start/words.js";
 
 afterEach(() => mock.reset());
 
@@ -42,6 +42,7 @@ test("why something failed is said without the words of programs", () => {
   assert.match(problemOf(new RestError(429, { message: "rate_limited" }, 12_000)), /wait 12 seconds/);
   assert.match(problemOf(new RestError(503, { message: "store" })), /at the moment/);
   assert.match(problemOf(new TypeError("Failed to fetch")), /cannot be reached/);
+  assert.equal(problemOf(new PageError("The drawing library did not load.")), "The drawing library did not load.");
   assert.equal(problemOf(new RestError(422, { message: "The name is too long." })), "The name is too long.");
 });
 
@@ -140,12 +141,41 @@ test("a search finds what stands further down", async () => {
   assert.ok(found.models.some(({ id }) => id === "m59"));
 });
 
+test("a search reads on while it is wanted, up to as many as it may, and ends with the first request that fails", async () => {
+  const asked = serving(Object.fromEntries(Array.from({ length: 90 }, (_, index) => [`m${index}`, []])));
+  const found = library();
+  await found.more();
+  await found.search("m89", { most: 60, goesOn: () => true });
+  assert.equal(found.models.length, 73); // 24 a page, and the one that was looked for
+  await found.search("x", { most: 90, goesOn: () => false });
+  assert.equal(found.models.length, 73);
+  asked.length = 0;
+  mock.method(globalThis, "fetch", async (address) => (asked.push(address), json({ message: "m" }, 403)));
+  await assert.rejects(found.search("x", { most: 90, goesOn: () => true }), RestError);
+  assert.equal(asked.length, 1);
+});
+
 test("what was deleted meanwhile is not there, and no error", async () => {
   const models = { a: [diagram("d", 1)], b: [diagram("e", 1)] };
   serving(models);
   const found = library();
   await found.more();
   delete models.a;
+  await found.refresh("a");
+  assert.deepEqual(found.models.map(({ id }) => id), ["b"]);
+});
+
+test("what is deleted between two requests for it is not there either", async () => {
+  const models = { a: [diagram("d", 1)], b: [diagram("e", 1)] };
+  serving(models);
+  const found = library();
+  await found.more();
+  const answer = globalThis.fetch;
+  mock.method(globalThis, "fetch", async (address) => {
+    const told = await answer(address);
+    delete models.a;
+    return told;
+  });
   await found.refresh("a");
   assert.deepEqual(found.models.map(({ id }) => id), ["b"]);
 });

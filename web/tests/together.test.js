@@ -7,7 +7,7 @@ import { COLOURS, Palette } from "../shell/together/colours.js";
 import { described } from "../shell/together/connection.js";
 import { crowdOf, listed } from "../shell/together/crowd.js";
 import { Glide } from "../shell/together/glide.js";
-import { around, wantedMarks } from "../shell/together/marks.js";
+import { wantedMarks } from "../shell/together/marks.js";
 import { Arrivals, Refusals } from "../shell/together/notices.js";
 
 // -- colours ----------------------------------------------------------------------------------------------------------
@@ -174,12 +174,6 @@ test("a selection of hundreds is one frame", () => {
   const [diagram, crowd] = crowded();
   diagram.peers.set("a1", { selection: Array.from({ length: 300 }, (_, at) => `c${at}`) });
   assert.equal(wantedMarks(diagram, crowd, new Map()).length, 1);
-});
-
-test("the frame around some leaves out what is gone, and there is none around nothing", () => {
-  const box = { x: 10, y: 20, width: 30, height: 40 };
-  assert.deepEqual(around([box, null, { x: 0, y: 50, width: 5, height: 50 }]), { x: 0, y: 20, width: 40, height: 80 });
-  assert.equal(around([null, undefined]), null);
 });
 
 // -- movement ---------------------------------------------------------------------------------------------------------

@@ -65,6 +65,27 @@ const settle = async () => {
   for (let tick = 0; tick < 4; tick++) await later(100);
 };
 
+for (const [what, broken] of [
+  ["a port twice", box("bad", { ports: { items: [{ id: "top" }, { id: "top" }, { id: "left" }, null] } })],
+  ["ports that are no list", box("bad", { ports: { items: 5 } })],
+  ["a text for labels", flow("bad", "a", "b", { labels: "x" })],
+  ["a bend that is nothing", flow("bad", "a", "b", { vertices: [null, { x: 1, y: 2 }] })],
+  ["a router that cannot be named", flow("bad", "a", "b", { router: { toString: 1 } })],
+]) {
+  test(`a cell with ${what} takes nothing from the others`, options, async () => {
+    server.cells = [box("a"), broken, box("b"), box("c")];
+    const { model } = await draughtsman("alice");
+    const ids = model.getCells().map(({ id }) => id);
+    assert.deepEqual(
+      ids.filter((id) => id !== "bad"),
+      ["a", "b", "c"],
+    );
+    if (!broken.router) assert.ok(ids.includes("bad"));
+    await settle();
+    assert.deepEqual(operations(), []);
+  });
+}
+
 test("what is drawn and what others do sends nothing", options, async () => {
   const alice = await draughtsman("alice");
   assert.equal(alice.model.getCells().length, 4);

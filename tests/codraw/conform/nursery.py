@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from codraw.conform.run import Choice, Result, Verdict, conform
 from tests.codraw.conform.mutants import MUTANTS
+from tests.support.copies import dies_with_parent
 from tests.support.servers import free_port
 from tests.support.tree import ROOT
 
@@ -76,7 +76,7 @@ def nursery() -> None:
     """One line in, `name port folder`: one server, and its pid out. Their ends are not waited for."""
     from codraw import cli, serve  # noqa: F401 - read before the copies are made
 
-    _dies_with_parent()
+    dies_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
         name, port, folder = line.split()
@@ -87,7 +87,7 @@ def nursery() -> None:
 
 
 def _serve(name: str, port: str, folder: Path) -> None:
-    _dies_with_parent()
+    dies_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     log = os.open(folder / "server.log", os.O_CREAT | os.O_WRONLY)
     for stream in (1, 2):
@@ -104,11 +104,6 @@ def _serve(name: str, port: str, folder: Path) -> None:
         main()
     finally:
         os._exit(1)
-
-
-def _dies_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def failed(url: str, choice: Choice) -> list[Result]:

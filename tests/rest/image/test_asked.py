@@ -94,3 +94,12 @@ def test_RE62_a_png_that_was_asked_too_large_is_refused(wanted: Asked) -> None:
     with pytest.raises(Problem) as refused:
         wanted.size(Box(0, 0, 1_000, 5_000))
     assert (refused.value.status, refused.value.error) == (422, "limit_exceeded")
+
+
+def test_RE62_the_refusal_names_every_bound_the_height_too() -> None:
+    tall = Box(0, 0, 48, 16_800)
+    with pytest.raises(Problem) as refused:
+        Asked("png", scale=1).size(tall)
+    bounds = {"most_width": 4_096, "most_height": 16_384, "most_pixels": 16_777_216}
+    assert refused.value.details == {"width": 48, "height": 16_800, **bounds}
+    assert Asked("png", scale=1).size(Box(0, 0, 48, 16_384)) == (48, 16_384)

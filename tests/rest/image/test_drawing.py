@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,10 +16,13 @@ from hypothesis import strategies as st
 from protocol.cells import canonical_cells
 from protocol.refusals import CellError
 from protocol.values import Limits
+from rest.image.asked import Asked, Format
 from rest.image.drawing import EMPTY, PIECE, drawing
+from rest.image.geometry import Box
 from rest.image.looks import SHAPES
 from rest.image.paints import NONE
 from rest.image.style import Style
+from rest.problems import Problem
 from tests.support.tree import ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -45,6 +50,20 @@ def ids(root: ElementTree.Element) -> list[str | None]:
 def test_the_picture_holds_everything_and_a_margin() -> None:
     root = read(node("a"), node("b", x=300, y=200))
     assert (root.get("viewBox"), root.get("width"), root.get("height")) == ("-24 -24 448 288", "448", "288")
+
+
+@pytest.mark.parametrize("far", [1e300, 1.7e308])
+@pytest.mark.parametrize("format", ["svg", "png"])
+def test_RE60_there_is_a_picture_however_far_out_cells_lie(far: float, format: Format) -> None:
+    turns = [{"x": far, "y": -far}, {"x": -far, "y": far}]
+    cells = [node("a", x=-far, angle=30), node("b", x=far, y=far, width=far), node("c", height=far, shape="process")]
+    ends = {"source": {"cell": "a"}, "target": {"cell": "b", "port": "top"}}
+    flows = [{"id": "f", "shape": "flow", **ends, "vertices": turns, "labels": [{"position": 0.3}], "label": "x"}]
+    flows += [{"id": "g", "shape": "flow", **ends}, {"id": "h", "shape": "flow", **ends, "target": ends["source"]}]
+    drawn = drawing(canonical_cells([*cells, *flows], free_ids=True, limits=Limits()), Style())
+    text = drawn.document(*Asked(format).size(drawn.frame))
+    assert not re.search("inf|nan|[0-9]{12}", text)
+    assert len(ids(ElementTree.fromstring(text))) == 6
 
 
 def test_nothing_is_an_empty_sheet() -> None:
@@ -89,6 +108,19 @@ def test_between_pieces_of_the_work_there_is_a_pause() -> None:
     pauses: list[None] = []
     drawing([node(f"n{at}") for at in range(3 * PIECE)], Style(), lambda: pauses.append(None))
     assert len(pauses) >= 3
+
+
+def test_RE62_what_is_refused_for_its_size_is_not_drawn_first() -> None:
+    pauses: list[None] = []
+    cells = [node("far", y=90_000), *(node(f"n{at}") for at in range(5 * PIECE))]
+
+    def paused_so_often(admit: Callable[[Box], object]) -> int:
+        pauses.clear()
+        with suppress(Problem):
+            drawing(cells, Style(), lambda: pauses.append(None), admit)
+        return len(pauses)
+
+    assert paused_so_often(Asked("png", 4_096).size) == paused_so_often(Asked("png").size) / 2
 
 
 def test_a_small_picture_goes_without_words() -> None:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from rest.image.edges import edge, turns_of
-from rest.image.geometry import Box, End, Point
+from rest.image.geometry import FAR, Box, End, Point
 from rest.image.style import Style
 
 BOXES = {"a": Box(0, 0, 100, 40), "b": Box(200, 0, 100, 40)}
@@ -81,7 +81,7 @@ def test_vertices_lead_the_line() -> None:
 
 def test_edges_between_the_same_nodes_lie_beside_each_other() -> None:
     turns = turns_of([flow("1"), flow("2", "b", "a"), flow("3")], BOXES)
-    assert {id: [point.y for point in points] for id, points in turns.items()} == {"1": [48], "2": [], "3": [-8]}
+    assert {id: [point.y for point in points] for id, points in turns.items()} == {"1": [56], "2": [], "3": [-16]}
 
 
 def test_an_edge_that_a_port_holds_keeps_its_way() -> None:
@@ -92,3 +92,8 @@ def test_an_edge_that_a_port_holds_keeps_its_way() -> None:
 
 def test_an_edge_to_its_own_node_goes_around_its_corner() -> None:
     assert len(turns_of([flow("1", "a", "a")], BOXES)["1"]) == 3
+
+
+def test_an_edge_turns_no_further_out_than_can_be_drawn() -> None:
+    vertices = [{"x": 1e308, "y": 5}, {"x": 1, "y": -1e308}, {"x": 1}, {"x": True, "y": 1}]
+    assert turns_of([flow(vertices=vertices)], BOXES) == {"f": [Point(FAR, 5), Point(1, -FAR)]}

@@ -51,7 +51,7 @@ def test_a_line_is_round_where_it_turns() -> None:
 
 
 def test_a_loop_goes_around_the_corner_of_its_box() -> None:
-    assert loop(A) == (Point(70, -32), Point(132, -32), Point(132, 20))
+    assert loop(A) == (Point(70, -32), Point(132, -32), Point(132, 10))
 
 
 def test_lines_beside_each_other_bend_to_both_sides() -> None:

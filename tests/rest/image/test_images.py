@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import threading
+from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from protocol.values import Cell
+from rest.image.asked import Asked
 from rest.image.images import disposition
 from tests.support.edges import NODE, Edge, Somebody
+from tests.support.turns import until
 
 OPERATION = "11111111-1111-4111-8111-111111111111"
 
@@ -109,6 +114,31 @@ async def test_RE61_the_same_picture_for_many_is_drawn_once(alice: Somebody, mon
     monkeypatch.setattr("rest.image.images.rasterised", counted)
     answers = await asyncio.gather(*(alice.ask("GET", f"{path}?format=png") for _ in range(5)))
     assert {answer.content for answer in answers} == {b"png"} and len(drawn) == 1
+
+
+async def test_RE61_an_svg_does_not_wait_for_pngs(alice: Somebody, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, let, inside = await pictured(alice), threading.Event(), threading.Semaphore(0)
+
+    def slow(cells: Sequence[Cell], wanted: Asked) -> str:
+        if wanted.format == "png":
+            inside.release()
+            let.wait()
+        return "<svg/>"
+
+    async def at_once(svg: str) -> bytes:
+        return svg.encode()
+
+    monkeypatch.setattr("rest.image.images._document", slow)
+    monkeypatch.setattr("rest.image.images.rasterised", at_once)
+    waiting = [asyncio.create_task(alice.ask("GET", f"{path}?format=png&width={width}")) for width in (20, 30)]
+    try:
+        await until(lambda: inside.acquire(blocking=False))
+        await until(lambda: inside.acquire(blocking=False))
+        async with asyncio.timeout(5):
+            assert (await alice.ask("GET", path)).text == "<svg/>"
+    finally:
+        let.set()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_a_download_has_the_name_of_the_diagram(alice: Somebody) -> None:

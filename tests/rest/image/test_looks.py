@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rest.image.looks import COLOURS, EDGE, OTHER, SHAPES, TEXT, Look, Theme
+from rest.image.paints import label_of
 from tests.support.needs import need
 from tests.support.tree import ROOT
 
@@ -67,9 +68,30 @@ def test_distances_are_those_of_the_page() -> None:
     page = ADAPTER.read_text("utf-8")
     assert f"const LANE = {EDGE.lane:g};" in page and f"[x + width + {EDGE.loop:g}, y - {EDGE.loop:g}]" in page
     # Of a line from a node to itself; rest/image/geometry.py has it.
-    assert "x + width * 0.7, y: top" in page and "x: right, y: y + height / 2" in page
+    assert "x + width * 0.7, y: top" in page and "x: right, y: y + height * 0.25" in page
     assert f"Number(fontSize) * {TEXT.line}" in page and f"Number(fontSize) * {TEXT.base}" in page
     assert f"{TEXT.in_ellipse} : 1) - {TEXT.margin[0]:g}" in page and f"(height - {TEXT.margin[1]:g}) / line" in page
+
+
+TEXTS: list[Any] = [
+    {"label": "own"},
+    {"attrs": {"text": {"text": "text"}}},
+    {"attrs": {"label": {"text": "label"}}},
+    {"attrs": {"text": {"text": "text"}, "label": {"text": "label"}}},
+    {"labels": [{"attrs": {"text": {"text": "of text"}, "label": {"text": "of label"}}}]},
+    {"labels": [{"attrs": {"labelText": {"text": "of labelText"}, "label": {"text": "of label"}}}]},
+    {"labels": [{"attrs": {"labelText": {"text": "of labelText"}}}, {"attrs": {"text": {"text": "second"}}}]},
+    {"labels": "x"},
+]
+
+
+@pytest.mark.needs_node
+def test_a_cell_with_several_texts_is_called_as_on_the_page() -> None:
+    cells = [a | b for a in TEXTS for b in TEXTS]
+    program = f"import {{ caption }} from {json.dumps(ADAPTER.as_uri())};"
+    program += f"console.log(JSON.stringify({json.dumps(cells)}.map(caption)))"
+    told = subprocess.run([need("node"), "--input-type=module", "-e", program], capture_output=True, check=True)
+    assert [label_of(cell) for cell in cells] == json.loads(told.stdout)
 
 
 def test_a_look_of_an_unknown_shape_is_that_of_a_box() -> None:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from rest.image.geometry import FAR, Box
 from rest.image.nodes import box_of, look_of, node
 from rest.image.style import Style
 
@@ -87,6 +88,11 @@ def test_a_painted_boundary_lets_through_what_it_holds() -> None:
 
 def test_a_turned_node_turns_around_its_middle() -> None:
     assert drawn("actor", angle=30).get("transform") == "rotate(30 70 60)"
+
+
+def test_a_node_lies_no_further_out_than_can_be_drawn() -> None:
+    cell = {"id": "a", "shape": "actor", "x": -1.7e308, "y": 3, "width": 1e300, "height": 80}
+    assert box_of(cell) == Box(-FAR, 3, FAR, 80)
 
 
 def test_an_unknown_shape_looks_like_a_box() -> None:

@@ -95,11 +95,20 @@ async def test_the_longest_unseen_goes_when_there_is_too_much() -> None:
     assert [bool(pictures.kept(key)) for key in ("a", "b", "c")] == [True, False, True]
 
 
-async def test_what_is_larger_than_all_that_is_kept_is_not_kept() -> None:
-    pictures = Pictures(kept_bytes=20)
-
+async def _kept(pictures: Pictures, size: int) -> bool:
     async def draw() -> bytes:
-        return bytes(21)
+        return bytes(size)
 
-    await pictures.drawn("k", draw)
-    assert pictures.kept("k") is None
+    await pictures.drawn(size, draw)
+    return pictures.kept(size) is not None
+
+
+@pytest.mark.parametrize(("size", "kept"), [(10, True), (11, False), (21, False)])
+async def test_what_takes_more_than_half_of_the_room_is_not_kept(size: int, kept: bool) -> None:
+    assert await _kept(Pictures(kept_bytes=20), size) is kept
+
+
+async def test_RE61_a_picture_of_16_MiB_is_kept_and_no_larger_one() -> None:
+    pictures = Pictures()
+    assert await _kept(pictures, 16 << 20)
+    assert not await _kept(pictures, (16 << 20) + 1)

@@ -126,6 +126,16 @@ async def test_a_refresh_token_is_good_until_it_is_used(here: Edge, alice: Someb
     assert await introspect(alice, token) == {"active": False}
 
 
+async def test_AU20_no_refresh_token_is_good_for_longer_than_its_login(here: Edge) -> None:
+    made, ends = await signed_in(here), here.clock.now().wall_ms // 1_000 + 2_592_000
+    for _ in range(4):
+        here.clock.advance(600_000)
+        made = (await here.http.post("/oauth2/refresh", json={"refresh_token": made["refresh_token"]})).json()
+    assert (await introspect(await here.as_("bob"), made["refresh_token"]))["exp"] == ends
+    here.clock.advance(192_000)
+    assert await introspect(await here.as_("bob"), made["refresh_token"]) == {"active": False}
+
+
 @pytest.mark.parametrize("token", NONE_OF_OURS)
 async def test_what_is_no_token_of_ours_is_not_active(alice: Somebody, token: str) -> None:
     assert await introspect(alice, token) == {"active": False}

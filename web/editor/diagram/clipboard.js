@@ -1,7 +1,7 @@
 /** Cells to and from the clipboard as JSON, so that they go from one diagram, window and server to another. */
 
-import { added, copied, pasted } from "./commands.js";
-import { around, touches } from "./geometry.js";
+import { added, copied, pasted } from "../../shell/drawing/commands.js";
+import { around, snapped, touches } from "../../shell/drawing/geometry.js";
 
 const TYPE = "application/x-codraw+json";
 const STEP = 24;
@@ -72,8 +72,8 @@ export class Clipboard {
     const box = around(cells.filter(({ x, width }) => Number.isFinite(x) && Number.isFinite(width)));
     if (!box || touches(box, this.#stage.viewport)) return { dx: step, dy: step };
     const { x, y } = this.#stage.middle;
-    const snap = (value) => Math.round(value / 8) * 8;
-    return { dx: snap(x - box.x - box.width / 2) + step - STEP, dy: snap(y - box.y - box.height / 2) + step - STEP };
+    const [dx, dy] = [snapped(x - box.x - box.width / 2), snapped(y - box.y - box.height / 2)];
+    return { dx: dx + step - STEP, dy: dy + step - STEP };
   }
 
   #put(cells, shift) {

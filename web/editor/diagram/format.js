@@ -2,9 +2,10 @@
 
 import { isEdge } from "../../sdk/codraw.js";
 import { assign, h } from "../../shell/dom.js";
+import * as commands from "../../shell/drawing/commands.js";
 import { icon } from "../../shell/icons.js";
 import { caption, colourOr } from "../../adapters/x6-shapes.js";
-import * as commands from "./commands.js";
+import { spoken } from "./spoken.js";
 
 const TINTS = ["#ffffff", "#f4c7c3", "#fce8b2", "#cfe8cf", "#c6dafc", "#dccbf0", "#5b6470"];
 const INKS = ["#1b2430", "#c93c4b", "#b98028", "#2e9d5b", "#2f5bd7", "#7048e8", "#ffffff"];
@@ -51,6 +52,7 @@ export class FormatPanel {
     this.root.addEventListener("click", ({ detail, target }) => {
       if (detail !== 0 && target.closest("button")) stage.root.focus({ preventScroll: true });
     });
+    this.root.addEventListener("keydown", (event) => this.#key(event));
     const ask = () => this.#ask();
     this.#stops = [
       stage.on("selection", ask),
@@ -64,6 +66,22 @@ export class FormatPanel {
   stop() {
     for (const stop of this.#stops) stop();
     cancelAnimationFrame(this.#frame);
+  }
+
+  /** For who works without a mouse: into its first field. False: nothing is selected that may be changed. */
+  focus() {
+    this.#draw();
+    if (this.root.hidden) return false;
+    this.#open(true);
+    this.#body.querySelector("textarea, select, button, input").focus();
+    return true;
+  }
+
+  /** Escape forgets what is being typed and leads back to the drawing. */
+  #key({ key, target, isComposing }) {
+    if (key !== "Escape" || isComposing) return;
+    if (target.matches("textarea, input[type=number]")) target.value = target.defaultValue;
+    this.#stage.root.focus({ preventScroll: true });
   }
 
   /** Folded it leaves room for the drawing. */
@@ -88,6 +106,7 @@ export class FormatPanel {
   #draw() {
     const cells = this.#cells;
     const isHidden = cells.length === 0 || !this.#diagram.canWrite;
+    if (isHidden && this.root.contains(document.activeElement)) this.#stage.root.focus({ preventScroll: true });
     this.root.hidden = isHidden;
     if (isHidden) return void (this.#shown = "");
     const shown = JSON.stringify(cells.length > 20 ? cells.map(({ id }) => id) : cells);
@@ -121,6 +140,7 @@ export class FormatPanel {
       nodes.length > 0 && this.#colours("Text", "attrs/text/fill", INKS, nodes),
       edges.length > 0 && this.#colours("Line", "attrs/line/stroke", INKS, edges),
       edges.length > 0 && this.#line(edges),
+      only && edges.length === 1 && this.#ends(only),
       only && nodes.length === 1 && this.#measures(only),
       nodes.length > 1 && this.#alignment(nodes),
     ];
@@ -138,7 +158,7 @@ export class FormatPanel {
       rows: 2,
       maxlength: 1000,
       "data-does": "name",
-      onchange: () => this.#edit(this.#renamed(cell.id, field.value.trim())),
+      onchange: () => this.#edit(commands.retyped(this.#diagram.replica.get(cell.id), field.defaultValue, field.value)),
       onkeydown: (event) => {
         if (event.key !== "Enter" || event.shiftKey) return;
         event.preventDefault();
@@ -148,11 +168,6 @@ export class FormatPanel {
     });
     field.value = field.defaultValue = caption(cell);
     return h("label", { class: "field" }, h("span", isEdge(cell) ? "Data flow" : "Name"), field);
-  }
-
-  #renamed(id, text) {
-    const cell = this.#diagram.replica.get(id);
-    return cell && text !== caption(cell) ? commands.renamed(cell, text) : [];
   }
 
   #colours(name, path, colours, cells) {
@@ -203,6 +218,18 @@ export class FormatPanel {
     return h("div", { class: "pair" }, arrows, dashes);
   }
 
+  /** Where the flow begins and ends, chosen by name. */
+  #ends({ id, source, target }) {
+    const look = this.#diagram.replica;
+    const nodes = [...look.cells()].filter((cell) => !isEdge(cell)).map((cell) => [cell.id, spoken(look, cell.id)]);
+    const field = (name, end, now) => {
+      const isTied = nodes.some(([node]) => node === now);
+      const offered = isTied ? nodes : [["", "nothing"], ...nodes];
+      return choice(name, offered, now, (node) => this.#edit(commands.retied(look, id, end, node)));
+    };
+    return h("div", { class: "pair" }, field("From", "source", source.cell), field("To", "target", target.cell));
+  }
+
   #measures(cell) {
     const field = ([key, letter]) => {
       const least = commands.SMALLEST[key];
@@ -216,8 +243,7 @@ export class FormatPanel {
       input.value = input.defaultValue = Math.round(cell[key]);
       input.addEventListener("change", () => {
         const value = Math.max(least ?? -Infinity, Number(input.value));
-        if (Number.isFinite(value) && input.value !== "")
-          this.#edit(commands.placed(this.#diagram.replica, new Map([[cell.id, { [key]: value }]])));
+        if (Number.isFinite(value) && input.value !== "") this.#edit(this.#measured(cell.id, key, value));
       });
       return h("label", { class: "measure" }, h("span", letter), input);
     };
@@ -227,6 +253,16 @@ export class FormatPanel {
       h("span", "Place and size"),
       h("div", { class: "measures" }, MEASURES.map(field)),
     );
+  }
+
+  /** A boundary is moved with what stands in it, and resized alone. */
+  #measured(id, key, value) {
+    const { replica } = this.#diagram;
+    const cell = replica.get(id);
+    if (!cell) return [];
+    if (key === "x") return commands.nudged(replica, [id], value - cell.x, 0);
+    if (key === "y") return commands.nudged(replica, [id], 0, value - cell.y);
+    return commands.placed(replica, new Map([[id, { [key]: value }]]));
   }
 
   #alignment(nodes) {
@@ -271,11 +307,12 @@ export class FormatPanel {
   }
 }
 
+/** @param values to choose from, each a word or `[value, text]` */
 function choice(name, values, now, chosen) {
   const select = h(
     "select",
     { "data-does": name, onchange: () => chosen(select.value) },
-    values.map((value) => h("option", { value, selected: value === now }, value)),
+    values.map((one) => [one].flat()).map(([value, text = value]) => h("option", { value, selected: value === now }, text)),
   );
   return h("label", { class: "field" }, h("span", name), select);
 }

@@ -1,8 +1,8 @@
 /** Pointer on the drawing: moving, resizing, connecting, framing, panning. One gesture is one step of undo. */
 
 import { isEdge } from "../../sdk/codraw.js";
-import * as commands from "./commands.js";
-import { between, encloses, pulled } from "./geometry.js";
+import * as commands from "../../shell/drawing/commands.js";
+import { between, encloses, pulled, snapped } from "../../shell/drawing/geometry.js";
 import { Move } from "./move.js";
 
 const THRESHOLD = 4;
@@ -19,7 +19,7 @@ export class Gestures {
   #frame = 0;
   #abort = new AbortController();
 
-  /** @param editor `tool`, `place(shape, point)`, `rename(id)`, `isHandTool` … see workspace.js */
+  /** @param editor `tool`, `place(shape, point)`, `rename(id)` … see workspace.js */
   constructor({ diagram, stage, marks, editor }) {
     this.#diagram = diagram;
     this.#stage = stage;
@@ -255,6 +255,7 @@ export class Gestures {
     const [id] = this.#stage.selectedNodes;
     const node = this.#stage.graph.getCellById(id);
     const before = this.#stage.boxOf(id);
+    if (!before) return null;
     const start = this.#stage.toWorld(event);
     const put = ({ x, y, width, height }) => {
       if (!node.model) return;
@@ -264,7 +265,8 @@ export class Gestures {
     };
     const follow = (now) => {
       const to = this.#stage.toWorld(now);
-      put(pulled(before, handle, to.x - start.x, to.y - start.y, commands.SMALLEST));
+      const on = now.altKey ? Math.round : snapped;
+      put(pulled(before, handle, to.x - start.x, to.y - start.y, commands.SMALLEST, on));
     };
     return this.#stepwise(event, { pick: () => this.#stage.begin(), follow, restore: () => put(before) });
   }
@@ -276,9 +278,12 @@ export class Gestures {
     const finish = (last) => {
       cancelAnimationFrame(this.#frame);
       classList.remove("moving");
-      if (hasBegun) last?.();
-      this.#marks.guides([]);
-      this.#stage.end();
+      try {
+        if (hasBegun) last?.();
+      } finally {
+        this.#marks.guides([]);
+        this.#stage.end();
+      }
     };
     return {
       move: (now) => {

@@ -1,11 +1,11 @@
 /** Everything without a mouse: going through the cells, moving, resizing, connecting, naming; and the list of keys. */
 
-import { isEdge, uuid } from "../../sdk/codraw.js";
-import { h } from "../../shell/dom.js";
-import { caption } from "../../adapters/x6.js";
-import * as commands from "./commands.js";
-import { GRID } from "./geometry.js";
-import { TOOLS } from "./palette.js";
+import { uuid } from "../../sdk/codraw.js";
+import { h, takesLetters } from "../../shell/dom.js";
+import * as commands from "../../shell/drawing/commands.js";
+import { GRID } from "../../shell/drawing/geometry.js";
+import { LOOKING, TOOLS } from "./palette.js";
+import { inReadingOrder, spoken, walked } from "./spoken.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const PAUSE_MS = 1000; // steps that follow each other quickly are one step of undo
@@ -16,7 +16,8 @@ export class Keyboard {
   #stage;
   #editor;
   #abort = new AbortController();
-  #stepping = { at: 0, groupId: null };
+  #stepping = { at: 0, of: "", groupId: null };
+  #kept = []; // what stays selected while one goes on to other cells
   #source = null; // where a flow begins that is being connected by keys
   #isLeaving = false; // Escape was pressed with nothing to let go of: Tab leads out
 
@@ -42,7 +43,7 @@ export class Keyboard {
     const command = event.ctrlKey || event.metaKey;
     if (command && key === "z" && !event.shiftKey) this.#editor.undo();
     else if (command && (key === "y" || key === "z")) this.#editor.redo();
-    else if (command || event.altKey) return;
+    else if (command || event.altKey || !takesLetters(event.target, ".stage, .tools")) return;
     else if (event.key === "?") showKeys();
     else if (key === "+" || key === "=") this.#stage.zoom(1.25);
     else if (key === "-") this.#stage.zoom(0.8);
@@ -54,7 +55,7 @@ export class Keyboard {
 
   #tool(key) {
     const found = TOOLS.find((one) => one.key === key);
-    if (!found) return false;
+    if (!found || (!this.#diagram.canWrite && !LOOKING.has(found.tool))) return false;
     if (found.tool === "flow" && document.activeElement === this.#stage.root && this.#startFlow()) return true;
     this.#editor.use(found.tool);
     return true;
@@ -68,6 +69,8 @@ export class Keyboard {
     const key = event.key.toLowerCase();
     if (event.key in ARROWS && !command) this.#arrow(event, ARROWS[event.key]);
     else if (event.key === "Tab" && !command) return this.#walk(event);
+    else if (key === " " && (event.ctrlKey || event.shiftKey)) this.#keep();
+    else if (event.key === "Enter" && event.altKey) this.#editor.format();
     else if (command && key === "a") this.#stage.select(this.#stage.cells().map(({ id }) => id));
     else if (command && key === "d") this.#editor.duplicate();
     else if (command) return;
@@ -82,12 +85,28 @@ export class Keyboard {
   /** Nodes as one reads, then flows; past the last one the focus goes on. */
   #walk(event) {
     const ids = inReadingOrder(this.#stage.cells());
-    const at = ids.indexOf(this.#stage.selection.at(-1));
-    const next = event.shiftKey ? (at < 0 ? ids.length : at) - 1 : at + 1;
-    if (!ids[next] || this.#isLeaving) return this.#stage.select([]);
+    this.#keepSelected();
+    const next = this.#isLeaving ? null : walked(ids, this.#stage.selection, this.#kept, event.shiftKey ? -1 : 1);
+    if (!next) return this.#stage.select([]);
     event.preventDefault();
-    this.#stage.reveal(ids[next]);
-    this.#editor.say(`${spoken(this.#diagram.replica, ids[next])}, ${next + 1} of ${ids.length}`);
+    this.#stage.reveal(next.id);
+    this.#stage.select(next.selection);
+    const also = next.selection.length > 1 ? `, ${next.selection.length} selected` : "";
+    this.#editor.say(`${spoken(this.#diagram.replica, next.id)}, ${next.at + 1} of ${ids.length}${also}`);
+  }
+
+  /** The cell one is at stays selected, or no longer does, when one goes on. */
+  #keep() {
+    const id = this.#stage.selection.at(-1);
+    if (!id) return;
+    this.#keepSelected();
+    const isKept = this.#kept.includes(id);
+    this.#kept = isKept ? this.#kept.filter((one) => one !== id) : [...this.#kept, id];
+    this.#editor.say(`${spoken(this.#diagram.replica, id)} ${isKept ? "is let go of" : "stays selected"} when you go on`);
+  }
+
+  #keepSelected() {
+    this.#kept = this.#kept.filter((id) => this.#stage.selection.includes(id));
   }
 
   #escape() {
@@ -100,7 +119,7 @@ export class Keyboard {
   }
 
   #enter() {
-    const [id] = this.#stage.selectedNodes;
+    const id = this.#stage.selectedNodes.at(-1);
     const source = this.#source;
     this.#source = null;
     if (source && id && id !== source) this.#editor.connect(source, id);
@@ -123,8 +142,9 @@ export class Keyboard {
     if (nodes.length === 0) return this.#stage.pan(-x * PAN, -y * PAN);
     if (!this.#diagram.canWrite) return;
     const step = event.altKey ? 1 : GRID;
-    if (Date.now() - this.#stepping.at > PAUSE_MS) this.#stepping.groupId = uuid();
-    this.#stepping.at = Date.now();
+    const of = nodes.join();
+    const isNew = of !== this.#stepping.of || Date.now() - this.#stepping.at > PAUSE_MS;
+    this.#stepping = { at: Date.now(), of, groupId: isNew ? uuid() : this.#stepping.groupId };
     const look = this.#diagram.replica;
     const changes = event.shiftKey
       ? grown(look, nodes, x * step, y * step)
@@ -139,24 +159,13 @@ function grown(look, ids, dx, dy) {
   return commands.placed(look, new Map(ids.map((id) => [id, size(look.get(id))])));
 }
 
-export function inReadingOrder(cells) {
-  const nodes = cells.filter((cell) => !isEdge(cell)).sort((a, b) => a.y - b.y || a.x - b.x);
-  return [...nodes, ...cells.filter(isEdge)].map(({ id }) => id);
-}
-
-/** A cell in words. */
-export function spoken(look, id) {
-  const cell = look.get(id);
-  const name = (one) => (one ? `${commands.SHAPES[one.shape]?.name ?? one.shape} ${caption(one)}`.trim() : "nothing");
-  if (!isEdge(cell)) return name(cell);
-  return `Flow ${caption(cell)} from ${name(look.get(cell.source.cell))} to ${name(look.get(cell.target.cell))}`;
-}
-
 const KEYS = [
   ["Tab, Shift+Tab", "go through the cells"],
   ["Enter, F2, double click", "name"],
   ["Arrows", "move by the grid; with Alt by one, with Shift resize"],
   ["Delete", "remove"],
+  ["Ctrl+Space, Shift+Space", "keep the cell selected while Tab goes on"],
+  ["Alt+Enter", "to the panel of what is selected; Escape leads back"],
   ["Ctrl+A, C, X, V, D", "all, copy, cut, paste, duplicate"],
   ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"],
   ["[ and ]", "to the back, to the front"],

@@ -3,7 +3,7 @@
 import { isEdge } from "../../sdk/codraw.js";
 import { h } from "../../shell/dom.js";
 import { caption } from "../../adapters/x6.js";
-import { renamed } from "./commands.js";
+import { retyped } from "../../shell/drawing/commands.js";
 
 const LEAST = { width: 140, height: 38 };
 
@@ -70,12 +70,11 @@ export class Labels {
 
   /** What somebody else has written meanwhile is overwritten only by what was changed here. */
   #keep(id, before, keeps) {
-    const text = this.#field.value.trim();
+    const typed = this.#field.value;
     this.#field.remove();
     this.#field = null;
     this.#stage.busy(false);
-    const cell = this.#diagram.replica.get(id);
-    if (keeps && cell && text !== before) this.#edit(renamed(cell, text));
+    if (keeps) this.#edit(retyped(this.#diagram.replica.get(id), before, typed));
   }
 
   #place(field, id) {

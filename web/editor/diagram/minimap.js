@@ -2,7 +2,8 @@
 
 import { isEdge } from "../../sdk/codraw.js";
 import { h } from "../../shell/dom.js";
-import { around } from "./geometry.js";
+import { around } from "../../shell/drawing/geometry.js";
+import { onTheme } from "../../shell/theme.js";
 
 const SIZE = { width: 176, height: 116 };
 const PAUSE_MS = 400; // two thousand boxes take some milliseconds
@@ -26,7 +27,7 @@ export class Minimap {
     );
     this.root.addEventListener("pointerdown", (event) => this.#goes(event));
     const ask = () => this.#cellsChanged();
-    this.#stops = [stage.on("view", () => this.#viewChanged()), stage.on("change", ask), ...onTheme(ask)];
+    this.#stops = [stage.on("view", () => this.#viewChanged()), stage.on("change", ask), onTheme(ask)];
     this.#cellsChanged();
   }
 
@@ -113,13 +114,4 @@ export class Minimap {
       this.root.addEventListener(type, () => abort.abort(), { signal: abort.signal });
     go(down);
   }
-}
-
-/** Light may become dark by the system or by the page's own switch. */
-function onTheme(changed) {
-  const abort = new AbortController();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed, { signal: abort.signal });
-  const observer = new MutationObserver(changed);
-  observer.observe(document.documentElement, { attributeFilter: ["data-theme"] });
-  return [() => abort.abort(), () => observer.disconnect()];
 }

@@ -1,7 +1,7 @@
 /** Nodes on the move, with all that goes with them: what they contain, and the bends of flows between them. */
 
-import * as commands from "./commands.js";
-import { aligned, around, snapped, touches } from "./geometry.js";
+import * as commands from "../../shell/drawing/commands.js";
+import { aligned, around, snapped, touches } from "../../shell/drawing/geometry.js";
 
 const SNAP = 6; // px
 const MOST_GUIDING = 400;
@@ -12,7 +12,7 @@ export class Move {
   #from;
   #nodes = []; // {node, x, y}: where each of them was
   #bends = []; // {edge, vertices}
-  #box; // around those that were taken hold of
+  #box; // around those that were taken hold of; null: somebody has removed them
   #others = []; // boxes that stay, to stand in line with
 
   constructor({ diagram, stage, from }) {
@@ -58,7 +58,7 @@ export class Move {
 
   /** In line with others where they are near, else on the grid. */
   #snapped(dx, dy, isFree) {
-    if (isFree) return { dx: Math.round(dx), dy: Math.round(dy), guides: [] };
+    if (isFree || !this.#box) return { dx: Math.round(dx), dy: Math.round(dy), guides: [] };
     const { x, y } = this.#box;
     const to = { ...this.#box, x: x + dx, y: y + dy };
     const line = aligned(to, this.#others, SNAP / this.#stage.scale);

@@ -1,8 +1,8 @@
 /** The tools at the side: pressed and then placed by a click, dragged into the drawing, or placed by a key. */
 
 import { h } from "../../shell/dom.js";
+import { SHAPES } from "../../shell/drawing/commands.js";
 import { icon } from "../../shell/icons.js";
-import { SHAPES } from "./commands.js";
 
 const THRESHOLD = 6;
 
@@ -17,7 +17,8 @@ export const TOOLS = [
   })),
   { tool: "flow", name: "Flow", key: "f", hint: "Flow: drag from one cell to another" },
 ];
-const LOOKING = new Set(["select", "frame"]);
+/** What one may take up who only looks on. */
+export const LOOKING = new Set(["select", "frame"]);
 
 export class Palette {
   #stage;

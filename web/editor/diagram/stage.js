@@ -9,7 +9,7 @@
 import { isEdge, uuid } from "../../sdk/codraw.js";
 import { bindGraph, LAYING, registerShapes } from "../../adapters/x6.js";
 import { h } from "../../shell/dom.js";
-import { around, GRID, touches } from "./geometry.js";
+import { around, GRID, touches } from "../../shell/drawing/geometry.js";
 import { Surface, ZOOM } from "./surface.js";
 
 const ATTRIBUTES = {
@@ -20,6 +20,8 @@ const ATTRIBUTES = {
   "aria-roledescription": "diagram",
   "aria-label": "Diagram. Tab goes through the cells, question mark shows the keys.",
 };
+
+const HIGHLIGHT = { "stroke-width": 2.4, stroke: "var(--accent)" };
 
 export class Stage extends Surface {
   selection = [];
@@ -45,6 +47,7 @@ export class Stage extends Surface {
       preventDefaultContextMenu: false,
       magnetThreshold: 4,
       scaling: { min: ZOOM.least, max: ZOOM.most },
+      highlighting: { default: { name: "stroke", args: { padding: 4, attrs: HIGHLIGHT } } },
       interacting: () => this.#interacting(),
       connecting: {
         ...LAYING,

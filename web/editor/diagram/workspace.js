@@ -1,10 +1,11 @@
 /** One open diagram: the drawing, what one edits it with, who is there, how the connection is. */
 
 import { connect, uuid } from "../../sdk/codraw.js";
-import { localQueue } from "../../sdk/offline.js";
 import { h, toast } from "../../shell/dom.js";
+import * as commands from "../../shell/drawing/commands.js";
 import { icon } from "../../shell/icons.js";
 import { openRights } from "../../shell/start/rights.js";
+import { PageError } from "../../shell/start/words.js";
 import { themeSwitch } from "../../shell/theme.js";
 import { connection } from "../../shell/together/connection.js";
 import { cursors } from "../../shell/together/cursors.js";
@@ -13,9 +14,10 @@ import { notices } from "../../shell/together/notices.js";
 import { people } from "../../shell/together/people.js";
 import { session } from "../../shell/together/session.js";
 import { sharing } from "../../shell/together/sharing.js";
+import { unsaved } from "../../shell/unsaved.js";
+import { undoing } from "../../shell/together/undoing.js";
 import { filesMenu } from "../files/menu.js";
 import { Clipboard } from "./clipboard.js";
-import * as commands from "./commands.js";
 import { FlowTools } from "./flows.js";
 import { FormatPanel } from "./format.js";
 import { Gestures } from "./gestures.js";
@@ -28,14 +30,19 @@ import { Stage } from "./stage.js";
 
 /** Shows the diagram in `main`; returns how to leave it. `leave()` asks first and resolves to whether it may. */
 export async function openWorkspace({ main, rest, place, onLeave }) {
+  if (!globalThis.X6) throw new PageError("The drawing library (AntV X6) did not load. Reload the page to try again.");
   const { threatModelId, diagramId } = place;
   const [described, me] = await Promise.all([rest.diagram(threatModelId, diagramId), rest.me()]);
-  const storage = localQueue(`codraw.unsaved/${me.provider}:${me.provider_id}/${diagramId}`);
-  const diagram = connect({ ...rest.live(threatModelId, diagramId), storage });
-  const workspace = new Workspace({ diagram, rest, place, title: described.name, onLeave });
-  main.replaceChildren(workspace.root);
-  document.title = `${described.name} · codraw`;
-  return workspace;
+  const diagram = connect({ ...rest.live(threatModelId, diagramId), storage: unsaved(me, diagramId) });
+  try {
+    const workspace = new Workspace({ diagram, rest, place, title: described.name, onLeave });
+    main.replaceChildren(workspace.root);
+    document.title = `${described.name} · codraw`;
+    return workspace;
+  } catch (error) {
+    diagram.close({ patienceMs: 0 }); // else each try would leave a connection behind
+    throw new PageError(`The diagram cannot be shown: ${error.message}`, { cause: error });
+  }
 }
 
 class Workspace {
@@ -48,6 +55,7 @@ class Workspace {
   #gestures;
   #clipboard;
   #session;
+  #steps; // of undo and redo
   #undo = iconButton("undo", "Undo (Ctrl+Z)", () => this.undo());
   #redo = iconButton("redo", "Redo (Ctrl+Shift+Z)", () => this.redo());
   #zoomed = h("button", {
@@ -58,10 +66,13 @@ class Workspace {
   });
   #spoken = h("p", { class: "hidden", role: "status", "aria-live": "polite" });
   #empty = h("p", { class: "empty-hint", hidden: true });
+  #format;
+  #over; // not within the drawing, whose keys are its own: here a screen reader browses as usual
   #isFitted = false;
 
   constructor({ diagram, rest, place, title, onLeave }) {
     this.#diagram = diagram;
+    this.#steps = undoing({ diagram });
     const stage = (this.#stage = this.#part(new Stage(diagram, globalThis.X6)));
     const editor = this;
     const marks = this.#part(new Marks({ diagram, stage }));
@@ -71,9 +82,9 @@ class Workspace {
     this.#clipboard = this.#part(new Clipboard({ diagram, stage, editor }));
     this.#part(new Keyboard({ diagram, stage, editor }));
     this.#palette = new Palette({ stage, editor });
-    const format = this.#part(new FormatPanel({ diagram, stage, editor }));
+    this.#format = this.#part(new FormatPanel({ diagram, stage, editor }));
     const minimap = this.#part(new Minimap({ stage }));
-    stage.root.append(this.#empty, format.root, minimap.root, this.#zoomBar());
+    this.#over = h("div", { class: "overlay" }, this.#empty, this.#format.root, minimap.root, this.#zoomBar());
     this.#session = this.#part(session({ diagram, rest, onLeave }));
     this.root = h(
       "div",
@@ -81,6 +92,7 @@ class Workspace {
       this.#header({ title, rest, place, onLeave }),
       this.#palette.root,
       stage.root,
+      this.#over,
       this.#spoken,
     );
     this.#listen();
@@ -177,17 +189,22 @@ class Workspace {
     if (this.#diagram.canWrite) this.#clipboard.duplicate();
   }
 
+  /** To the panel of what is selected. False: there is none. */
+  format() {
+    return this.#format.focus();
+  }
+
   /** Lets go of the gesture that goes on. */
   cancel() {
     return this.#gestures.cancel();
   }
 
   undo() {
-    if (this.#diagram.canWrite) this.#diagram.undo();
+    this.#steps.undo();
   }
 
   redo() {
-    if (this.#diagram.canWrite) this.#diagram.redo();
+    this.#steps.redo();
   }
 
   /** For those who do not see it. */
@@ -200,7 +217,7 @@ class Workspace {
   #header({ title, rest, place, onLeave }) {
     const [diagram, stage] = [this.#diagram, this.#stage];
     const followed = this.#part(following({ diagram, stage }));
-    stage.root.append(followed.root);
+    this.#over.prepend(followed.root);
     this.#part(cursors({ diagram, stage }));
     this.#part(notices({ diagram }));
     return h(
@@ -211,8 +228,8 @@ class Workspace {
       this.#part(connection({ diagram })).root,
       h("div", { class: "row tight history" }, this.#undo, this.#redo),
       this.#part(filesMenu({ diagram, stage, title, rest, place })).root,
-      this.#part(people({ diagram, stage, following: followed })).root,
-      this.#part(sharing({ diagram, title, rights: () => openRights({ rest, threatModelId: place.threatModelId }) }))
+      this.#part(people({ diagram, following: followed })).root,
+      this.#part(sharing({ title, rights: () => openRights({ rest, threatModelId: place.threatModelId }) }))
         .root,
       this.#session.root,
       themeSwitch(),
@@ -262,9 +279,9 @@ class Workspace {
   }
 
   #drawHistory() {
-    const { history, canWrite } = this.#diagram;
-    this.#undo.disabled = !canWrite || history.undo === 0;
-    this.#redo.disabled = !canWrite || history.redo === 0;
+    const { undo, redo } = this.#steps.depth;
+    this.#undo.disabled = undo === 0;
+    this.#redo.disabled = redo === 0;
   }
 
   #drawZoom() {

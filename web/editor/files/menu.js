@@ -141,7 +141,9 @@ class FilesMenu {
         if (!isFile(event)) return;
         event.preventDefault();
         show(false);
-        if (this.#diagram.canWrite) this.#importFile(event.dataTransfer.files[0]);
+        const [file] = event.dataTransfer.files;
+        if (!file) toast("That is no file.", "bad");
+        else if (this.#diagram.canWrite) this.#importFile(file);
       },
       { signal },
     );
@@ -153,8 +155,7 @@ class FilesMenu {
       const { changes } = read(await file.text());
       await this.#add(planned(changes, this.#diagram.replica, this.#diagram.limits), file.name);
     } catch (error) {
-      if (!(error instanceof NotImported)) throw error;
-      explain(file.name, error);
+      explain(file.name, error instanceof NotImported ? error : new NotImported(`It was not imported: ${error.message}`));
     }
   }
 

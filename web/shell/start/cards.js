@@ -2,7 +2,7 @@
 
 import { assign, confirmed, h, toast } from "../dom.js";
 import { icon } from "../icons.js";
-import { menu } from "../menu.js";
+import { menu, nameMenu } from "../menu.js";
 import { openNewDiagram } from "./create.js";
 import { openRename } from "./dialogs.js";
 import { Keyed } from "./keyed.js";
@@ -24,22 +24,25 @@ export class DiagramCard {
   #live = h("span", { class: "live", hidden: true });
   #link;
   #shown = null; // {model, diagram}
+  #more; // false: nothing may be done to it
   #at;
 
   constructor(at, model, diagram) {
     this.#at = at;
     this.#link = h("a", { href: `#/${model.id}/${diagram.id}` }, h("span", { class: "preview" }, this.#image, this.#live), this.#name);
+    this.#more = model.role !== "reader" && this.#menu(model.role === "owner");
     this.root = h(
       "li",
       { class: "card diagram" },
       this.#link,
-      h("div", { class: "below" }, this.#changed, model.role !== "reader" && this.#menu(model.role === "owner")),
+      h("div", { class: "below" }, this.#changed, this.#more),
     );
   }
 
   update(model, diagram, session) {
     this.#shown = { model, diagram, session };
     this.#name.textContent = diagram.name;
+    if (this.#more) nameMenu(this.#more, `More for ${diagram.name}`);
     assign(this.#link, { title: session ? `${diagram.name}: ${atWork(session.people)}` : diagram.name });
     this.#changed.replaceChildren(moment(diagram.modified_at));
     this.#live.hidden = !session;
@@ -52,7 +55,7 @@ export class DiagramCard {
   }
 
   #menu(isOwner) {
-    return menu("More for this diagram", [
+    return menu("More", [
       { text: "Rename", icon: "rename", act: () => this.#rename() },
       ...(isOwner ? [{ text: "Delete", icon: "remove", act: () => this.#remove(), isGrave: true }] : []),
     ]);
@@ -81,6 +84,7 @@ export class ModelSection {
   #model;
   #name = h("h2");
   #facts = h("p", { class: "about" });
+  #more;
   #none = h("li", { class: "nothing" });
   #list = h("ul", { class: "diagrams" });
   #cards = new Keyed(this.#list);
@@ -90,6 +94,7 @@ export class ModelSection {
     this.#model = model;
     this.#name.id = `model-${model.id}`;
     const mayDraw = model.role !== "reader";
+    this.#more = mayDraw && menu("More", this.#commands());
     this.root = h(
       "section",
       { class: "model", "aria-labelledby": this.#name.id },
@@ -101,7 +106,7 @@ export class ModelSection {
           { class: "row" },
           mayDraw && h("button", { class: "small", type: "button", onclick: () => this.#add() }, icon("plus"), "New diagram"),
           model.role === "owner" && h("button", { class: "small share", type: "button", onclick: () => this.#share() }, icon("people"), "Share"),
-          mayDraw && menu(`More for ${model.name}`, this.#commands()),
+          this.#more,
         ),
       ),
       this.#list,
@@ -112,6 +117,7 @@ export class ModelSection {
   update(model, sessions, matches) {
     this.#model = model;
     this.#name.textContent = model.name;
+    if (this.#more) nameMenu(this.#more, `More for ${model.name}`);
     const owner = typeof model.owner === "string" ? model.owner : model.owner?.display_name;
     const rights = { owner: "yours", writer: `of ${owner}`, reader: `of ${owner}, you may look` }[model.role] ?? `of ${owner}`;
     this.#facts.textContent = `${counted(model.diagrams.length, "diagram")}, ${rights}`;

@@ -145,10 +145,13 @@ class Dashboard {
     this.#found = wanted;
     this.#draw();
     if (!wanted || !this.#library.hasMore) return;
-    await this.#tried(() => this.#library.find(wanted));
-    while (this.#found === wanted && this.#library.hasMore && this.#library.models.length < SEARCHED && this.root.isConnected) {
-      await this.#readOn();
-    }
+    const goesOn = () => {
+      this.#draw();
+      return this.#found === wanted && this.root.isConnected;
+    };
+    this.#more.disabled = true;
+    await this.#tried(() => this.#library.search(wanted, { most: SEARCHED, goesOn }));
+    this.#more.disabled = false;
   }
 
   #draw() {

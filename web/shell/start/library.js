@@ -39,6 +39,12 @@ export class Library {
     await this.#take((await this.#list({ name })).listed.filter(({ id }) => !this.#models.has(id)));
   }
 
+  /** The same, then page by page while `goesOn()`, until `most` are here. @throws with the first request that fails */
+  async search(name, { most, goesOn }) {
+    await this.find(name);
+    while (goesOn() && this.hasMore && this.models.length < most) await this.more();
+  }
+
   /** Everything read so far, anew. */
   async again() {
     const anew = new Library(this.#rest, this.#me);
@@ -50,7 +56,9 @@ export class Library {
   /** One of them anew; it may be gone, or new here. */
   async refresh(id) {
     try {
-      this.#models.set(id, await this.#whole(await this.#rest.threatModel(id)));
+      const model = await this.#whole(await this.#rest.threatModel(id));
+      if (model) this.#models.set(id, model);
+      else this.#models.delete(id); // gone between the two requests
     } catch (error) {
       if (error.status !== 403 && error.status !== 404) throw error;
       this.#models.delete(id);

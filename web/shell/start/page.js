@@ -4,7 +4,7 @@ import { Rest } from "../../sdk/rest.js";
 import { h, toast } from "../dom.js";
 import { openDashboard } from "./dashboard.js";
 import { openSignIn, redeemed } from "./signin.js";
-import { problemOf } from "./words.js";
+import { PageError, problemOf } from "./words.js";
 
 // Of this window alone, so that two windows can be two people.
 const TOKENS = "codraw.tokens";
@@ -95,7 +95,8 @@ class Page {
   #explain(error) {
     const why = { 403: "You have no access to this diagram.", 404: "There is no such diagram." };
     const again = h("button", { class: "primary", type: "button", onclick: () => this.#again() }, "Try again");
-    if (!error.status || error.status >= 500) this.#retry = setTimeout(() => this.#again(), AGAIN_MS);
+    const mayPass = !(error instanceof PageError) && (!error.status || error.status >= 500);
+    if (mayPass) this.#retry = setTimeout(() => this.#again(), AGAIN_MS);
     this.#main.replaceChildren(
       h(
         "div",

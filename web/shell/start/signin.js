@@ -81,7 +81,7 @@ export function openSignIn({ main, rest, providers, isJoining, signedIn }) {
 
 /** Only a picture of this server's own: the page shows no others. */
 function mark({ icon }) {
-  return icon?.startsWith("/") && h("img", { src: icon, alt: "", width: 18, height: 18 });
+  return /^\/(?![/\\])/.test(icon) && h("img", { src: icon, alt: "", width: 18, height: 18 });
 }
 
 /** What it is all about: two people, one drawing. */

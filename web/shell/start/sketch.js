@@ -2,20 +2,19 @@
 
 import { isEdge } from "../../sdk/cells.js";
 import { s } from "../dom.js";
+import { around } from "../drawing/geometry.js";
 
 const MARGIN = 24;
 
 export function sketch(cells) {
   const boxes = new Map(cells.filter((cell) => !isEdge(cell)).map((box) => [box.id, box]));
   const all = [...boxes.values()];
-  const [x, y] = [Math.min(...all.map((box) => box.x)), Math.min(...all.map((box) => box.y))];
-  const right = Math.max(...all.map((box) => box.x + box.width));
-  const bottom = Math.max(...all.map((box) => box.y + box.height));
+  const { x, y, width, height } = around(all);
   return s(
     "svg",
     {
       class: "miniature",
-      viewBox: `${x - MARGIN} ${y - MARGIN} ${right - x + 2 * MARGIN} ${bottom - y + 2 * MARGIN}`,
+      viewBox: `${x - MARGIN} ${y - MARGIN} ${width + 2 * MARGIN} ${height + 2 * MARGIN}`,
       "aria-hidden": "true",
     },
     all.filter(({ shape }) => shape === "security-boundary").map(outline),

@@ -26,8 +26,12 @@ export function atWork(people) {
 
 export const counted = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 
+/** What this page cannot do whatever the server says: to try again does not help, and the words are for people. */
+export class PageError extends Error {}
+
 /** Why something did not work, for people. */
 export function problemOf(error) {
+  if (error instanceof PageError) return error.message;
   if (error.status === 403) return "You have not the right to do that here. An owner can give it to you.";
   if (error.status === 404) return "It is not there any more: somebody has deleted it.";
   if (error.status === 429) return `Too many attempts. Please wait ${counted(Math.ceil(error.retryAfterMs / 1000) || 1, "second")}.`;

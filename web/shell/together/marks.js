@@ -1,6 +1,7 @@
 /** Frames around what others have selected and what they are changing, each with a name. */
 
 import { h } from "../dom.js";
+import { around } from "../drawing/geometry.js";
 import { icon } from "../icons.js";
 import { crowdOf } from "./crowd.js";
 
@@ -162,14 +163,4 @@ class Mark {
     if (size === this.#size) return;
     [style.width, style.height] = (this.#size = size).split(" ");
   }
-}
-
-/** One box around some, of which any may be missing. */
-export function around(boxes) {
-  const found = boxes.filter(Boolean);
-  if (found.length === 0) return null;
-  const [x, y] = [Math.min(...found.map((box) => box.x)), Math.min(...found.map((box) => box.y))];
-  const right = Math.max(...found.map((box) => box.x + box.width));
-  const bottom = Math.max(...found.map((box) => box.y + box.height));
-  return { x, y, width: right - x, height: bottom - y };
 }

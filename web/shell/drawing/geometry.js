@@ -23,11 +23,12 @@ export const between = (a, b) => ({
   height: Math.abs(a.y - b.y),
 });
 
-/** The smallest box around all of them, or null. */
+/** The smallest box around all of them, of which any may be missing; null around nothing. */
 export function around(boxes) {
-  if (boxes.length === 0) return null;
+  const found = boxes.filter(Boolean);
+  if (found.length === 0) return null;
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const { x, y, width, height } of boxes) {
+  for (const { x, y, width, height } of found) {
     left = Math.min(left, x);
     top = Math.min(top, y);
     right = Math.max(right, x + width);
@@ -36,17 +37,17 @@ export function around(boxes) {
   return { x: left, y: top, width: right - left, height: bottom - top };
 }
 
-/** A box resized by a handle (`n`, `se` …) that has been pulled by `(dx, dy)`; never smaller than `least`. */
-export function pulled({ x, y, width, height }, handle, dx, dy, least) {
+/** A box whose handle (`n`, `se` …) has been pulled by `(dx, dy)`: never smaller than `least`, its sides `on` the grid. */
+export function pulled({ x, y, width, height }, handle, dx, dy, least, on = snapped) {
   const box = { x, y, width, height };
-  if (handle.includes("e")) box.width = Math.max(least.width, snapped(x + width + dx) - x);
-  if (handle.includes("s")) box.height = Math.max(least.height, snapped(y + height + dy) - y);
+  if (handle.includes("e")) box.width = Math.max(least.width, on(x + width + dx) - x);
+  if (handle.includes("s")) box.height = Math.max(least.height, on(y + height + dy) - y);
   if (handle.includes("w")) {
-    box.x = Math.min(x + width - least.width, snapped(x + dx));
+    box.x = Math.min(x + width - least.width, on(x + dx));
     box.width = x + width - box.x;
   }
   if (handle.includes("n")) {
-    box.y = Math.min(y + height - least.height, snapped(y + dy));
+    box.y = Math.min(y + height - least.height, on(y + dy));
     box.height = y + height - box.y;
   }
   return box;

@@ -19,7 +19,7 @@ const HAS_PORTS = new Set(["process", "store", "actor"]);
 
 const update = (id, data) => ({ id, operation: "update", data });
 const present = (look, ids) => ids.map((id) => look.get(id)).filter(Boolean);
-export const nodesAmong = (look, ids) => present(look, ids).filter((cell) => !isEdge(cell));
+const nodesAmong = (look, ids) => present(look, ids).filter((cell) => !isEdge(cell));
 
 // -- making -----------------------------------------------------------------------------------------------------------
 
@@ -88,13 +88,15 @@ export function withChildren(look, ids) {
 }
 
 /** The boundary that a node stands in: the smallest around its middle; around all of it if it is a boundary itself. */
-export function boundaryUnder(look, node, without = new Set(withChildren(look, [node.id]))) {
+export function boundaryUnder(look, node, without) {
   const isAround = (other) =>
     node.shape === "security-boundary" ? encloses(other, node) : contains(other, centre(node));
-  const boundaries = [...look.cells()].filter(
-    (other) => other.shape === "security-boundary" && other.id !== node.id && !without.has(other.id) && isAround(other),
+  const around = [...look.cells()].filter(
+    (other) => other.shape === "security-boundary" && other.id !== node.id && isAround(other),
   );
-  boundaries.sort((a, b) => a.width * a.height - b.width * b.height);
+  if (around.length === 0) return undefined; // most stand in none: their kin need not be looked for
+  const own = without ?? new Set(withChildren(look, [node.id]));
+  const boundaries = around.filter(({ id }) => !own.has(id)).sort((a, b) => a.width * a.height - b.width * b.height);
   return boundaries[0]?.id;
 }
 
@@ -102,7 +104,7 @@ export function boundaryUnder(look, node, without = new Set(withChildren(look, [
 
 const TEXTS = ["attrs/text/text", "attrs/label/text"];
 
-/** Wherever the editor that drew the cell keeps its text, there the new one goes. */
+/** Wherever the editor that drew the cell keeps its text, there the new one goes: others may look there first. */
 export function renamed(cell, label) {
   const data = {};
   if (typeof cell.label === "string") data.label = label;
@@ -119,9 +121,17 @@ export function renamed(cell, label) {
   return [update(cell.id, data)];
 }
 
+/** What was typed over the text that stood there when the field was opened. The same is no change, whatever others wrote meanwhile. */
+export function retyped(cell, opened, typed) {
+  const text = typed.trim();
+  return cell && text !== opened.trim() ? renamed(cell, text) : [];
+}
+
 function relabelled(first, text) {
-  const key = ["text", "label", "labelText"].find((one) => typeof first.attrs?.[one]?.text === "string") ?? "text";
-  return { ...first, attrs: { ...first.attrs, [key]: { ...first.attrs?.[key], text } } };
+  const holding = ["text", "label", "labelText"].filter((one) => typeof first.attrs?.[one]?.text === "string");
+  const attrs = { ...first.attrs };
+  for (const key of holding.length > 0 ? holding : ["text"]) attrs[key] = { ...attrs[key], text };
+  return { ...first, attrs };
 }
 
 // -- looks ------------------------------------------------------------------------------------------------------------
@@ -153,6 +163,11 @@ export function pointed(look, ids, arrows) {
   return edges.map(({ id }) => update(id, { "attrs/line/sourceMarker": source, "attrs/line/targetMarker": target }));
 }
 
+/** The flow begins (`end` "source") or ends ("target") at another node; which of its dots, the drawing decides. */
+export function retied(look, id, end, node) {
+  return look.get(node) ? present(look, [id]).map(() => update(id, { [end]: { cell: node } })) : [];
+}
+
 /** In front of all others, or behind them; among themselves they stay as they are. */
 export function raised(look, ids, isToFront) {
   const moved = present(look, ids).sort((a, b) => layer(a) - layer(b));
@@ -170,6 +185,18 @@ const layer = (cell) => cell.zIndex ?? (isEdge(cell) ? 0 : cell.shape === "secur
 /** Cells at their new boxes: those that somebody has removed meanwhile are left out. */
 export function placed(look, boxes) {
   return [...boxes].filter(([id]) => look.get(id)).map(([id, box]) => update(id, { ...box }));
+}
+
+/** The same, with the boundaries that nodes have been dropped into or taken out of. */
+export function dropped(look, boxes) {
+  const cells = [...look.cells()].map((cell) => (boxes.has(cell.id) ? { ...cell, ...boxes.get(cell.id) } : cell));
+  const after = { get: (id) => look.get(id), cells: () => cells };
+  return placed(look, boxes).map(({ id, data }) => {
+    const cell = { ...look.get(id), ...data };
+    if (isEdge(cell) || boxes.has(cell.parent)) return update(id, data);
+    const parent = boundaryUnder(after, cell) ?? null;
+    return update(id, parent === (cell.parent ?? null) ? data : { ...data, parent });
+  });
 }
 
 const PLACES = {
@@ -210,30 +237,37 @@ export function distributed(look, ids, axis) {
 }
 
 function shifted(look, places) {
-  const boxes = new Map();
-  const named = new Set(places.map(([{ id }]) => id));
-  for (const [node, { x = node.x, y = node.y }] of places) {
-    const [dx, dy] = [Math.round(x - node.x), Math.round(y - node.y)];
-    if (dx === 0 && dy === 0) continue;
-    for (const id of withChildren(look, [node.id])) {
-      if (id !== node.id && named.has(id)) continue;
-      const one = look.get(id);
-      boxes.set(id, { x: one.x + dx, y: one.y + dy });
-    }
-  }
-  return placed(look, boxes);
+  const way = (node, { x = node.x, y = node.y }) => ({ dx: Math.round(x - node.x), dy: Math.round(y - node.y) });
+  return taken(look, new Map(places.map(([node, place]) => [node.id, way(node, place)])));
 }
 
-/** All of them, and what stands in them, by so much. */
+/** All of them, what stands in them and the bends of flows between them, by so much. */
 export function nudged(look, ids, dx, dy) {
-  return placed(
-    look,
-    new Map(
-      withChildren(look, ids)
-        .map((id) => [id, look.get(id)])
-        .map(([id, { x, y }]) => [id, { x: x + dx, y: y + dy }]),
-    ),
-  );
+  return taken(look, new Map(nodesAmong(look, ids).map(({ id }) => [id, { dx, dy }])));
+}
+
+/** Nodes on their ways, `{dx, dy}` by id; whatever stands in one goes with it, a bend where both ends of its flow go. */
+function taken(look, ways) {
+  const places = new Map();
+  for (const cell of look.cells()) {
+    const way = wayOf(look, ways, isEdge(cell) ? cell.source?.cell : cell.id);
+    const other = isEdge(cell) ? wayOf(look, ways, cell.target?.cell) : way;
+    if (!way || way.dx !== other?.dx || way.dy !== other.dy || (way.dx === 0 && way.dy === 0)) continue;
+    const by = ({ x, y }) => ({ x: x + way.dx, y: y + way.dy });
+    if (!isEdge(cell)) places.set(cell.id, by(cell));
+    else if (cell.vertices?.length > 0) places.set(cell.id, { vertices: cell.vertices.map(by) });
+  }
+  return dropped(look, places);
+}
+
+/** Its own, else that of the innermost box that it stands in and that has one; null where it stays. */
+function wayOf(look, ways, id) {
+  const passed = new Set();
+  for (let cell = look.get(id); cell && !passed.has(cell.id); cell = look.get(cell.parent)) {
+    if (ways.has(cell.id)) return ways.get(cell.id);
+    passed.add(cell.id);
+  }
+  return null;
 }
 
 // -- copies -----------------------------------------------------------------------------------------------------------

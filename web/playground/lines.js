@@ -1,25 +1,6 @@
-/** Where things are: boxes, borders, lines between them. Pure; a box is `{x, y, width, height}`. */
+/** How the lines of edges run. Pure; a box is `{x, y, width, height}`. */
 
-export const GRID = 8;
-export const snapped = (value) => Math.round(value / GRID) * GRID;
-
-export const centre = ({ x, y, width, height }) => ({ x: x + width / 2, y: y + height / 2 });
-
-export const contains = (box, { x, y }) =>
-  x >= box.x && x <= box.x + box.width && y >= box.y && y <= box.y + box.height;
-
-export const encloses = (outer, inner) =>
-  contains(outer, inner) && contains(outer, { x: inner.x + inner.width, y: inner.y + inner.height });
-
-/** The smallest box around all of them, or null. */
-export function around(boxes) {
-  if (boxes.length === 0) return null;
-  const x = Math.min(...boxes.map((box) => box.x));
-  const y = Math.min(...boxes.map((box) => box.y));
-  const right = Math.max(...boxes.map((box) => box.x + box.width));
-  const bottom = Math.max(...boxes.map((box) => box.y + box.height));
-  return { x, y, width: right - x, height: bottom - y };
-}
+import { centre } from "../shell/drawing/geometry.js";
 
 /** Where the line from the middle of a box towards a point leaves it. */
 export function border(box, isRound, towards) {

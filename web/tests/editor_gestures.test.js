@@ -1,0 +1,143 @@
+/** Pointer and keys on the editor's drawing, without a browser: what they ask for, and that a gesture always ends. */
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import { Gestures } from "../editor/diagram/gestures.js";
+import { Keyboard } from "../editor/diagram/keyboard.js";
+
+const PAGE = ["addEventListener", "requestAnimationFrame", "cancelAnimationFrame", "document"];
+
+let heard; // type -> listener, of the window and the drawing
+beforeEach(() => {
+  heard = {};
+  const addEventListener = (type, listener) => (heard[type] ??= listener);
+  globalThis.addEventListener = addEventListener;
+  globalThis.requestAnimationFrame = () => 1;
+  globalThis.cancelAnimationFrame = () => {};
+  globalThis.document = { addEventListener() {} };
+  mock.timers.enable({ apis: ["Date"] });
+});
+afterEach(() => {
+  for (const name of PAGE) delete globalThis[name];
+  mock.reset();
+});
+
+/** A drawing with boxes of 100 by 50 at (0, 0), and what it was asked for. */
+function drawing(...ids) {
+  const nodes = new Map(ids.map((id) => [id, nodeOf(id)]));
+  const cells = new Map(ids.map((id) => [id, { id, shape: "process", x: 0, y: 0, width: 100, height: 50 }]));
+  const calls = [];
+  const stage = {
+    root: {
+      addEventListener: (type, listener) => (heard[type] ??= listener),
+      classList: { add() {}, remove() {}, toggle() {} },
+      focus() {},
+    },
+    graph: { getCellById: (id) => nodes.get(id), getNodes: () => [...nodes.values()], getEdges: () => [] },
+    selection: [ids[0]],
+    scale: 1,
+    viewport: { x: 0, y: 0, width: 1000, height: 1000 },
+    get selectedNodes() {
+      return this.selection.filter((id) => nodes.has(id));
+    },
+    boxOf: (id) => nodes.get(id)?.getBBox() ?? null,
+    toWorld: ({ clientX, clientY }) => ({ x: clientX, y: clientY }),
+    idAt: ({ id }) => id,
+    select: (chosen) => (stage.selection = chosen),
+    begin: () => calls.push("begin"),
+    end: () => calls.push("end"),
+  };
+  const remove = (id) => {
+    nodes.get(id).model = null;
+    nodes.delete(id);
+    cells.delete(id);
+    stage.selection = stage.selection.filter((one) => one !== id);
+  };
+  const replica = { get: (id) => cells.get(id), cells: () => cells.values() };
+  return { stage, nodes, calls, remove, diagram: { canWrite: true, replica } };
+}
+
+function nodeOf(id) {
+  const box = { x: 0, y: 0, width: 100, height: 50 };
+  return {
+    id,
+    shape: "process",
+    model: {},
+    getBBox: () => ({ ...box }),
+    getPosition: () => ({ x: box.x, y: box.y }),
+    getParentId: () => undefined,
+    getSize: () => ({ width: box.width, height: box.height }),
+    setPosition: (x, y) => Object.assign(box, { x, y }),
+    setProp: (_, size) => Object.assign(box, size),
+  };
+}
+
+const marks = { draw() {}, guides() {}, frame() {}, line() {} };
+const at = (clientX, clientY, { handle, ...more } = {}) => ({
+  pointerId: 1,
+  button: 0,
+  clientX,
+  clientY,
+  target: { closest: () => null, dataset: { handle } },
+  ...more,
+});
+
+function gesturing(world, given = marks) {
+  new Gestures({ ...world, marks: given, editor: { tool: "select" } });
+  return { down: heard.pointerdown, move: heard.pointermove, up: heard.pointerup };
+}
+
+test("a drag whose box somebody removed before it began ends all the same", () => {
+  const world = drawing("a");
+  const { down, move, up } = gesturing(world);
+  down(at(10, 10, { id: "a" }));
+  world.remove("a");
+  move(at(30, 10));
+  up(at(30, 10));
+  assert.deepEqual(world.calls, ["begin", "end"]);
+});
+
+test("a drag that fails at its end ends all the same", () => {
+  const world = drawing("a");
+  const draw = () => {
+    throw new TypeError("cannot be drawn");
+  };
+  const { down, move, up } = gesturing(world, { ...marks, draw });
+  down(at(10, 10, { id: "a" }));
+  move(at(30, 10));
+  assert.throws(() => up(at(30, 10)), TypeError);
+  assert.deepEqual(world.calls, ["begin", "end"]);
+});
+
+for (const [altKey, size] of [
+  [false, { x: 0, y: 0, width: 112, height: 56 }],
+  [true, { x: 0, y: 0, width: 113, height: 55 }],
+]) {
+  test(`a box is resized ${altKey ? "freely with Alt" : "by the grid"}`, () => {
+    const world = drawing("a");
+    const { down, move, up } = gesturing(world);
+    down(at(100, 50, { handle: "se" }));
+    move(at(113, 55, { altKey }));
+    up(at(113, 55, { altKey }));
+    assert.deepEqual(world.nodes.get("a").getBBox(), size);
+  });
+}
+
+test("steps by arrows that follow each other are one undo for the same cells only", () => {
+  const world = drawing("a", "b");
+  const groups = [];
+  const editor = { edit: (_, { groupId }) => groups.push(groupId) };
+  new Keyboard({ ...world, editor });
+  const press = (id) => {
+    world.stage.selection = [id];
+    heard.keydown({ key: "ArrowRight", target: world.stage.root, preventDefault() {} });
+    mock.timers.tick(300);
+  };
+  for (const id of ["a", "a", "b", "b"]) press(id);
+  mock.timers.tick(2000);
+  press("b");
+  const [first, second, third, fourth, last] = groups;
+  assert.deepEqual([first, third], [second, fourth]);
+  assert.equal(new Set([first, third, last]).size, 3);
+});
