@@ -293,7 +293,7 @@ def test_everything_can_be_done_with_the_keyboard_alone(window: Open, at: str) -
     assert {flow["source"]["cell"], flow["target"]["cell"]} == {alice.cell("Shop")["id"], alice.cell("Customer")["id"]}
 
     alice.key("Alt+Enter")
-    ends = [alice.page.get_by_label("From", exact=True), alice.page.get_by_label("To", exact=True)]
+    ends = [alice.page.locator(f".format [data-does={end}]") for end in ("From", "To")]
     before, after = (end.input_value() for end in ends)
     ends[0].select_option(after)
     ends[1].select_option(before)

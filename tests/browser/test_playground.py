@@ -120,6 +120,8 @@ def test_in_all_weathers_nothing_is_lost_and_nothing_happens_twice(two: tuple[Wi
     page.click("#offline")
     alice.place("store", 500, 500, "Drawn offline")
     page.locator("#queue li", has_text="waits").first.wait_for()
+    page.keyboard.press("Control+z")
+    page.locator(".toast", has_text="Undo needs the connection").wait_for()
     alice.await_fact("connection", "attempt 2")
     bob.drag("Shop", 80, 0)
     page.click("#offline")

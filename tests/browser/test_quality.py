@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, WebSocketRoute, expect
 
 from tests.browser.pictures import keep
-from tests.browser.window import Window
+from tests.browser.window import Window, visitor
 from tests.support.needs import NODE_MODULES, need
 from tests.support.servers import Server
 
@@ -32,15 +30,6 @@ OUTSIDE = """() => [...document.querySelectorAll("button, a, input, h1, h2, p, s
     return width > 1 && height > 1 && (left < -1 || right > innerWidth + 1) && !scrolls(one.parentElement);
 }).map((one) => one.outerHTML.slice(0, 120))"""
 PHONE = {"width": 390, "height": 844}
-
-
-@contextmanager
-def visitor(browser: Browser, **context: Any) -> Iterator[Page]:
-    opened = browser.new_context(viewport={"width": 1440, "height": 860}, **context)
-    try:
-        yield opened.new_page()
-    finally:
-        opened.close()
 
 
 def judge(page: Page, view: str, rules: list[str] | None = None) -> None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Route
 
-from tests.browser.window import Window
+from tests.browser.window import Window, visitor
 from tests.support.oidc_provider import ANA, CLIENT, SECRET, OidcProvider
 from tests.support.servers import Server
 
@@ -45,26 +45,24 @@ def test_a_provider_is_reached_with_a_challenge_and_one_comes_back_to_the_link_t
     def answer(route: Route) -> None:
         route.fulfill(content_type="application/json", body=json.dumps({"providers": [provider]}))
 
-    page = browser.new_context().new_page()
-    page.route("**/oauth2/providers", answer)
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
-    link = f"{server.http}/playground#/{uuid4()}/{uuid4()}"
-    page.goto(link)
-    page.click("text=Sign in with Corp")
-    page.locator("text=There is no such diagram.").wait_for()
-    assert page.url == link
-    page.click("text=All diagrams")
-    page.locator(".who", has_text="Carol").wait_for()
-    assert any("code_challenge_method=S256" in url for url in requests)
-    page.context.close()
+    with visitor(browser) as page:
+        page.route("**/oauth2/providers", answer)
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        link = f"{server.http}/playground#/{uuid4()}/{uuid4()}"
+        page.goto(link)
+        page.click("text=Sign in with Corp")
+        page.locator("text=There is no such diagram.").wait_for()
+        assert page.url == link
+        page.click("text=All diagrams")
+        page.locator(".who", has_text="Carol").wait_for()
+        assert any("code_challenge_method=S256" in url for url in requests)
 
 
 def test_a_provider_that_is_really_there_signs_its_people_in(browser: Browser, tmp_path: Path) -> None:
     with OidcProvider() as idp:
         corp = {"id": "corp", "name": "Corp", "issuer": idp.issuer, "client_id": CLIENT, "client_secret": SECRET}
-        with Server(tmp_path, oidc_providers=json.dumps([corp])) as server:
-            page = browser.new_context().new_page()
+        with Server(tmp_path, oidc_providers=json.dumps([corp])) as server, visitor(browser) as page:
             page.goto(f"{server.http}/")
             idp.error = "access_denied"
             page.click("text=Sign in with Corp")
@@ -73,4 +71,3 @@ def test_a_provider_that_is_really_there_signs_its_people_in(browser: Browser, t
             page.click("text=Sign in with Corp")
             page.locator(".who", has_text=ANA["name"]).wait_for()
             assert page.url == f"{server.http}/"
-            page.context.close()

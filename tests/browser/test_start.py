@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.window import Window
+from tests.browser.window import Window, visitor
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.needs_chromium
@@ -147,21 +147,20 @@ def test_colours_are_chosen_once_for_all_pages(window: Open) -> None:
 
 
 def test_whoever_cannot_sign_in_is_told_why(browser: Browser, server: Server) -> None:
-    page = browser.new_context().new_page()
-    page.goto(f"{server.http}/playground")
-    page.fill("input[name=name]", "dora")
-    page.route("**/oauth2/authorize*", lambda route: route.abort())
-    page.click("#sign-in")
-    expect(page.get_by_role("alert")).to_have_text("The server cannot be reached. Is the network there?")
-    page.unroute("**/oauth2/authorize*")
-    page.route("**/oauth2/providers", lambda route: route.fulfill(json={"providers": []}))
-    page.reload()
-    expect(page.locator(".card")).to_contain_text("Nobody can sign in here yet")
-    page.unroute("**/oauth2/providers")
-    page.route("**/oauth2/providers", lambda route: route.abort())
-    page.reload()
-    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
-    page.unroute("**/oauth2/providers")
-    page.click("text=Try again")
-    page.wait_for_selector("#sign-in")
-    page.context.close()
+    with visitor(browser) as page:
+        page.goto(f"{server.http}/playground")
+        page.fill("input[name=name]", "dora")
+        page.route("**/oauth2/authorize*", lambda route: route.abort())
+        page.click("#sign-in")
+        expect(page.get_by_role("alert")).to_have_text("The server cannot be reached. Is the network there?")
+        page.unroute("**/oauth2/authorize*")
+        page.route("**/oauth2/providers", lambda route: route.fulfill(json={"providers": []}))
+        page.reload()
+        expect(page.locator(".card")).to_contain_text("Nobody can sign in here yet")
+        page.unroute("**/oauth2/providers")
+        page.route("**/oauth2/providers", lambda route: route.abort())
+        page.reload()
+        expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+        page.unroute("**/oauth2/providers")
+        page.click("text=Try again")
+        page.wait_for_selector("#sign-in")

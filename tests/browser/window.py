@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page
@@ -109,6 +111,16 @@ class Window:
     def await_fact(self, name: str, value: str) -> None:
         self.fact(name)
         self.page.locator(f"#fact-{name}", has_text=value).wait_for()
+
+
+@contextmanager
+def visitor(browser: Browser, **context: Any) -> Iterator[Page]:
+    """A page of a context of its own; closed whatever happens."""
+    opened = browser.new_context(viewport={"width": 1440, "height": 860}, **context)
+    try:
+        yield opened.new_page()
+    finally:
+        opened.close()
 
 
 def is_fault(text: str) -> bool:

@@ -246,7 +246,7 @@ export function nudged(look, ids, dx, dy) {
   return taken(look, new Map(nodesAmong(look, ids).map(({ id }) => [id, { dx, dy }])));
 }
 
-/** Nodes on their ways, `{dx, dy}` by id; whatever stands in one goes with it, a bend where both ends of its flow go. */
+/** Nodes on their ways, `{dx, dy}` by id, each with what stands in it; bends, where both ends of their flow go so. */
 function taken(look, ways) {
   const places = new Map();
   for (const cell of look.cells()) {

@@ -37,7 +37,7 @@ export function around(boxes) {
   return { x: left, y: top, width: right - left, height: bottom - top };
 }
 
-/** A box whose handle (`n`, `se` …) has been pulled by `(dx, dy)`: never smaller than `least`, its sides `on` the grid. */
+/** A box pulled by `(dx, dy)` at a handle (`n`, `se` …): never smaller than `least`, its pulled sides `on` the grid. */
 export function pulled({ x, y, width, height }, handle, dx, dy, least, on = snapped) {
   const box = { x, y, width, height };
   if (handle.includes("e")) box.width = Math.max(least.width, on(x + width + dx) - x);
