@@ -88,10 +88,10 @@ def word(query: QueryParams, name: str, meanings: Mapping[str, T]) -> T | None:
 
 
 def moment(query: Mapping[str, str], name: str) -> int | None:
-    """Unix milliseconds of a date and time with its offset (RFC 3339); a `+` that arrives as a space is one; an empty
-    one asks for nothing. Raises 400 `invalid_input`."""
+    """Unix milliseconds of a date and time with its offset (RFC 3339); a `+` that arrives as a space is one. Raises 400
+    `invalid_input`."""
     given = query.get(name)
-    if not given:
+    if given is None:
         return None
     try:
         at = datetime.fromisoformat(given.replace(" ", "+"))

@@ -282,6 +282,7 @@ async def test_RE42_a_trail_is_filtered(alice: Somebody) -> None:
         ("object_type=diagram,cells", "object_type"),
         ("by=a%00b", "by"),
         ("since=yesterday", "since"),
+        ("since=", "since"),
         ("since=2027-01-15", "since"),
         ("until=2027-01-15T08:00:00", "until"),
         ("until=99999999999999", "until"),
@@ -294,7 +295,7 @@ async def test_a_filter_that_means_nothing_is_refused(alice: Somebody, query: st
 
 
 def test_empty_filters_ask_for_nothing() -> None:
-    assert wanted(dict.fromkeys(("action", "object_type", "by", "since", "until"), "")) == ChangesWanted()
+    assert wanted(dict.fromkeys(("action", "object_type", "by"), "")) == ChangesWanted()
 
 
 def test_far_away_times_are_times() -> None:

@@ -64,5 +64,5 @@ async def test_RE40_who_presents_and_who_is_ejected_is_in_the_trail(meeting: Mee
     await until_read(both)
     removal, granting = (await ana.get(address))["items"]
     assert granting["details"] == {"changed": ["presenter"], "presenter": "test:bo"}
-    assert removal["details"] == {"changed": ["ejected"], "ejected": "test:bo"}
+    assert removal["details"] == {"changed": ["ejected", "presenter"], "ejected": "test:bo", "presenter": "test:ana"}
     assert {(line["by"]["provider_id"], line["door"]) for line in (granting, removal)} == {("ana", "socket")}
