@@ -325,6 +325,30 @@ def test_everything_can_be_done_with_the_keyboard_alone(window: Open, at: str) -
     alice.key("Escape")
 
 
+def test_what_goes_and_comes_back_between_two_frames_is_drawn_once(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    shop, orders = node(1, "Shop", 0, 0), node(2, "Orders", 300, 0)
+    flow = {"shape": "flow", "source": {"cell": shop["id"]}, "target": {"cell": orders["id"]}}
+    alice.open(cells=[shop, orders, {"id": "00000000-0000-4000-8000-000000000003", **flow}])
+    expect(alice.page.locator(".x6-cell")).to_have_count(3)
+    alice.page.focus("#stage")
+    alice.page.evaluate("""() => {
+        window.held = [];
+        window.frame = window.requestAnimationFrame;
+        window.requestAnimationFrame = (paint) => held.push(paint);
+    }""")
+    alice.key("Control+a", "Delete")
+    assert alice.cells() == []
+    alice.key("Control+z")
+    assert len(alice.cells()) == 3
+    alice.page.evaluate("""() => {
+        window.requestAnimationFrame = frame;
+        for (const paint of held) paint(performance.now());
+    }""")
+    alice.page.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(alice.page.locator(".x6-cell")).to_have_count(3)
+
+
 def test_who_may_only_read_can_look_and_select_but_not_change(window: Open, at: str) -> None:
     alice = Drawing(window("alice", at=at))
     alice.open(everyone="reader", cells=[node(1, "Shop", 0, 0), node(2, "Orders", 300, 0)])

@@ -103,7 +103,10 @@ export class GraphCells {
   /** X6 would take the flows and the children of a node along; what goes with it is the server's to say. */
   #remove(known) {
     for (const child of known.getChildren() ?? []) known.unembed(child);
+    // X6 would take it off the page with its next frame, and forget to if the cell is back by then.
+    const view = this.#graph.findViewByCell(known);
     known.remove({ clear: true, deep: false });
+    view?.remove();
   }
 
   /** A flow that is being pulled to a node when that goes: back to where it was, or away if it was nowhere. */

@@ -52,6 +52,7 @@ async function draughtsman(user) {
     addNode: (metadata, how) => model.addNode(metadata, how),
     addEdge: (metadata, how) => model.addEdge(metadata, how),
     getConnectedEdges: (cell) => model.getConnectedEdges(cell),
+    findViewByCell: () => null,
   };
   const binding = bindGraph(diagram, graph);
   await later(0);
