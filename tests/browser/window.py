@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -108,7 +109,7 @@ class Window:
             self.page.click("#inspect")
         return self.page.locator(f"#fact-{name}").inner_text()
 
-    def await_fact(self, name: str, value: str) -> None:
+    def await_fact(self, name: str, value: str | re.Pattern[str]) -> None:
         self.fact(name)
         self.page.locator(f"#fact-{name}", has_text=value).wait_for()
 

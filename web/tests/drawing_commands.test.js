@@ -223,3 +223,19 @@ test("arrows are what they are said to be", () => {
     assert.equal(commands.arrowsOf(mergeCell(cells.get("f"), data)), arrows);
   }
 });
+
+test("a flow is bent in its longest piece, and each bend moves and goes alone", () => {
+  const cells = [box("a", 0, 0), box("b", 400, 0), flow("f", "a", "b")];
+  const bends = () => cells[2].vertices;
+  const done = (changes) => (cells[2] = mergeCell(cells[2], changes[0].data));
+  done(commands.bent(look(...cells), "f"));
+  assert.deepEqual(bends(), [{ x: 248, y: 128 }]);
+  done(commands.rebent(look(...cells), "f", 0, { x: 100 }));
+  assert.deepEqual(bends(), [{ x: 100, y: 128 }]);
+  done(commands.bent(look(...cells), "f"));
+  assert.deepEqual([bends().length, bends()[0]], [2, { x: 100, y: 128 }]);
+  done(commands.unbent(look(...cells), "f", 0));
+  assert.equal(bends().length, 1);
+  assert.deepEqual(commands.unbent(look(...cells), "f", 1), []);
+  assert.deepEqual(commands.rebent(look(...cells), "f", 1, { x: 1 }), []);
+});

@@ -18,10 +18,10 @@ const ALIGN = [
   ["bottom", "Align bottom"],
 ];
 const MEASURES = [
-  ["x", "X"],
-  ["y", "Y"],
-  ["width", "W"],
-  ["height", "H"],
+  ["x", "X", "Left"],
+  ["y", "Y", "Top"],
+  ["width", "W", "Width"],
+  ["height", "H", "Height"],
 ];
 
 export class FormatPanel {
@@ -73,8 +73,12 @@ export class FormatPanel {
     this.#draw();
     if (this.root.hidden) return false;
     this.#open(true);
-    this.#body.querySelector("textarea, select, button, input").focus();
+    this.#first.focus();
     return true;
+  }
+
+  get #first() {
+    return this.#body.querySelector("textarea, select, button, input");
   }
 
   /** Escape forgets what is being typed and leads back to the drawing. */
@@ -116,7 +120,9 @@ export class FormatPanel {
     this.#title.textContent = titleOf(cells);
     this.#body.replaceChildren(...this.#fields(cells).filter(Boolean));
     this.#foot.replaceChildren(...this.#arrangement(cells).filter(Boolean));
-    if (focused) this.root.querySelector(`[data-does="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    if (!focused) return;
+    const same = this.root.querySelector(`[data-does="${CSS.escape(focused)}"]`);
+    (same ?? this.#first).focus({ preventScroll: true });
   }
 
   /** What is being typed is not taken away by what others do. */
@@ -141,6 +147,7 @@ export class FormatPanel {
       edges.length > 0 && this.#colours("Line", "attrs/line/stroke", INKS, edges),
       edges.length > 0 && this.#line(edges),
       only && edges.length === 1 && this.#ends(only),
+      only && edges.length === 1 && this.#bends(only),
       only && nodes.length === 1 && this.#measures(only),
       nodes.length > 1 && this.#alignment(nodes),
     ];
@@ -230,23 +237,29 @@ export class FormatPanel {
     return h("div", { class: "pair" }, field("From", "source", source.cell), field("To", "target", target.cell));
   }
 
+  /** Where the flow bends, each by number. */
+  #bends({ id, vertices = [] }) {
+    const look = this.#diagram.replica;
+    const one = (bend, at) => [
+      ...["x", "y"].map((axis) =>
+        measure(axis.toUpperCase(), `Bend ${at + 1}, ${axis}`, bend[axis], null, (value) =>
+          this.#edit(commands.rebent(look, id, at, { [axis]: value })),
+        ),
+      ),
+      this.#button("close", `Remove bend ${at + 1}`, () => this.#edit(commands.unbent(look, id, at))),
+    ];
+    return h(
+      "div",
+      { class: "field", role: "group", "aria-label": "Bends" },
+      h("span", "Bends"),
+      h("div", { class: "bends" }, vertices.flatMap(one)),
+      this.#button("plus", "Add a bend", () => this.#edit(commands.bent(look, id))),
+    );
+  }
+
   #measures(cell) {
-    const field = ([key, letter]) => {
-      const least = commands.SMALLEST[key];
-      const input = h("input", {
-        type: "number",
-        step: 1,
-        min: least ?? null,
-        "aria-label": { x: "Left", y: "Top", width: "Width", height: "Height" }[key],
-        "data-does": key,
-      });
-      input.value = input.defaultValue = Math.round(cell[key]);
-      input.addEventListener("change", () => {
-        const value = Math.max(least ?? -Infinity, Number(input.value));
-        if (Number.isFinite(value) && input.value !== "") this.#edit(this.#measured(cell.id, key, value));
-      });
-      return h("label", { class: "measure" }, h("span", letter), input);
-    };
+    const field = ([key, letter, name]) =>
+      measure(letter, name, cell[key], commands.SMALLEST[key], (value) => this.#edit(this.#measured(cell.id, key, value)));
     return h(
       "div",
       { class: "field" },
@@ -305,6 +318,17 @@ export class FormatPanel {
       icon(name),
     );
   }
+}
+
+/** @param changed called with the new number, `least` or more */
+function measure(letter, name, now, least, changed) {
+  const input = h("input", { type: "number", step: 1, min: least ?? null, "aria-label": name, "data-does": name });
+  input.value = input.defaultValue = Math.round(now);
+  input.addEventListener("change", () => {
+    const value = Math.max(least ?? -Infinity, Number(input.value));
+    if (Number.isFinite(value) && input.value !== "") changed(value);
+  });
+  return h("label", { class: "measure" }, h("span", letter), input);
 }
 
 /** @param values to choose from, each a word or `[value, text]` */

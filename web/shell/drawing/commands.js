@@ -168,6 +168,40 @@ export function retied(look, id, end, node) {
   return look.get(node) ? present(look, [id]).map(() => update(id, { [end]: { cell: node } })) : [];
 }
 
+// -- bends of a flow --------------------------------------------------------------------------------------------------
+
+const bendsOf = (cell) => cell.vertices ?? [];
+
+/** One bend more, in the middle of the longest piece; a quarter of it beside, so that it can be seen. */
+export function bent(look, id) {
+  return present(look, [id]).flatMap((cell) => {
+    const ends = [cell.source, cell.target].map((end) => look.get(end?.cell));
+    if (!ends.every(Boolean)) return [];
+    const bends = bendsOf(cell);
+    const points = [centre(ends[0]), ...bends, centre(ends[1])];
+    const lengths = points.slice(1).map((point, at) => Math.hypot(point.x - points[at].x, point.y - points[at].y));
+    const at = lengths.indexOf(Math.max(...lengths));
+    const [from, to] = points.slice(at, at + 2);
+    const middle = { x: (from.x + to.x) / 2 - (to.y - from.y) / 4, y: (from.y + to.y) / 2 + (to.x - from.x) / 4 };
+    return [update(id, { vertices: bends.toSpliced(at, 0, { x: snapped(middle.x), y: snapped(middle.y) }) })];
+  });
+}
+
+/** One bend elsewhere: `place` has the `x` or the `y` that changes. */
+export function rebent(look, id, at, place) {
+  return rebending(look, id, at, (bends) => bends.with(at, { ...bends[at], ...place }));
+}
+
+export function unbent(look, id, at) {
+  return rebending(look, id, at, (bends) => bends.toSpliced(at, 1));
+}
+
+/** Nothing, where somebody has taken the bend away meanwhile. */
+function rebending(look, id, at, after) {
+  const cells = present(look, [id]).filter((cell) => at < bendsOf(cell).length);
+  return cells.map((cell) => update(id, { vertices: after(bendsOf(cell)) }));
+}
+
 /** In front of all others, or behind them; among themselves they stay as they are. */
 export function raised(look, ids, isToFront) {
   const moved = present(look, ids).sort((a, b) => layer(a) - layer(b));
