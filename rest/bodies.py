@@ -119,7 +119,9 @@ async def fields(request: Request) -> Mapping[str, str]:
     if kind == FORM:
         return unique_parameters(body.decode("utf-8", "replace"))
     given = as_object(decode_body(body or b"{}"))
-    return {name: value for name, value in given.items() if isinstance(value, str)}
+    if not all(isinstance(value, str) for value in given.values()):
+        raise Problem(400, "invalid_request", "Each parameter is a string.")
+    return given
 
 
 def unique_parameters(query: str) -> Mapping[str, str]:

@@ -177,6 +177,16 @@ async def test_a_cookie_is_answered_in_the_form_of_tmi(here: Edge, alice: Somebo
     assert (found["active"], found["token_type"]) == (True, "bearer")
 
 
+@pytest.mark.parametrize("hint", [1, None, ["access_token"]], ids=str)
+async def test_a_parameter_that_is_no_string_is_refused_and_nothing_is_done(
+    here: Edge, alice: Somebody, hint: object
+) -> None:
+    for path in "/oauth2/revoke", "/oauth2/introspect":
+        refused = await alice.ask("POST", path, {"token": alice.token, "token_type_hint": hint})
+        refusal(refused, 400, "invalid_request")
+    assert await me(here, alice.token) == 200
+
+
 async def test_S10_an_answer_does_not_repeat_the_token(here: Edge, alice: Somebody) -> None:
     for path in "/oauth2/revoke", "/oauth2/introspect":
         answer = await alice.ask("POST", path, {"token": alice.token, "token_type_hint": alice.token})
