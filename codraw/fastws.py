@@ -87,7 +87,9 @@ class SocketProtocol(ReadingProtocol):
     def report(self, drained: Callable[[], None], above: int) -> None:
         """`drained` is called when nothing waits any more, each time that `above` bytes or more did."""
         self.drained = drained
-        # The upgrade is done, and what it was asked with is 3 KiB.
+        # The upgrade is done, and what it was asked with is 5 KiB, which the library's parser would keep.
+        self.request.headers.clear()
+        self.scope["headers"] = []
         del self.request, self.response
         self.transport.set_write_buffer_limits(high=above - 1, low=0)
 

@@ -82,6 +82,11 @@ class HttpProtocol(HttpToolsProtocol):
         self.pending = 0
         super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        # It holds us, as we hold it: 4 KiB for each socket until somebody looks for cycles.
+        self.parser = None  # type: ignore[assignment]
+
     def _answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is not None and not cycle.response_complete

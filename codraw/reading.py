@@ -63,6 +63,8 @@ class ReadingProtocol(WebSocketsSansIOProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         offered = self.conn.available_extensions
+        # What it has begun to read holds it: 1 KiB for each socket until somebody looks for cycles.
+        self.conn.parser.close()
         self.conn = Parser(extensions=offered, max_size=config.ws_max_size, logger=self.logger)
 
     def data_received(self, data: bytes) -> None:

@@ -306,6 +306,14 @@ async def test_ready_frames_go_out_as_they_are(peer: Peer) -> None:
 
 
 @both
+async def test_what_it_was_asked_with_is_forgotten(peer: Peer) -> None:
+    headers = peer.server.request.headers
+    assert "upgrade" in headers
+    peer.server.report(lambda: None, 1_000)
+    assert [*headers.raw_items(), *peer.server.scope["headers"]] == []
+
+
+@both
 async def test_of_much_that_waits_it_is_told_when_all_is_taken(peer: Peer) -> None:
     drained: list[int] = []
     peer.server.report(lambda: drained.append(peer.server.waiting()), 64 * 1024)

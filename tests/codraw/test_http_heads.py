@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
+from websockets.server import ServerProtocol
 
 from codraw.fastws import SocketProtocol
 from codraw.http_heads import BODY_S, HEAD_BYTES, HEAD_S, LEAST_BODY, HttpProtocol
@@ -203,3 +206,18 @@ async def test_a_long_head_is_read_to_its_end(client: Client) -> None:
     await until(lambda: client.server.received > HEAD_BYTES // 2)
     await client.send(b"\r\n\r\n")
     assert b" 204 " in await client.read()
+
+
+@both
+async def test_what_led_to_a_socket_is_gone_and_does_not_wait_for_the_collector(client: Client) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        await client.send(UPGRADE)
+        assert (await client.read()).startswith(b"HTTP/1.1 101")
+        former = weakref.ref(client.server)
+        client.server = client.server.transport.get_protocol()  # type: ignore[assignment]
+        await until(lambda: former() is None)
+        assert [one for one in gc.get_objects() if type(one) is ServerProtocol] == []
+    finally:
+        gc.enable()
