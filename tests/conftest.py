@@ -43,11 +43,6 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"CODRAW_REQUIRE names {', '.join(sorted(unknown))}; known: {', '.join(NEEDS)}")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who is given more time than the others begins first: what begins last leaves all cores idle but one."""
-    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for name in NEEDS:
         if item.get_closest_marker(f"needs_{name}"):

@@ -2,6 +2,7 @@
 
 import { isEdge } from "../sdk/codraw.js";
 import { assign, s } from "../shell/dom.js";
+import { bendsOf } from "../shell/drawing/commands.js";
 import { around, centre, encloses } from "../shell/drawing/geometry.js";
 import { route } from "./lines.js";
 import { drawEdge, drawNode, frameOf, groupFor, isRound } from "./shapes.js";
@@ -129,7 +130,7 @@ export class Canvas {
     if (!source || !target) return;
     const lane = this.#laneOf(cell);
     const ends = [this.boxOf(source.id), this.boxOf(target.id)];
-    drawEdge(group, cell, route(...ends, { vertices: cell.vertices, lane, isLoop: source === target }), {
+    drawEdge(group, cell, route(...ends, { vertices: bendsOf(cell), lane, isLoop: source === target }), {
       source,
       target,
     });

@@ -5,10 +5,10 @@ import { stepPause } from "../sdk/binding.js";
 import { s } from "../shell/dom.js";
 import * as commands from "../shell/drawing/commands.js";
 import { between, centre, GRID, pulled, snapped } from "../shell/drawing/geometry.js";
+import { Stepping } from "../shell/drawing/stepping.js";
 
 const SEND_EVERY_MS = 50;
 const THRESHOLD = 4;
-const NUDGE_PAUSE_MS = 1000;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class Gestures {
@@ -16,7 +16,7 @@ export class Gestures {
   #canvas;
   #look;
   #gesture = null; // {move(event), end(event), cancel()}
-  #nudging = { at: 0, of: "", groupId: null };
+  #stepping = new Stepping();
 
   /** @param editor see Editor in workspace.js: `canvas`, `look`, `tool`, `canWrite`, `edit`, `select`, `rename` … */
   constructor(editor) {
@@ -219,14 +219,10 @@ export class Gestures {
     if (id && this.#editor.canWrite) this.#editor.rename(id);
   }
 
-  /** Steps that follow each other quickly are one group. */
   #nudge(event) {
     const ids = this.#canvas.selectedNodes;
     if (ids.length === 0 || !this.#editor.canWrite) return;
-    const of = ids.join();
-    const isNew = of !== this.#nudging.of || Date.now() - this.#nudging.at > NUDGE_PAUSE_MS;
-    this.#nudging = { at: Date.now(), of, groupId: isNew ? uuid() : this.#nudging.groupId };
     const [dx, dy] = ARROWS[event.key].map((step) => step * (event.shiftKey ? 1 : GRID));
-    this.#editor.edit(commands.nudged(this.#look, ids, dx, dy), { groupId: this.#nudging.groupId });
+    this.#editor.edit(commands.nudged(this.#look, ids, dx, dy), { groupId: this.#stepping.groupOf(ids) });
   }
 }

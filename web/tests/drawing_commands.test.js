@@ -5,17 +5,9 @@ import { test } from "node:test";
 
 import { mergeCell } from "../sdk/codraw.js";
 import * as commands from "../shell/drawing/commands.js";
+import { box, flow, look } from "./support/drawn.js";
 
-const box = (id, x, y, more = {}) => ({ id, shape: "process", x, y, width: 100, height: 50, ...more });
 const boundary = (id, more) => box(id, 0, 0, { shape: "security-boundary", width: 400, height: 400, ...more });
-const flow = (id, source, target, more = {}) => ({
-  id,
-  shape: "flow",
-  source: { cell: source },
-  target: { cell: target },
-  ...more,
-});
-const look = (...cells) => ({ get: (id) => cells.find((cell) => cell.id === id), cells: () => cells });
 const datas = (changes) => Object.fromEntries(changes.map(({ id, data }) => [id, data]));
 
 test("a new node stands on the grid, in the boundary under it, in front of the others", () => {
@@ -239,3 +231,13 @@ test("a flow is bent in its longest piece, and each bend moves and goes alone", 
   assert.deepEqual(commands.unbent(look(...cells), "f", 1), []);
   assert.deepEqual(commands.rebent(look(...cells), "f", 1, { x: 1 }), []);
 });
+
+for (const vertices of ["nothing", null, [null, { x: "a", y: 0 }]]) {
+  test(`of bends that are none, as ${JSON.stringify(vertices)}, a flow has none, and moves and copies like others`, () => {
+    const cells = look(box("a", 0, 0), box("b", 400, 0), flow("f", "a", "b", { vertices }));
+    assert.deepEqual(commands.bendsOf(cells.get("f")), []);
+    assert.equal(datas(commands.bent(cells, "f")).f.vertices.length, 1);
+    assert.deepEqual(Object.keys(datas(commands.nudged(cells, ["a", "b"], 8, 0))), ["a", "b"]);
+    assert.equal(commands.pasted(cells, cells.cells(), { dx: 8, dy: 8 }).changes.length, 3);
+  });
+}

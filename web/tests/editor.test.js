@@ -5,16 +5,8 @@ import { test } from "node:test";
 
 import { inReadingOrder, spoken, walked } from "../editor/diagram/spoken.js";
 import { takesLetters } from "../shell/dom.js";
+import { box, flow, look } from "./support/drawn.js";
 
-const box = (id, x, y, more = {}) => ({ id, shape: "process", x, y, width: 100, height: 50, ...more });
-const flow = (id, source, target, more = {}) => ({
-  id,
-  shape: "flow",
-  source: { cell: source },
-  target: { cell: target },
-  ...more,
-});
-const look = (...cells) => ({ get: (id) => cells.find((cell) => cell.id === id), cells: () => cells });
 
 test("cells are gone through as one reads, and said in words", () => {
   const cells = [

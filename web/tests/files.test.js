@@ -3,18 +3,12 @@ import test from "node:test";
 
 import { asJson, fileName, picture } from "../editor/files/exporting.js";
 import { NotImported, planned, read } from "../editor/files/importing.js";
+import { flow } from "./support/drawn.js";
 
 const A = "7d3e6f5a-1b2c-4d3e-8f90-a1b2c3d4e5f6";
 const B = "0b9c1d2e-3f40-4a5b-8c6d-7e8f90a1b2c3";
 const LIMITS = { max_frame_bytes: 262_144, max_cells_per_operation: 500, max_cells_per_diagram: 10_000 };
 const node = (id, more) => ({ id, shape: "process", x: 0, y: 0, width: 120, height: 80, ...more });
-const flow = (id, source, target, more) => ({
-  id,
-  shape: "flow",
-  source: { cell: source },
-  target: { cell: target },
-  ...more,
-});
 const look = (...cells) => ({ cells: () => cells });
 const file = (...cells) => JSON.stringify(cells);
 const problems = (text) => {

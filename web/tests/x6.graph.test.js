@@ -6,6 +6,7 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { bindGraph, registerShapes } from "../adapters/x6.js";
 import { connect, uuid } from "../sdk/codraw.js";
+import { flow } from "./support/drawn.js";
 import { FakeServer } from "./support/server.js";
 
 const LIBRARY = new URL("../vendor/x6.min.js", import.meta.url);
@@ -16,13 +17,6 @@ if (!options.skip) {
 }
 
 const box = (id, more) => ({ id, shape: "process", x: 0, y: 0, width: 100, height: 60, ...more });
-const flow = (id, source, target, more) => ({
-  id,
-  shape: "flow",
-  source: { cell: source },
-  target: { cell: target },
-  ...more,
-});
 
 let server;
 beforeEach(() => {

@@ -238,8 +238,9 @@ export class FormatPanel {
   }
 
   /** Where the flow bends, each by number. */
-  #bends({ id, vertices = [] }) {
+  #bends(cell) {
     const look = this.#diagram.replica;
+    const { id } = cell;
     const one = (bend, at) => [
       ...["x", "y"].map((axis) =>
         measure(axis.toUpperCase(), `Bend ${at + 1}, ${axis}`, bend[axis], null, (value) =>
@@ -252,7 +253,7 @@ export class FormatPanel {
       "div",
       { class: "field", role: "group", "aria-label": "Bends" },
       h("span", "Bends"),
-      h("div", { class: "bends" }, vertices.flatMap(one)),
+      h("div", { class: "bends" }, commands.bendsOf(cell).flatMap(one)),
       this.#button("plus", "Add a bend", () => this.#edit(commands.bent(look, id))),
     );
   }

@@ -1,14 +1,13 @@
 /** Everything without a mouse: going through the cells, moving, resizing, connecting, naming; and the list of keys. */
 
-import { uuid } from "../../sdk/codraw.js";
 import { h, takesLetters } from "../../shell/dom.js";
 import * as commands from "../../shell/drawing/commands.js";
 import { GRID } from "../../shell/drawing/geometry.js";
+import { Stepping } from "../../shell/drawing/stepping.js";
 import { LOOKING, TOOLS } from "./palette.js";
 import { inReadingOrder, spoken, walked } from "./spoken.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const PAUSE_MS = 1000; // steps that follow each other quickly are one step of undo
 const PAN = 60;
 
 export class Keyboard {
@@ -16,7 +15,7 @@ export class Keyboard {
   #stage;
   #editor;
   #abort = new AbortController();
-  #stepping = { at: 0, of: "", groupId: null };
+  #stepping = new Stepping();
   #kept = []; // what stays selected while one goes on to other cells
   #source = null; // where a flow begins that is being connected by keys
   #isLeaving = false; // Escape was pressed with nothing to let go of: Tab leads out
@@ -142,14 +141,11 @@ export class Keyboard {
     if (nodes.length === 0) return this.#stage.pan(-x * PAN, -y * PAN);
     if (!this.#diagram.canWrite) return;
     const step = event.altKey ? 1 : GRID;
-    const of = nodes.join();
-    const isNew = of !== this.#stepping.of || Date.now() - this.#stepping.at > PAUSE_MS;
-    this.#stepping = { at: Date.now(), of, groupId: isNew ? uuid() : this.#stepping.groupId };
     const look = this.#diagram.replica;
     const changes = event.shiftKey
       ? grown(look, nodes, x * step, y * step)
       : commands.nudged(look, ids, x * step, y * step);
-    this.#editor.edit(changes, { groupId: this.#stepping.groupId });
+    this.#editor.edit(changes, { groupId: this.#stepping.groupOf(nodes) });
   }
 }
 

@@ -170,7 +170,10 @@ export function retied(look, id, end, node) {
 
 // -- bends of a flow --------------------------------------------------------------------------------------------------
 
-const bendsOf = (cell) => cell.vertices ?? [];
+/** What of a flow's vertices are points; what other editors may have left there besides is not drawn either. */
+export const bendsOf = ({ vertices }) => (Array.isArray(vertices) ? vertices : []).filter(isPoint);
+
+const isPoint = (bend) => Number.isFinite(bend?.x) && Number.isFinite(bend?.y);
 
 /** One bend more, in the middle of the longest piece; a quarter of it beside, so that it can be seen. */
 export function bent(look, id) {
@@ -289,7 +292,7 @@ function taken(look, ways) {
     if (!way || way.dx !== other?.dx || way.dy !== other.dy || (way.dx === 0 && way.dy === 0)) continue;
     const by = ({ x, y }) => ({ x: x + way.dx, y: y + way.dy });
     if (!isEdge(cell)) places.set(cell.id, by(cell));
-    else if (cell.vertices?.length > 0) places.set(cell.id, { vertices: cell.vertices.map(by) });
+    else if (bendsOf(cell).length > 0) places.set(cell.id, { vertices: bendsOf(cell).map(by) });
   }
   return dropped(look, places);
 }
@@ -326,7 +329,7 @@ export function pasted(look, cells, { dx, dy }) {
     if (kept.length > 0) data.children = kept;
     if (isEdge(cell)) {
       for (const end of ["source", "target"]) data[end] = { ...cell[end], cell: ids.get(cell[end].cell) };
-      if (cell.vertices) data.vertices = cell.vertices.map(({ x, y }) => ({ x: x + dx, y: y + dy }));
+      if (cell.vertices) data.vertices = bendsOf(cell).map(({ x, y }) => ({ x: x + dx, y: y + dy }));
     } else Object.assign(data, { x: cell.x + dx, y: cell.y + dy });
     return { id: ids.get(id), operation: "add", data };
   });
