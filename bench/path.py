@@ -39,6 +39,7 @@ import msgspec
 import uvloop
 
 from codraw.clock import SystemClock
+from codraw.serve import prepare_process
 from collab.access.origins import Origins
 from collab.core import diagram as core_diagram
 from collab.core import writing as core_writing
@@ -227,7 +228,7 @@ class Record:
         heard = [
             (core_writing, "apply"),
             (core_writing, "_doubtful"),
-            (core_diagram, "measure"),
+            (core_diagram, "hash_and_text"),
             (core_diagram, "traced"),
         ]
         former = [(module, name, getattr(module, name)) for module, name in heard]
@@ -379,7 +380,7 @@ def parts(record: Record, frames: Sequence[str], rounds: int) -> dict[str, float
         "core: queue": median(replay["queue"] for replay in replays),
         "core: judge, release": median(replay["judge"] for replay in replays),
         "  of it apply": timed(core_writing.apply, record.calls["apply"], rounds),
-        "    of it hash": timed(core_diagram.measure, record.calls["measure"], rounds),
+        "    of it hash": timed(core_diagram.hash_and_text, record.calls["hash_and_text"], rounds),
         "    of it traces": timed(core_diagram.traced, record.calls["traced"], rounds),
         "  of it corrections": timed(core_writing._doubtful, record.calls["_doubtful"], rounds),
         "receipt codraw.v1 JSON": timed(shown, [(CODRAW_V1, Encoding.JSON, answered, Side.SENDER)], rounds),
@@ -445,6 +446,7 @@ def main() -> None:
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--folder", type=Path, default=None, help="on the disk to use")
     given = arguments.parse_args()
+    prepare_process()
     result: dict[str, Any] = {
         "machine": f"{platform.platform()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
         "versions": f"Python {platform.python_version()}, msgspec {msgspec.__version__}, SQLite"

@@ -16,6 +16,7 @@ import uvicorn
 from codraw import __version__
 from codraw.app import PAGES, App
 from codraw.fastws import SocketProtocol
+from codraw.heap import give_back_large_blocks
 from codraw.http_heads import HttpProtocol
 from codraw.logs import configure
 from codraw.settings import Settings
@@ -35,6 +36,13 @@ YOUNG = 5_000
 are in no cycles, again and again: a fifteenth of what an operation costs. Ten such rounds are an older one, as ever."""
 
 
+def prepare_process() -> None:
+    """Threads, collector and heap as a server needs them."""
+    sys.setswitchinterval(SWITCH_S)
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+    give_back_large_blocks()
+
+
 class Server(uvicorn.Server):
     """Calls `listening` once connections are taken: the banner must not promise what is not there yet."""
 
@@ -48,8 +56,7 @@ class Server(uvicorn.Server):
         # Once the application has said why it cannot start, that uvicorn could not start it is no news.
         logging.getLogger("uvicorn.error").addFilter(lambda _: self.app.refusal is None)
         self.app.refused = self.leave
-        sys.setswitchinterval(SWITCH_S)
-        gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+        prepare_process()
         try:
             self.run([listener])
         except SystemExit:

@@ -97,5 +97,11 @@ def _restored(id: DiagramId, snapshot: SnapshotData) -> Diagram | Finding:
 def _against(diagram: Diagram, snapshot: SnapshotData) -> Iterator[Finding]:
     if diagram.state_hash != snapshot.state_hash:
         yield Finding(diagram.id, snapshot.vector, "the cells do not have the state hash of the snapshot")
-    elif tuple(diagram.cells_in_order()) != tuple(snapshot.cells):
+        return
+    try:
+        same = diagram.cells_in_order() == snapshot.cells
+    except Exception as error:
+        yield Finding(diagram.id, snapshot.vector, f"the snapshot cannot be read ({error!r})")
+        return
+    if not same:
         yield Finding(diagram.id, snapshot.vector, "the snapshot has other cells, or in another order, than the log")

@@ -151,6 +151,7 @@ class Visit:
         self._endpoint = endpoint
         self._clock = endpoint.clock
         self._entry = entry
+        self._dialect, self._encoding = entry.dialect, entry.encoding
         self._connected = connected
         self._id = connected.id
         self._place = place
@@ -238,7 +239,7 @@ class Visit:
         if isinstance(frame, Ending):
             self._bar(room, frame)
             return None
-        dialect, encoding, limits = self._entry.dialect, self._entry.encoding, self._endpoint.limits
+        dialect, encoding, limits = self._dialect, self._encoding, self._endpoint.limits
         if encoding is JSON and (plain := dialect.plain(frame, limits)) is not None:
             return plain
         try:
@@ -263,7 +264,7 @@ class Visit:
 
     def _frame(self, message: Message) -> bytes | Ending:
         """WS4. The size is checked here for servers that have no limit of their own."""
-        if self._entry.encoding is JSON:
+        if self._encoding is JSON:
             text = message.get("text")
             # Not a server's text if it cannot be encoded: the decoder refuses what comes of it.
             frame = None if text is None else text.encode(errors="surrogatepass")

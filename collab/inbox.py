@@ -22,7 +22,8 @@ class Inbox:
 
     def outcome(self, event: Event) -> None:
         self._outcomes.append(event)
-        self._wake()
+        if self._filled is not None:
+            self._wake(self._filled)
 
     @property
     def full(self) -> bool:
@@ -31,7 +32,8 @@ class Inbox:
 
     def put_now(self, event: Event) -> None:
         self._events.append(event)
-        self._wake()
+        if self._filled is not None:
+            self._wake(self._filled)
 
     async def put(self, event: Event) -> None:
         while self.full:
@@ -57,9 +59,10 @@ class Inbox:
         while self._space:
             self._make_space()
 
-    def _wake(self) -> None:
-        if self._filled is not None and not self._filled.done():
-            self._filled.set_result(None)
+    def _wake(self, filled: asyncio.Future[None]) -> None:
+        self._filled = None
+        if not filled.done():
+            filled.set_result(None)
 
     def _make_space(self) -> None:
         while self._space:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from enum import Enum, auto
 
-from collab.sockets import HANDOVER, Batch, Frame, Socket
+from collab.sockets import HANDOVER, LACKING, Batch, Frame, Socket
 
 BOUND = 1024 * 1024
 STATES = 3
@@ -145,7 +145,14 @@ class Outbox:
         """What comes after all that was put, at once, if nothing is in its way; else it has to be put."""
         if self._phase is not FLOWING or self._waiting or self._awareness or self.held or self._buffered() >= HANDOVER:
             return False
-        self._socket.write(batch)
+        pass_on = self._socket.pass_on
+        if pass_on is None:
+            self._socket.write(batch)
+            return True
+        try:
+            pass_on(batch.wire)
+        except (OSError, RuntimeError):
+            self._socket.close(*LACKING)
         return True
 
     def flush(self) -> None:

@@ -42,7 +42,7 @@ class SnapshotData(msgspec.Struct, frozen=True):
 
     epoch: Epoch
     vector: int
-    cells: tuple[Cell, ...]
+    cells: Sequence[Cell]
     touched: Any
     state_hash: int
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, assert_never
 
 import msgspec
@@ -127,11 +127,13 @@ class Moves(msgspec.Struct, frozen=True):
 class RoomTask:
     def __init__(self, diagram: DiagramId, room: Room, ports: RoomPorts) -> None:
         self.diagram = diagram
-        self.fanout = Fanout(self.post_now, ports.server)
         self.closed = False
         self._room = room
         self._ports = ports
         self._inbox = Inbox()
+        self.post_now: Callable[[Event], None] = self._inbox.put_now
+        """Never waits: for what must not get lost."""
+        self.fanout = Fanout(self.post_now, ports.server)
         self._newcomers = Newcomers(self.fanout)
         self._timer: TimerHandle | None = None
         self._tickets: dict[Ticket, asyncio.Future[Accepted | Rejected]] = {}
@@ -181,9 +183,6 @@ class RoomTask:
     def full(self) -> bool:
         """Whether an operation would have to wait."""
         return self._inbox.full
-
-    def post_now(self, event: Event) -> None:
-        self._inbox.put_now(event)
 
     def hear(self, sealed: bytes | None) -> None:
         """A piece of news, our own among them; None: some may have been lost."""
@@ -259,6 +258,11 @@ class RoomTask:
                 fanout.send(socket, notice)
             case Tell(notice=notice, skip=skip, by=by):
                 fanout.tell(notice, skip, by)
+            case Commit():
+                # like the two above before the rarer ones: each class of a Struct that is passed over takes 0.25 us
+                self._start("Commit", self._writing_call(effect))
+            case Publish():
+                self._publish(effect)
             case Admit(socket=socket, notices=notices):
                 fanout.admit(socket, notices)
                 if not self._ports.bus.alone and self._ports.bus.healthy():
@@ -267,7 +271,7 @@ class RoomTask:
                 fanout.replay(socket, notices)
             case Dismiss():
                 self._dismiss(effect)
-            case Commit() | CatchUp() | Reload() | ReadHistory() | ReadRights():
+            case CatchUp() | Reload() | ReadHistory() | ReadRights():
                 self._start(type(effect).__name__, self._writing_call(effect))
             case ReadSession() | ChangeSession():
                 self._start(type(effect).__name__, self._meeting_call(effect))
@@ -279,8 +283,6 @@ class RoomTask:
                 self._wake_at(effect)
             case Answer(ticket=ticket, notice=notice):
                 self._answer(ticket, notice)
-            case Publish():
-                self._publish(effect)
             case Speak(what=what):
                 self._publish(what)
             case Survey(session=session):
@@ -502,5 +504,4 @@ class RoomTask:
 
 
 def snapshot_data(diagram: Diagram) -> SnapshotData:
-    cells = tuple(diagram.cells_in_order())
-    return SnapshotData(diagram.epoch, diagram.vector, cells, diagram.touched(), diagram.state_hash)
+    return SnapshotData(diagram.epoch, diagram.vector, diagram.cells_in_order(), diagram.touched(), diagram.state_hash)

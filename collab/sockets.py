@@ -19,6 +19,10 @@ SHARED = 16 * 1024
 """Longer payloads are not copied to stand beside others: all sockets that wait for one hold the same bytes."""
 
 
+LACKING = (1011, "")
+"""How a socket is closed that could not be written to: others are written to in that turn, and it must come back."""
+
+
 class Frame:
     """One wire message, encoded once and handed to every socket that is told the same."""
 
@@ -68,6 +72,9 @@ class Socket(Protocol):
 
     drained: Callable[[], None]
     """Called whenever everything written has been taken, if `HANDOVER` bytes or more waited before."""
+    pass_on: Callable[[bytes], None] | None
+    """Writes frames as they go over the wire, without a step in between; None: this socket takes none, or no more. What
+    it raises, OSError or RuntimeError, says that the socket lacks something now: it is to be closed."""
 
     def write(self, frames: Sequence[Frame]) -> None:
         """Never waits; order is kept."""
@@ -82,6 +89,8 @@ class Socket(Protocol):
 
 class AsgiSocket:
     """Plain ASGI: `run` alone calls `send`, so frames keep their order and one wake-up serves a batch."""
+
+    pass_on: Callable[[bytes], None] | None = None
 
     def __init__(self, send: Callable[[Any], Awaitable[None]]) -> None:
         self.drained: Callable[[], None] = lambda: None
@@ -162,39 +171,36 @@ class FrameSocket:
     ) -> None:
         self.drained: Callable[[], None] = lambda: None
         self.buffered = carrier.waiting
-        self._pass_on = carrier.pass_on
+        self.pass_on: Callable[[bytes], None] | None = carrier.pass_on
         self._send = send
         self._start = start
-        self._ending = False
         carrier.report(self._drained, HANDOVER)
 
     def write(self, frames: Sequence[Frame]) -> None:
-        if self._ending:
+        pass_on = self.pass_on
+        if pass_on is None:
             return
         try:
-            if type(frames) is Batch:
-                self._pass_on(frames.wire)
-            else:
-                self._write_apart(frames)
+            self._write(frames, pass_on)
         except (OSError, RuntimeError):
-            # Others are written to in the same turn. It lacks something now, and must come back.
-            self.close(1011, "")
+            self.close(*LACKING)
 
-    def _write_apart(self, frames: Sequence[Frame]) -> None:
+    @staticmethod
+    def _write(frames: Sequence[Frame], pass_on: Callable[[bytes], None]) -> None:
         small: list[bytes] = []
         for frame in frames:
             if len(frame.payload) <= SHARED:
                 small.append(frame.wire)
                 continue
-            self._pass_on(b"".join((*small, frame.head)))
+            pass_on(b"".join((*small, frame.head)))
             small.clear()
-            self._pass_on(frame.payload)
+            pass_on(frame.payload)
         if small:
-            self._pass_on(b"".join(small))
+            pass_on(b"".join(small))
 
     def close(self, code: int, reason: str) -> None:
-        if not self._ending:
-            self._ending = True
+        if self.pass_on is not None:
+            self.pass_on = None
             self._start(self._close({"type": "websocket.close", "code": code, "reason": reason}))
 
     def _drained(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 import msgspec
 
+from protocol.cell_list import as_json, as_msgpack
 from protocol.refusals import ProtocolError, Trouble
 
 MAX_NUMBER = 2**53 - 1
@@ -24,9 +25,9 @@ FORBIDDEN_KEYS = frozenset(("__proto__", "constructor", "prototype"))
 
 _LOWEST = -MAX_NUMBER
 _read_json = msgspec.json.Decoder().decode
-_write_json = msgspec.json.Encoder().encode
+_write_json = msgspec.json.Encoder(enc_hook=as_json).encode
 _read_msgpack = msgspec.msgpack.Decoder().decode
-_write_msgpack = msgspec.msgpack.Encoder().encode
+_write_msgpack = msgspec.msgpack.Encoder(enc_hook=as_msgpack).encode
 
 
 class Encoding(StrEnum):

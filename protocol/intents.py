@@ -39,11 +39,13 @@ class Edit(msgspec.Struct, frozen=True, gc=False):
 class Replace(msgspec.Struct, frozen=True):
     """All cells at once, by REST (RE14): becomes one operation, the difference to the state it meets.
 
-    `expected_vector` (If-Match): refused as a conflict unless the diagram stands there (RE12).
+    `texts`: the canonical bytes of each cell. `expected_vector` (If-Match): refused as a conflict unless the diagram
+    stands there (RE12).
     """
 
     operation_id: OperationId
     cells: tuple[Cell, ...]
+    texts: tuple[bytes, ...]
     payload_sha256: bytes
     expected_vector: int | None = None
 

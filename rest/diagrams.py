@@ -15,6 +15,7 @@ from protocol.intents import Replace
 from protocol.notices import Accepted
 from protocol.operations import CellChange, Kind, Verb
 from protocol.refusals import Reason
+from protocol.statehash import canonical_bytes
 from protocol.values import Cell, DiagramId, Epoch, OperationId, Role, RoleAt, ThreatModelId
 from rest import rights, views
 from rest.answers import nothing
@@ -36,7 +37,7 @@ from rest.bodies import (
 from rest.calls import Call
 from rest.dependencies import RestDependencies
 from rest.editing import ATTEMPTS, edit_diagram, keeps_changing, telling
-from rest.large import CELL_BYTES, beside, large_answer, standing
+from rest.large import CELL_BYTES, beside, large_answer
 from rest.models import metadata_after
 from rest.operations import refused
 from rest.paging import listing, page
@@ -177,7 +178,7 @@ class Diagrams:
             if "cells" not in body:
                 written = await self._write(call, row, after, at)
             else:
-                written = await self._replace(call, row, role, wanted, viewed, body)
+                written = await self._replace(call, row, role, wanted, viewed.vector, body)
             if written:
                 return await self._shown(id)
         raise keeps_changing()
@@ -192,10 +193,10 @@ class Diagrams:
         return written is Changed.DONE
 
     async def _replace(
-        self, call: Call, row: DiagramRow, role: RoleAt, wanted: IfMatch | None, viewed: Viewed, body: Body
+        self, call: Call, row: DiagramRow, role: RoleAt, wanted: IfMatch | None, vector: int, body: Body
     ) -> bool:
         """Cells, and what else the body names. False: somebody else changed cells after they were viewed."""
-        now = await self._replaced(call, row.id, role, wanted, viewed, body["cells"])
+        now = await self._replaced(call, row.id, role, wanted, vector, body["cells"])
         if now is None:
             return False
 
@@ -208,11 +209,10 @@ class Diagrams:
         return True
 
     async def _replaced(
-        self, call: Call, id: DiagramId, role: RoleAt, wanted: IfMatch | None, viewed: Viewed, cells: Any
+        self, call: Call, id: DiagramId, role: RoleAt, wanted: IfMatch | None, vector: int, cells: Any
     ) -> int | None:
-        """The vector at which the cells are these; None: somebody else wrote since, and no If-Match forbids to try
-        again on what is there now."""
-        vector = viewed.vector
+        """The vector at which the cells are these; None: somebody else wrote since `vector`, and no If-Match forbids to
+        try again on what is there now."""
         # The session is looked for after the vector was read: one that begins later finds its first edit in the way.
         if await self.deps.sessions.live(id) is not None:
             if wanted is None:
@@ -220,7 +220,7 @@ class Diagrams:
             if wanted.anything:
                 raise version_mismatch(vector)
         listed = cell_list(cells)
-        intent = await beside(_weight(listed), partial(self._replacement, listed, viewed))
+        intent = await beside(_weight(listed), partial(self._replacement, listed, vector))
         outcome = await self.deps.rooms.submit(id, call.caller, role, intent)
         if isinstance(outcome, Accepted):
             return outcome.vector
@@ -230,12 +230,13 @@ class Diagrams:
             raise version_mismatch(outcome.vector)
         return None
 
-    def _replacement(self, cells: Sequence[Any], viewed: Viewed) -> Replace:
-        canonical = standing(viewed.cells, canonical_cells(cells, free_ids=True, limits=self.deps.limits))
+    def _replacement(self, cells: Sequence[Any], vector: int) -> Replace:
+        canonical = canonical_cells(cells, free_ids=True, limits=self.deps.limits)
+        texts = tuple([canonical_bytes(cell) for cell in canonical])
         changes = [CellChange(cell["id"], Verb.ADD, cell) for cell in canonical]
         order = [cell["id"] for cell in canonical]
         id = OperationId(str(uuid.uuid4()))
-        return Replace(id, canonical, payload_sha256(Kind.REST, changes, order), expected_vector=viewed.vector)
+        return Replace(id, canonical, texts, payload_sha256(Kind.REST, changes, order), expected_vector=vector)
 
 
 def _weight(cells: Sequence[Cell]) -> int:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from starlette.responses import Response
 
+from protocol.cell_list import CellList
 from protocol.codec import Encoding, encode
-from protocol.statehash import canonical_bytes
-from protocol.values import Cell
 
 T = TypeVar("T")
 
@@ -22,6 +21,8 @@ CELL_BYTES = 256
 PIECE = 100
 """Members of a list that are spelled at once: between two pieces the interpreter is given away."""
 _LISTS = (list, tuple)
+_LONG = (*_LISTS, CellList)
+"""The last is text already, and joined as one piece."""
 _pool = ThreadPoolExecutor(2, "large-body")
 """Few: each that computes makes the event loop wait for the interpreter."""
 
@@ -42,24 +43,6 @@ async def large_answer(body: Any, status: int = 200, headers: Mapping[str, str] 
         if len(spelled) > LIGHT:
             spelled += await beside(len(spelled), lambda: b"".join(parts))
     return Response(bytes(spelled), status, headers, media_type="application/json")
-
-
-def standing(before: Sequence[Cell], after: Sequence[Cell]) -> tuple[Cell, ...]:
-    """The cells after, made of the very values that stand wherever they are equal. The room, which works on the event
-    loop, knows those by a glance: of 10 000 cells that stay but for one it took 70 ms, and takes 12 (CPU)."""
-    known = {cell["id"]: cell for cell in before}
-    return tuple(_of_standing(known.get(cell["id"], cell), cell) for cell in after)
-
-
-def _of_standing(before: Cell, after: Cell) -> Cell:
-    if _is_same(before, after):
-        return before
-    return {key: old if _is_same(old := before.get(key), value) else value for key, value in after.items()}
-
-
-def _is_same(before: Any, after: Any) -> bool:
-    """Equal canonical bytes (OP16): Python takes True for 1, also inside lists and objects."""
-    return before is after or (before == after and canonical_bytes(before) == canonical_bytes(after))
 
 
 def pieces(value: Any) -> Iterator[bytes]:
@@ -98,4 +81,4 @@ def _of_list(value: list[Any] | tuple[Any, ...]) -> Iterator[bytes]:
 
 def _is_long(value: Any) -> bool:
     """A diagram with its cells, among the diagrams of a threat model."""
-    return isinstance(value, dict) and any(isinstance(m, _LISTS) and len(m) > PIECE for m in value.values())
+    return isinstance(value, dict) and any(isinstance(m, _LONG) and len(m) > PIECE for m in value.values())

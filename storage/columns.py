@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from protocol.cell_list import CellList, as_json
 from protocol.operations import Effect, Inverse, Kind, LoggedOperation, Skipped
 from protocol.refusals import Refusal
-from protocol.sharing import Sharing
 from protocol.statehash import hex32
-from protocol.values import Caller, Cell, User
+from protocol.values import Caller, User
 from storage.database import DamagedRow, Row, Value
 
 OPERATION = "vector, operation_id, author, kind, effect, inverse, state_hash, committed_at, group_id, undo_of"
 """The columns of which `operation` makes a LoggedOperation."""
-PIECE = 100
-"""Cells spelled at once: a quarter of a millisecond."""
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,7 +26,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     skipped: tuple[Skipped, ...] = ()
 
 
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(enc_hook=as_json).encode
 _effect = msgspec.json.Decoder(Effect)
 _inverse = msgspec.json.Decoder(Inverse)
 _answer = msgspec.json.Decoder(Answer)
@@ -42,13 +39,6 @@ _KINDS = {kind.value: kind for kind in Kind}
 
 def text(value: Any) -> str:
     return _encode(value).decode()
-
-
-def cells_text(cells: Sequence[Cell]) -> str:
-    """As `text`, piece by piece: what else the process does goes on between two of them, and not only after thousands
-    of cells."""
-    pieces = [_encode(cells[at : at + PIECE])[1:-1] for at in range(0, len(cells), PIECE)]
-    return f"[{b','.join(pieces).decode()}]"
 
 
 def text_or_none(value: Any) -> str | None:
@@ -77,10 +67,12 @@ def fields(raw: str) -> dict[str, Any]:
     return _object.decode(raw)
 
 
-def cells(raw: str) -> tuple[Cell, ...]:
-    """One by one: what they share is never there as often as they name it."""
-    sharing = Sharing()
-    return tuple([sharing.cell(_object.decode(cell)) for cell in _cells.decode(raw)])
+def cells(raw: str) -> CellList:
+    """Raises MsgspecError or ValueError where it is no list of objects. What is in these is read by whoever looks."""
+    texts = [bytes(text) for text in _cells.decode(raw)]
+    if not all([text.startswith(b"{") for text in texts]):
+        raise ValueError("a cell is no object")
+    return CellList(texts)
 
 
 def anything(raw: str) -> Any:
@@ -130,7 +122,7 @@ def operation_row(done: LoggedOperation) -> tuple[Value, ...]:
         done.vector,
         done.operation_id,
         user_text(done.user),
-        done.kind.value,
+        done.kind._value_,
         text(done.effect),
         text(done.inverse),
         hash_text(done.state_hash),

@@ -184,7 +184,7 @@ def _watched(row: Row) -> Watched:
 
 
 def _texts(snapshot: SnapshotData) -> tuple[str, str, str]:
-    return columns.cells_text(snapshot.cells), columns.text(snapshot.touched), columns.hash_text(snapshot.state_hash)
+    return columns.text(snapshot.cells), columns.text(snapshot.touched), columns.hash_text(snapshot.state_hash)
 
 
 async def _missed(tx: Transaction, diagram: DiagramId, base: Head) -> Missed | Gone:

@@ -53,7 +53,7 @@ async def begin_epoch(tx: Transaction, diagram: DiagramId, epoch: Epoch) -> bool
     if whole is None:
         log.error("diagram %s is damaged and keeps its epoch", diagram)
         return False
-    cells, touched = columns.text(tuple(whole.cells_in_order())), columns.text(whole.touched())
+    cells, touched = columns.text(whole.cells_in_order()), columns.text(whole.touched())
     (number, threat_model_id), state_hash = held[0], columns.hash_text(whole.state_hash)
     await tx.execute(SAVE, number, epoch, whole.vector, cells, touched, state_hash)
     await tx.execute(BEGIN, number, epoch)

@@ -22,6 +22,7 @@ OLDEST = (3, 37, 0)
 READERS = 2
 BUSY_S = 2.0
 TIMEOUT_S = 5.0
+READ_KIB, WRITTEN_KIB = 4_000, 16_000
 LOG_BYTES = 64 * 1_048_576
 URL = "sqlite:///"
 
@@ -124,7 +125,9 @@ def _probe(path: Path) -> None:
 
 def _connected(path: Path, *, reader: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, cached_statements=256)
-    settings = ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -16000"]
+    settings = ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"]
+    # what readers read much of, snapshots, is read once
+    settings.append(f"cache_size = -{READ_KIB if reader else WRITTEN_KIB}")
     # what takes one statement or savepoint back is never read after a crash: no file is written for it
     settings.append("temp_store = MEMORY")
     # a burst leaves no large log behind

@@ -167,8 +167,8 @@ class LiveDiagram:
 
     @property
     def cells(self) -> Sequence[Cell]:
-        """All cells in their order. Never change one: ask for it with `edit`."""
-        return self.replica.top.cells_in_order()
+        """All cells in their order, made anew for whoever asks. To change one ask for it with `edit`."""
+        return tuple(self.replica.top.cells_in_order())
 
     def cell(self, id: str) -> Cell | None:
         return self.replica.top.cell(CellId(id))

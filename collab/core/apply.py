@@ -100,15 +100,20 @@ def founded(id: DiagramId, epoch: Epoch, cells: Iterable[Cell], limits: Limits) 
             return refused
 
 
-def replacement(diagram: Diagram, cells: Sequence[Cell]) -> tuple[tuple[CellChange, ...], tuple[CellId, ...]]:
-    """Changes and order for `apply` that leave just the given cells, as given and as ordered (RE14).
+def replacement(
+    diagram: Diagram, cells: Sequence[Cell], texts: Sequence[bytes]
+) -> tuple[tuple[CellChange, ...], tuple[CellId, ...]]:
+    """Changes and order for `apply` that leave just the given cells, as given and as ordered (RE14). `texts`: their
+    canonical bytes.
 
     A cell that becomes another is removed and added: that is an update in place, and not a merge.
     """
-    given = {CellId(cell["id"]): cell for cell in cells}
-    changes = [CellChange(cell["id"], Verb.REMOVE) for cell in diagram.cells_in_order() if cell["id"] not in given]
-    for id, cell in given.items():
-        changes += becoming(id, diagram.cell(id), cell)
+    given = {CellId(cell["id"]): (cell, text) for cell, text in zip(cells, texts, strict=True)}
+    changes = [CellChange(id, Verb.REMOVE) for id in diagram.order() if id not in given]
+    for id, (cell, text) in given.items():
+        slot = diagram.slots.get(id)
+        if slot is None or slot.text != text:
+            changes += _exchanged(id, slot is not None, cell)
     return tuple(changes), tuple(given)
 
 
@@ -116,9 +121,11 @@ def becoming(id: CellId, before: Cell | None, after: Cell | None) -> list[CellCh
     """The changes that make the one cell of the other, whatever it is, without merging (OP2)."""
     if before is not None and after is not None and same(before, after):
         return []
-    changes = []
-    if before is not None:
-        changes.append(CellChange(id, Verb.REMOVE))
+    return _exchanged(id, before is not None, after)
+
+
+def _exchanged(id: CellId, was_there: bool, after: Cell | None) -> list[CellChange]:
+    changes = [CellChange(id, Verb.REMOVE)] if was_there else []
     if after is not None:
         changes.append(CellChange(id, Verb.ADD, after))
     return changes
@@ -132,12 +139,12 @@ _NOTHING: Cell = {}
 
 def _compose(draft: Draft, changes: Iterable[CellChange]) -> tuple[dict[CellId, Cell], set[CellId]]:
     """OP2. Returns all that updates named, per cell, and the cells that were added or removed as a whole."""
-    base, cells = draft.base, draft.cells
+    cells = draft.cells
     named: dict[CellId, Cell] = {}
     whole: set[CellId] = set()
     for change in changes:
         id, verb, data = change.id, change.verb, change.data or _NOTHING
-        now = cells[id] if id in cells else base.cell(id)
+        now = cells[id] if id in cells else draft.before(id)
         if verb is Verb.UPDATE:
             if now is None:
                 raise CellError(Reason.CONFLICT_DETECTED, "the cell does not exist", id)
@@ -154,7 +161,7 @@ def _differences(draft: Draft, named: Mapping[CellId, Cell], whole: Collection[C
     differences = []
     for id, cell in draft.cells.items():
         patch = None if id in whole else named.get(id)
-        found = difference(id, draft.base.cell(id), cell, None if patch is None else top_keys(patch))
+        found = difference(id, draft.before(id), cell, None if patch is None else top_keys(patch))
         if found is not None:
             differences.append(found)
     return differences

@@ -223,12 +223,12 @@ class Chair:
     def advance(self) -> None:
         self._settle_doubt()
         state = self._state
-        while self._call is None and not self.away and state.over is None:
+        while (self._read_wanted or self._requests) and self._call is None and not self.away and state.over is None:
             if self._read_wanted:
                 self._read_wanted = False
                 self._call = Reading()
                 state.ask(ReadSession(state.session.id if state.session is not None else None))
-            elif self._requests and state.session is not None:
+            elif state.session is not None:
                 self._decide(self._requests.popleft(), state.session)
             else:
                 return

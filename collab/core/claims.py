@@ -49,12 +49,16 @@ class Claims:
 
     def gives_way(self) -> bool:
         """Whether what waits is to wait on. A vector that has moved is the end of it, and so is TURN."""
+        if self._state.alone:
+            return False
         if self._given is None:
             self._give()
         return self.waits and self._vector == self._given
 
     def begins(self) -> None:
         """A commit. Said before it is sent: both leave in the same turn."""
+        if self._state.alone:
+            return
         self._state.deadlines.drop(TURN)
         self._given, self._listening, self._owed, self._behind = None, False, False, False
         self._claim(Claim.BEGUN)
@@ -107,7 +111,7 @@ class Claims:
             self._state.ask(Speak(Claimed(self._vector, claim)))
 
     def _contended(self, within_s: float) -> bool:
-        return not self._state.alone and self._now_s - self._foreign_s <= within_s
+        return self._now_s - self._foreign_s <= within_s
 
     @property
     def _now_s(self) -> float:

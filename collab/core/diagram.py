@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 from immutables import Map
 
 from collab.core.difference import Difference
-from collab.core.references import references
+from collab.core.references import parent, references
 from collab.core.traces import Traces, Write, traced
+from protocol.cell_list import CellList, read_cell
 from protocol.operations import KeyPath
-from protocol.statehash import MODULUS, measure
+from protocol.statehash import MODULUS, hash_and_text
 from protocol.values import Cell, CellId, DiagramId, Epoch, UserId
 
 
 class Slot(msgspec.Struct, frozen=True, gc=False):
-    """A cell in its place. Places rise in the order of the cells and may have holes; sizes are canonical bytes."""
+    """A cell in its place, as its canonical bytes: 10 000 cells are nothing that a collector of garbage looks through,
+    and take half the memory of their objects. Places rise in the order of the cells and may have holes."""
 
-    cell: Cell
+    text: bytes
     place: int
     hash: int
-    size: int
+    parent: CellId | None = None
+    """Of the cell, for those who walk up a tree of any depth."""
+
+    @property
+    def size(self) -> int:
+        return len(self.text)
 
 
 References = Map[CellId, Map[CellId, None]]
@@ -40,8 +47,8 @@ class Diagram(msgspec.Struct, frozen=True, gc=False):
     referring: References = Map()
     """Cell id -> ids of the cells that refer to it, whether it exists or not."""
     traces: Traces = Traces()
-    ordered: tuple[Cell, ...] | None = None
-    """What `cells_in_order` found; nobody else reads it."""
+    ordered: tuple[tuple[CellId, ...], CellList] | None = None
+    """What `_in_order` found; nobody else reads it."""
 
     @staticmethod
     def found(id: DiagramId, epoch: Epoch, cells: Iterable[Cell]) -> Diagram:
@@ -57,11 +64,14 @@ class Diagram(msgspec.Struct, frozen=True, gc=False):
     def _of(id: DiagramId, epoch: Epoch, vector: int, cells: Iterable[Cell], traces: Traces) -> Diagram:
         slots: dict[CellId, Slot] = {}
         referring: dict[CellId, dict[CellId, None]] = {}
+        known: dict[CellId, CellId] = {}
+        """Each id once, however often it is named."""
         for place, cell in enumerate(cells):
-            hash, size = measure(cell)
-            slots[cell["id"]] = Slot(cell, place, hash, size)
+            own, above = known.setdefault(cell["id"], cell["id"]), parent(cell)
+            hash, text = hash_and_text(cell)
+            slots[own] = Slot(text, place, hash, above and known.setdefault(above, above))
             for named in references(cell):
-                referring.setdefault(named, {})[cell["id"]] = None
+                referring.setdefault(known.setdefault(named, named), {})[own] = None
         return Diagram(
             id,
             epoch,
@@ -88,21 +98,31 @@ class Diagram(msgspec.Struct, frozen=True, gc=False):
         return len(self.slots)
 
     def cell(self, id: CellId) -> Cell | None:
+        """Made anew each time: whoever looks at one again and again keeps it."""
         slot = self.slots.get(id)
-        return None if slot is None else slot.cell
+        return None if slot is None else read_cell(slot.text)
+
+    def parent(self, id: CellId) -> CellId | None:
+        slot = self.slots.get(id)
+        return None if slot is None else slot.parent
 
     def in_order(self, ids: Iterable[CellId]) -> list[CellId]:
         """In cell order; what is not there comes last."""
         return sorted(ids, key=lambda id: (self.slots[id].place if id in self.slots else self.next_place, id))
 
-    def cells_in_order(self) -> Sequence[Cell]:
-        if self.ordered is None:
-            slots = sorted(self.slots.values(), key=lambda slot: slot.place)
-            msgspec.structs.force_setattr(self, "ordered", tuple(slot.cell for slot in slots))
-        return self.ordered or ()
+    def cells_in_order(self) -> CellList:
+        return self._in_order()[1]
 
     def order(self) -> tuple[CellId, ...]:
-        return tuple(cell["id"] for cell in self.cells_in_order())
+        return self._in_order()[0]
+
+    def _in_order(self) -> tuple[tuple[CellId, ...], CellList]:
+        if self.ordered is None:
+            found = sorted(self.slots.items(), key=_place)
+            ordered = tuple([id for id, _ in found]), CellList([slot.text for _, slot in found])
+            msgspec.structs.force_setattr(self, "ordered", ordered)
+            return ordered
+        return self.ordered
 
     def referrers(self, id: CellId) -> Iterator[CellId]:
         """Cells that name `id` as end, parent or child."""
@@ -140,10 +160,10 @@ class Diagram(msgspec.Struct, frozen=True, gc=False):
                 state_hash -= former.hash
                 size -= former.size
             if after is not None:
-                hash, bytes = measure(after)
+                hash, text = hash_and_text(after)
                 state_hash += hash
-                size += bytes
-                slots[id] = Slot(after, next_place if former is None else former.place, hash, bytes)
+                size += len(text)
+                slots[id] = Slot(text, next_place if former is None else former.place, hash, parent(after))
                 next_place += former is None
             elif former is not None:
                 del slots[id]
@@ -162,6 +182,10 @@ class Diagram(msgspec.Struct, frozen=True, gc=False):
 NOBODY = UserId("")
 _WHOLE: tuple[KeyPath, ...] = ((),)
 _UNNAMED: Map[CellId, None] = Map()
+
+
+def _place(of: tuple[CellId, Slot]) -> int:
+    return of[1].place
 
 
 def _placed(slots: Map[CellId, Slot], order: tuple[CellId, ...]) -> Map[CellId, Slot]:

@@ -16,6 +16,9 @@ class Held:
     def __init__(self) -> None:
         self._by_vector: dict[int, LoggedOperation] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._by_vector)
+
     def offer(self, operations: Iterable[LoggedOperation], vector: int) -> None:
         for operation in operations:
             if operation.vector > vector:

@@ -23,7 +23,6 @@ def settle(draft: Draft, *, exact: bool = False) -> None:
     What is added stands after the asked cells: edges first, then the others, both in cell order. With `exact` nothing
     is added: the caller has said what all cells are to be, and what does not fit is refused. Raises CellError.
     """
-    base = draft.base
     gone = draft.removed_nodes()
     if gone and exact:
         _check_left_behind(draft, gone)
@@ -33,7 +32,7 @@ def settle(draft: Draft, *, exact: bool = False) -> None:
     for id, cell in draft.cells.items():
         if cell is None:
             continue
-        before = base.cell(id)
+        before = draft.before(id)
         if is_edge(cell):
             _check_ends(draft, id, before, cell)
         if (above := parent(cell)) != (None if before is None else parent(before)):
@@ -75,7 +74,7 @@ def _follow(draft: Draft, gone: frozenset[CellId]) -> None:
     heirs: dict[CellId, CellId | None] = {}
     others: dict[CellId, Cell] = {}
     for id in base.in_order(_touched(draft, gone)):
-        before, cell = base.cell(id), draft.cell(id)
+        before, cell = draft.before(id), draft.cell(id)
         if cell is None:
             continue
         if is_edge(cell) and any(end(cell, key) in gone and _stays(before, cell, key) for key in ENDS):
@@ -100,7 +99,7 @@ def _heir(draft: Draft, node: CellId, gone: frozenset[CellId], heirs: dict[CellI
             heir = heirs[heir]
             break
         passed.append(heir)
-        heir = parent(draft.base.slots[heir].cell)
+        heir = draft.base.parent(heir)
     if heir is not None and not draft.has_node(heir):
         heir = None
     heirs.update(dict.fromkeys(passed, heir))
@@ -109,7 +108,7 @@ def _heir(draft: Draft, node: CellId, gone: frozenset[CellId], heirs: dict[CellI
 
 def cycle(draft: Draft, moved: Collection[CellId]) -> CellId | None:
     """One of the cells that got another parent and now stand in a cycle of parents; before, there was none."""
-    above = {parent(draft.cell(id) or {}) for id in moved}
+    above = {draft.parent(id) for id in moved}
     safe: set[CellId] = set()
     for id in moved:
         if id not in above and not draft.base.is_named(id):
@@ -121,7 +120,6 @@ def cycle(draft: Draft, moved: Collection[CellId]) -> CellId | None:
                 passed = list(trail)
                 return next(closing for closing in passed[passed.index(at) :] if closing in moved)
             trail[at] = None
-            cell = draft.cell(at)
-            at = None if cell is None else parent(cell)
+            at = draft.parent(at)
         safe |= trail.keys()
     return None

@@ -30,7 +30,7 @@ class Receipts:
                 self.accept(waiting, operation, verdict.skipped, verdict.doubtful)
             case NoOp(waiting=waiting, stacks=stacks, skipped=skipped):
                 self._state.replica.set_stacks(waiting.caller.id, stacks)
-                self._answer(waiting, self._accepted(waiting, skipped=skipped))
+                self._answer(waiting, self._accepted(waiting, self._depth(waiting), skipped=skipped))
             case Declined(waiting=waiting, refusal=refusal):
                 self.refuse(waiting, refusal)
             case Repeated():
@@ -46,14 +46,15 @@ class Receipts:
         doubtful: tuple[CellId, ...] = (),
     ) -> None:
         """The replica stands right after `operation`."""
-        self._answer(waiting, self._accepted(waiting, operation=operation, skipped=skipped))
+        depth = self._depth(waiting)
+        self._answer(waiting, self._accepted(waiting, depth, operation=operation, skipped=skipped))
         source = waiting.source
         if isinstance(source, str):
             if operation.kind not in INVERSIONS:
                 self._correct(waiting, source, operation, doubtful)
-            self.tell(operation, frozenset((source,)))
+            self._tell(operation, depth, frozenset((source,)))
         else:
-            self.tell(operation)
+            self._tell(operation, depth)
 
     def _correct(
         self, waiting: Waiting, socket: SocketId, operation: LoggedOperation, doubtful: tuple[CellId, ...]
@@ -74,12 +75,18 @@ class Receipts:
         elif state.now.monotonic_s < max(present.fetching_until_s, present.syncing_until_s):
             self._doubt(present)
 
-    def tell(self, operation: LoggedOperation, skip: frozenset[SocketId] = frozenset()) -> None:
-        state = self._state
+    def tell(self, operation: LoggedOperation) -> None:
+        """What another worker has accepted."""
+        self._tell(operation, self._state.replica.depth(operation.user.id))
+
+    def _tell(
+        self, operation: LoggedOperation, depth: HistoryDepth | None, skip: frozenset[SocketId] = frozenset()
+    ) -> None:
+        """`depth`: of the author's stacks."""
+        state, user = self._state, operation.user.id
         state.note_told(operation.vector)
-        user, replica = operation.user.id, state.replica
-        depth, shared = replica.depth(user), state.settings.shared_undo
-        happened = Happened(operation, replica.diagram, state.start_vector, depth, shared)
+        diagram, shared = state.replica.diagram, state.settings.shared_undo
+        happened = Happened(operation, diagram, state.start_vector, depth, shared)
         state.ask(Tell(happened, skip, user))
         now_s, own = state.now.monotonic_s, state.roster.of(user)
         # E8; and what a client fetches may be older than this operation, and is put over it
@@ -122,19 +129,24 @@ class Receipts:
     def _repeat(self, verdict: Repeated) -> None:
         """VEC8: the first outcome again."""
         outcome, waiting = verdict.outcome, verdict.waiting
+        skipped, depth = outcome.skipped, self._depth(waiting)
         match outcome.verdict:
             case Verdict.ACCEPTED:
-                self._answer(waiting, self._accepted(waiting, vector=outcome.vector, skipped=outcome.skipped))
+                self._answer(waiting, self._accepted(waiting, depth, vector=outcome.vector, skipped=skipped))
             case Verdict.NO_OP:
-                self._answer(waiting, self._accepted(waiting, skipped=outcome.skipped, duplicate=True))
+                self._answer(waiting, self._accepted(waiting, depth, skipped=skipped, duplicate=True))
             case Verdict.REFUSED:
                 self.refuse(waiting, outcome.refusal or Refusal(Reason.CONFLICT_DETECTED, "refused before"))
             case _:
                 assert_never(outcome.verdict)
 
+    def _depth(self, waiting: Waiting) -> HistoryDepth | None:
+        return self._state.replica.depth(waiting.caller.id)
+
     def _accepted(
         self,
         waiting: Waiting,
+        depth: HistoryDepth | None,
         *,
         operation: LoggedOperation | None = None,
         vector: int | None = None,
@@ -159,7 +171,7 @@ class Receipts:
             asked=asked,
             operation=operation,
             skipped=skipped,
-            history=state.replica.depth(caller.id) or HistoryDepth(),
+            history=depth or HistoryDepth(),
             ref=waiting.ref,
         )
 

@@ -54,21 +54,20 @@ class Reversal:
 
     def finish(self) -> None:
         """After the last operation: what cannot stay as it has become."""
-        base = self.draft.base
         for id, cell in list(self.draft.cells.items()):
-            before = base.cell(id)
+            before = self.draft.before(id)
             if cell is not None and before is not None and is_edge(cell) != is_edge(before):
                 self._give_up(id)
         while (closing := cycle(self.draft, self._moved)) is not None:
             del self._moved[closing]
             self._skip(closing, IN_USE, ("parent",))
-            former = self._standing(parent(base.cell(closing) or {}))
+            former = self._standing(self.draft.base.parent(closing))
             self._put(closing, merged(self.draft.cells[closing] or {}, {"parent": former}))
 
     def _standing(self, node: CellId | None) -> CellId | None:
         """It, or of its former ancestors the nearest that this inversion leaves (OP5)."""
         while node is not None and not self.draft.has_node(node):
-            node = parent(self.draft.base.cell(node) or {})
+            node = self.draft.base.parent(node)
         return node
 
     def _give_up(self, id: CellId) -> None:
@@ -77,7 +76,7 @@ class Reversal:
         for referrer, cell in self._referrers(id):
             if _hangs_on(cell, id):
                 self._skip(referrer, GONE)
-                self._put(referrer, self.draft.base.cell(referrer))
+                self._put(referrer, self.draft.before(referrer))
         self._let_go(id, 0)
 
     def former_order(self, operation: LoggedOperation) -> tuple[CellId, ...] | None:

@@ -178,6 +178,8 @@ class Room:
             case Asked():
                 # the most frequent first: each class of a Struct that is passed over takes 0.25 us
                 self._asked(event)
+            case Committed():
+                self._writer_outcome(event)
             case Joined():
                 self._comes(event)
             case Left(socket=socket, how=how):
@@ -317,14 +319,19 @@ class Room:
 
     def _settle(self) -> None:
         """After every event: end what is over, begin the next calls, admit who may come in, ask for the next waking."""
-        self._part_those_answered()
+        if self._parting:
+            self._part_those_answered()
         self._end_if_over()
-        self._elsewhere.advance(bool(self._writer.joins()))
+        joining = bool(self._writer.joins())
+        self._elsewhere.advance(joining)
+        # what may come of it that the next calls are begun with
+        moved = joining or self._stale or self._state.session_doubted
         self._advance()
-        self._look_again()
-        for asked in self._door.admit_ready():
-            self._asked(asked)
-        self._advance()
+        if moved:
+            self._look_again()
+            for asked in self._door.admit_ready():
+                self._asked(asked)
+            self._advance()
         if self._closing and not self._busy:
             self._close()
             return

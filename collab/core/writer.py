@@ -23,6 +23,7 @@ from collab.core.replica import Replica
 from collab.core.roster import SENDING_LATE_S, Present
 from collab.core.state import RoomState
 from collab.core.writing import (
+    BATCH_OPERATIONS,
     OUTCOMES,
     CatchingUp,
     Committing,
@@ -135,6 +136,8 @@ class Writer:
     def take_ready(self) -> list[Joined]:
         """Those whose read has come back, as soon as rights and session are known for certain."""
         state = self._state
+        if not self._ready_joins:
+            return []
         unsure = self._rights_stale or isinstance(self._writing, ReadingRights) or state.surveying
         if unsure or state.session_doubted or state.over is not None:
             return []
@@ -330,6 +333,7 @@ class Writer:
         self._writing = Idle()
         self._well()
         self._held.clear()
+        self._state.deadlines.drop(GAP)
         state, before = self._state, self.diagram.vector
         state.replica = Replica(event, state.settings.limits, shared_undo=state.settings.shared_undo)
         self.stale_rights()
@@ -364,7 +368,7 @@ class Writer:
     def advance(self) -> None:
         """Begins the next call of the lane, if there is need and none is under way."""
         self._follow()
-        while isinstance(self._writing, Idle) and RETRY not in self._state.deadlines:
+        while type(self._writing) is Idle and RETRY not in self._state.deadlines:
             if not self._begin():
                 return
 
@@ -378,7 +382,7 @@ class Writer:
             self._rights_stale = False
             self._writing = ReadingRights()
             state.ask(ReadRights(callers))
-        elif (unread := self._unread_history()) is not None:
+        elif (self._joins or self._queue) and (unread := self._unread_history()) is not None:
             self._writing = ReadingHistory()
             state.ask(unread)
         elif self._behind or self._joins:
@@ -390,11 +394,12 @@ class Writer:
         return False
 
     def _begin_batch(self) -> bool:
-        state = self._state
+        state, waited = self._state, len(self._queue)
         self._queue = [waiting for waiting in self._queue if self._there(waiting.source)]
         batch = take_batch(self._queue, self._ready)
         if not batch:
-            return False
+            # those behind them may be the first whose history is to be read
+            return len(self._queue) < waited
         judged = Judge(state.replica, self._role, state.settings.limits, state.now).batch(batch)
         if not judged.binding:
             for verdict in judged.verdicts:
@@ -427,8 +432,11 @@ class Writer:
     def _unread_history(self) -> ReadHistory | None:
         """Of somebody who joins or writes and whose undo stack was not read yet."""
         replica = self._state.replica
-        ids = (*(join.caller.id for join in self._joins), *(waiting.caller.id for waiting in self._queue[:64]))
-        return next((ReadHistory(replica.undoer(user)) for user in ids if not replica.has_history(user)), None)
+        first = [waiting.caller.id for waiting in self._queue[:BATCH_OPERATIONS]]
+        for user in [*[join.caller.id for join in self._joins], *first]:
+            if not replica.has_history(user):
+                return ReadHistory(replica.undoer(user))
+        return None
 
     def _back_to_queue(self) -> int:
         """The batch to the front of the queue. Returns how many attempts it has had."""
@@ -487,7 +495,12 @@ class Writer:
         """News waits for the outcome of the call in flight, also news of the very vector it is trying to write."""
         if self.in_flight:
             return
-        self._reread_stacks()
+        if self._stacks_doubted or self._used_up:
+            self._reread_stacks()
+        if self._held or self._head_seen is not None:
+            self._take_news()
+
+    def _take_news(self) -> None:
         while self._reload is None and (operation := self._held.take(self.diagram.vector + 1)) is not None:
             self._take_foreign(operation)
         if self._head_seen is not None:
@@ -541,7 +554,8 @@ class Writer:
         """
         state = self._state
         self._unsaved += operations
-        if self._unsaved >= max(state.settings.snapshot_operations, len(self.diagram) // SAVED_CELLS):
+        due = self._unsaved >= state.settings.snapshot_operations
+        if due and self._unsaved >= len(self.diagram) // SAVED_CELLS:
             self.save()
         else:
             state.after_s(SNAPSHOT, state.settings.snapshot_s)

@@ -204,7 +204,7 @@ class Judge:
         self._operations: list[LoggedOperation] = []
 
     def batch(self, batch: Iterable[Waiting]) -> Judged:
-        verdicts = tuple(self._one(waiting) for waiting in batch)
+        verdicts = tuple([self._one(waiting) for waiting in batch])
         return Judged(verdicts, tuple(self._operations), tuple(self._outcomes.values()))
 
     def _one(self, waiting: Waiting) -> Judgement:
@@ -269,7 +269,7 @@ class Judge:
         if replace.expected_vector is not None and replace.expected_vector != vector:
             refusal = Refusal(Reason.CONFLICT_DETECTED, "the diagram has moved on", details={"update_vector": vector})
             return Declined(waiting, refusal)
-        changes, order = replacement(self._diagram, replace.cells)
+        changes, order = replacement(self._diagram, replace.cells, replace.texts)
         return self._applied(waiting, Kind.REST, changes, order)
 
     def _inverted(self, waiting: Waiting, kind: Kind) -> Logged | NoOp | Declined:
@@ -317,23 +317,25 @@ class Judge:
             group_id=group_id,
             undo_of=inverted.vector if inverted is not None else None,
         )
-        self._history(waiting).add(operation)
         self._diagram = diagram
         self._operations.append(operation)
+        if self._histories and (history := self._histories.get(self._replica.undoer(waiting.caller.id))) is not None:
+            history.add(operation)
         return Logged(waiting, operation, diagram, skipped, doubtful)
 
     def _stack(self, waiting: Waiting) -> Stacks:
-        return self._history(waiting).stacks
-
-    def _history(self, waiting: Waiting) -> History:
-        user = waiting.caller.id
-        undoer = self._replica.undoer(user)
+        """Made when somebody asks for it: most batches are edits alone."""
+        replica, user = self._replica, waiting.caller.id
+        undoer = replica.undoer(user)
         history = self._histories.get(undoer)
         if history is None:
-            stacks = self._replica.stacks(user)
+            stacks = replica.stacks(user)
             assert stacks is not None  # noqa: S101 - the room reads the history of everybody in a batch first
             history = self._histories[undoer] = History(stacks)
-        return history
+            for operation in self._operations:
+                if replica.undoer(operation.user.id) == undoer:
+                    history.add(operation)
+        return history.stacks
 
     def _outcome(self, waiting: Waiting, payload: bytes, verdict: Logged | NoOp | Declined) -> Outcome:
         refusal: Refusal | None = None

@@ -90,8 +90,10 @@ def _as_asked(change: CellChange, entry: CellEffect, after: DiagramView) -> bool
         return True
     if change.data is None or entry.data is None or entry.verb is Verb.ADD:
         return False
+    if any([key not in change.data or change.data[key] != value for key, value in entry.data.items()]):
+        return False
     cell = after.cell(entry.id) or {}
-    return entry.data.keys() <= change.data.keys() and all(cell.get(k) == v for k, v in change.data.items())
+    return all(cell.get(key) == value for key, value in change.data.items())
 
 
 def replaces_state(operation: LoggedOperation) -> bool:

@@ -85,6 +85,7 @@ LOG = "WHERE diagram = $1 AND vector ="
         (f"UPDATE diagram_snapshot SET cells = '[{{' {LOG} 9", 9, "the snapshot at 9 cannot be read"),
         (f"UPDATE diagram_snapshot SET cells = '[{{' {LOG} 6", 6, "the snapshot at 6 cannot be read"),
         (f"UPDATE diagram_snapshot SET cells = '[{{}}]' {LOG} 6", 6, "the snapshot cannot be restored"),
+        (f"UPDATE diagram_snapshot SET cells = '[{{\"x\": 1e999}}]' {LOG} 9", 9, "the snapshot cannot be read"),
         (f"UPDATE diagram_snapshot SET touched = '7' {LOG} 6", 6, "the snapshot cannot be restored"),
         ("DELETE FROM diagram_snapshot WHERE diagram = $1", 12, "there is no snapshot at or below 12"),
         (f"UPDATE diagram_head SET state_hash = '{1:032x}' WHERE number = $1", 12, "state hash of the head"),

@@ -288,7 +288,7 @@ async def test_WS7_S60_unreadable_input_is_answered_and_leaves_the_socket_open(
 async def test_an_operation_with_an_id_is_refused_by_name_even_if_it_breaks_the_rules_of_JSON(house: Premises) -> None:
     line = await present(house)
     operation_id = str(uuid4())
-    line.say_raw(json.dumps(edit(operation_id)).replace("120", "NaN"))
+    line.say_raw(json.dumps(edit(operation_id)).replace(": 120", ": NaN"))
     rejected = await line.hear("operation_rejected")
     assert (rejected["operation_id"], rejected["reason"]) == (operation_id, "validation_failed")
 

@@ -79,6 +79,8 @@ OVER = Ended(Ending.HOST_ENDED, 0, ANA)
 class Wire:
     """A socket whose peer reads everything at once, unless it is `stalled`, or `keeps` what comes until `take`."""
 
+    pass_on = None
+
     def __init__(self) -> None:
         self.drained: Callable[[], None] = lambda: None
         self.frames: list[Frame] = []

@@ -15,6 +15,8 @@ BOUND = 1_000
 class Wire:
     """A socket whose peer reads when the test says so."""
 
+    pass_on = None
+
     def __init__(self) -> None:
         self.drained: Callable[[], None] = lambda: None
         self.reading = True

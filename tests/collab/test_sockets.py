@@ -10,6 +10,7 @@ import pytest
 from websockets.frames import Frame as LibraryFrame
 from websockets.frames import Opcode
 
+from collab.outbox import Outbox
 from collab.sockets import HANDOVER, SHARED, AsgiSocket, Batch, Frame, FrameSocket
 from tests.support.turns import turns
 
@@ -193,8 +194,8 @@ def test_frames_together_are_one_write() -> None:
 
 def test_many_sockets_are_given_the_same_bytes_of_a_batch() -> None:
     one, other, batch = Transport(), Transport(), Batch([text("1"), text("2")])
-    one.socket.write(batch)
-    other.socket.write(batch)
+    assert Outbox(one.socket).pass_on(batch)
+    assert Outbox(other.socket).pass_on(batch)
     assert one.got == [b"\x81\x011\x81\x012"]
     assert one.got[0] is other.got[0]
 
@@ -246,15 +247,15 @@ async def test_the_close_of_a_connection_that_is_gone_is_quiet(error: type[Excep
 
 
 @pytest.mark.parametrize("error", [OSError, RuntimeError])
-@pytest.mark.parametrize("frames", [Batch([text("1")]), [text("1")]], ids=["batch", "frames"])
-async def test_a_write_that_fails_costs_those_nothing_who_are_written_to_next(
-    error: type[Exception], frames: list[Frame]
-) -> None:
+@pytest.mark.parametrize("how", ["batch", "frames"])
+async def test_a_write_that_fails_costs_those_nothing_who_are_written_to_next(error: type[Exception], how: str) -> None:
     transport = Transport()
-    transport.gone = error
-    transport.socket.write(frames)
-    transport.gone = None
-    transport.socket.write(frames)
+    outbox, batch = Outbox(transport.socket), Batch([text("1")])
+    for transport.gone in (error, None):
+        if how == "batch":
+            outbox.pass_on(batch)
+        else:
+            transport.socket.write(list(batch))
     await turns()
     assert transport.got == []
     assert [message["code"] for message in transport.closed] == [1011]

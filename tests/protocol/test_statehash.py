@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from protocol.codec import MAX_NUMBER, Encoding, encode
-from protocol.statehash import MODULUS, canonical_bytes, cell_hash, combine, hex32, measure
+from protocol.statehash import MODULUS, canonical_bytes, cell_hash, combine, hash_and_text, hex32
 
 ROOT = Path(__file__).parents[2]
 VECTORS = json.loads((ROOT / "tests/data/statehash.json").read_text("utf-8"))
@@ -54,9 +54,9 @@ def test_VEC14_the_order_of_keys_does_not_count() -> None:
     assert cell_hash(dict(reversed(PROCESS.items()))) == cell_hash(PROCESS)
 
 
-def test_a_measure_is_hash_and_length_of_the_canonical_bytes() -> None:
+def test_a_cell_has_its_hash_and_its_text_at_once() -> None:
     for cell in CELLS:
-        assert measure(cell) == (cell_hash(cell), len(rfc8785.dumps(cell)))
+        assert hash_and_text(cell) == (cell_hash(cell), rfc8785.dumps(cell))
 
 
 # Keys where UTF-16 order and code point order differ, and strings that look like what the fast way must not write.

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.cell_list import CellList
 from protocol.codec import Encoding, encode
-from protocol.statehash import canonical_bytes
-from rest.large import CELL_BYTES, LIGHT, PIECE, beside, large_answer, pieces, standing
+from rest.large import CELL_BYTES, LIGHT, PIECE, beside, large_answer, pieces
 from tests.support.edges import NODE, Somebody, node
 
 VALUES = st.recursive(
@@ -34,28 +34,11 @@ def test_a_long_list_comes_inpieces() -> None:
     assert longest <= PIECE * (len(encode(NODE, Encoding.JSON)) + 1) + 1
 
 
-CELLS = st.lists(st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3), max_size=4).map(
-    lambda found: [{**cell, "id": str(n)} for n, cell in enumerate(found)]
-)
-
-
-@given(CELLS, CELLS)
-def test_what_stands_is_what_was_given(before: list[Any], after: list[Any]) -> None:
-    assert [canonical_bytes(cell) for cell in standing(before, after)] == [canonical_bytes(cell) for cell in after]
-
-
-def test_a_cell_that_stays_is_the_very_one_that_stands() -> None:
-    stands, moved = node("a", data={"k": [1]}), node("b", data={"k": [1]})
-    kept, changed = standing([stands, moved], [json.loads(json.dumps(stands)), node("b", x=7, data={"k": [1]})])
-    assert kept is stands
-    assert (changed["x"], changed["data"] is moved["data"]) == (7, True)
-
-
-@pytest.mark.parametrize(("stood", "given_now"), [(1, True), ({"k": [0]}, {"k": [False]}), (None, None)])
-def test_OP16_equal_to_python_is_not_the_same(stood: Any, given_now: Any) -> None:
-    before = [{"id": "a"} if stood is None else {"id": "a", "k": stood}]
-    (found,) = standing(before, [{"id": "a", "k": given_now}])
-    assert json.dumps(found) == json.dumps({"id": "a", "k": given_now})
+def test_the_cells_of_each_diagram_are_a_piece() -> None:
+    cells = CellList([encode(NODE, Encoding.JSON)] * 1_000)
+    spelled = list(pieces({"diagrams": [{"cells": cells}, {"cells": cells}]}))
+    assert max(map(len, spelled)) < 1.1 * len(cells.json())
+    assert json.loads(b"".join(spelled)) == {"diagrams": [{"cells": [NODE] * 1_000}] * 2}
 
 
 @pytest.mark.parametrize(("size", "elsewhere"), [(0, False), (LIGHT, False), (LIGHT + 1, True)])

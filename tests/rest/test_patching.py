@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.cell_list import CellList
+from protocol.values import Cell
 from rest.bodies import JSON, JSON_PATCH, MERGE_PATCH
 from rest.patching import MOST_OPERATIONS, changes, merge_patch
 from rest.problems import Problem
@@ -177,3 +180,27 @@ def test_a_merge_patch_is_an_object() -> None:
     with pytest.raises(Problem) as raised:
         changes(MERGE_PATCH, DOCUMENT, [1])
     assert raised.value.status == 400
+
+
+class Unseen(CellList):
+    def __iter__(self) -> Iterator[Cell]:
+        raise AssertionError("somebody looks at the cells")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "patch"),
+    [(MERGE_PATCH, {"name": "B"}), (JSON_PATCH, [{"op": "replace", "path": "/name", "value": "B"}])],
+)
+def test_a_patch_of_the_name_looks_at_no_cell(content_type: str, patch: Any) -> None:
+    document = {"name": "A", "cells": Unseen([b'{"id":"a"}'])}
+    assert changes(content_type, document, patch) == {"name": "B"}
+
+
+def test_RE5_cells_are_patched_where_they_stand_as_text() -> None:
+    document = {"cells": CellList([b'{"id":"a","x":1}', b'{"id":"b"}'])}
+    patch = [
+        {"op": "test", "path": "/cells/1/id", "value": "b"},
+        {"op": "replace", "path": "/cells/0/x", "value": 2},
+        {"op": "add", "path": "/cells/-", "value": {"id": "c"}},
+    ]
+    assert changes(JSON_PATCH, document, patch) == {"cells": [{"id": "a", "x": 2}, {"id": "b"}, {"id": "c"}]}

@@ -49,6 +49,8 @@ class Written:
 class Wire:
     """The client's end of one socket: frames wait here until the client looks."""
 
+    pass_on = None
+
     def __init__(self, world: World) -> None:
         self._world = world
         self.frames: list[Written] = []

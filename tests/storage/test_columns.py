@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from protocol.refusals import Reason, Refusal
@@ -38,10 +39,10 @@ def test_numbers_and_letters_survive() -> None:
     assert columns.fields(columns.text(odd)) == odd
 
 
-@pytest.mark.parametrize("count", [0, 1, columns.PIECE, columns.PIECE + 1, 3 * columns.PIECE])
-def test_cells_in_pieces_are_spelled_as_at_one_go(count: int) -> None:
-    cells = [{"id": f"é{number}", "x": number} for number in range(count)]
-    assert columns.cells_text(cells) == columns.text(cells)
+@pytest.mark.parametrize("damaged", ["[7]", '[{"id": "a"}, []]', '[{"id": "a"}', "{}"])
+def test_what_is_no_list_of_cells_is_refused_as_it_is_read(damaged: str) -> None:
+    with pytest.raises((ValueError, msgspec.MsgspecError)):
+        columns.cells(damaged)
 
 
 def test_an_answer_without_words_is_none() -> None:

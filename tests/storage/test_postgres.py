@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import asyncpg
 import pytest
@@ -317,18 +318,23 @@ async def test_a_server_that_does_not_answer_is_given_up(
     cut: tuple[Wire, PostgresDatabase], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wire, database = cut
-    monkeypatch.setattr(module, "ANSWER_S", 0.05)
+
+    @contextmanager
+    def deaf() -> Iterator[None]:
+        """Impatience is for a server that says nothing: one that does may take its time."""
+        wire.deafen()
+        with monkeypatch.context() as impatient:
+            impatient.setattr(module, "ANSWER_S", 0.05)
+            yield
+        wire.deafen(False)
+
     await database.fetch("SELECT 1")
-    wire.deafen()
-    with pytest.raises(CommitUnknown):
+    with deaf(), pytest.raises(CommitUnknown):
         await database.write("INSERT INTO t (k) VALUES (1)")
-    wire.deafen(False)
     assert await database.fetch("SELECT 1") == [(1,)]
-    wire.deafen()
-    with pytest.raises(StoreUnavailable) as caught:
+    with deaf(), pytest.raises(StoreUnavailable) as caught:
         await database.transaction(lambda tx: insert(tx, 2))
     assert not isinstance(caught.value, CommitUnknown)
-    wire.deafen(False)
     assert await database.fetch("SELECT count(*) FROM t WHERE k = 2") == [(0,)]
 
 

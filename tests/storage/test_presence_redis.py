@@ -246,7 +246,11 @@ async def test_nothing_is_raised_while_redis_is_away_and_all_is_said_again_later
     await presence.close()
 
 
-async def test_F17_calls_that_are_cancelled_cross_no_replies(world: RedisPresenceWorld) -> None:
+async def test_F17_calls_that_are_cancelled_cross_no_replies(
+    world: RedisPresenceWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what 300 calls at once take on a busy machine is no outage
+    monkeypatch.setattr("storage.presence_redis.PATIENCE_S", 30.0)
     chance = random.Random(17)
     sessions = [SessionId(f"s{n}") for n in range(10)]
     for session in sessions:

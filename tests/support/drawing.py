@@ -117,7 +117,7 @@ class Scribbler:
 
     def batch(self, on: Diagram) -> list[dict[str, Any]]:
         self._present = list(on.order())
-        self._nodes = [id for id in self._present if not is_edge(on.slots[id].cell)]
+        self._nodes = [id for id in self._present if not is_edge(on.cell(id))]
         return [self._entry() for _ in range(self.one_of(1, 1, 1, 2, 3, 4))]
 
     def _entry(self) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def a_classic_tab_is_not_told_of_an_undo() -> None:
 def a_classic_tab_is_not_corrected() -> None:
     from collab.core.receipts import Receipts
 
-    changed(Receipts.tell, "(*own, *state.roster.fetching(now_s))", "state.roster.fetching(now_s)")
+    changed(Receipts._tell, "(*own, *state.roster.fetching(now_s))", "state.roster.fetching(now_s)")
 
 
 @mutant("OP19")
@@ -80,7 +80,7 @@ def a_retry_of_a_no_op_is_new() -> None:
 def a_retry_of_an_undo_forgets_what_it_left() -> None:
     from collab.core.receipts import Receipts
 
-    changed(Receipts._repeat, "vector=outcome.vector, skipped=outcome.skipped", "vector=outcome.vector")
+    changed(Receipts._repeat, "vector=outcome.vector, skipped=skipped", "vector=outcome.vector")
 
 
 @mutant("UN2")

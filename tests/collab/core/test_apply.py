@@ -13,6 +13,7 @@ from collab.core.diagram import Diagram
 from protocol.cell_keys import NODE_SHAPES
 from protocol.cells import is_edge
 from protocol.operations import CellEffect, CellInverse, Effect, LoggedOperation, Verb
+from protocol.statehash import canonical_bytes
 from protocol.values import CellId, DiagramId, Epoch, Limits
 from tests.naive import ACCEPTED, NO_OP, NaiveDiagram
 from tests.support.drawing import (
@@ -310,7 +311,7 @@ def test_the_cells_of_a_new_diagram_obey_the_rules_between_cells() -> None:
 
 
 def replaced(before: Diagram, *cells: dict[str, Any]) -> Applied | Unchanged | Refused:
-    wanted, order = replacement(before, cells)
+    wanted, order = replacement(before, cells, [canonical_bytes(cell) for cell in cells])
     return apply(before, wanted, ANA, LIMITS, order)
 
 

@@ -160,5 +160,5 @@ def test_S78_only_the_touched_cells_are_hashed(monkeypatch: pytest.MonkeyPatch) 
 def test_a_version_shares_what_did_not_change() -> None:
     outcome = apply(LARGE, [CellChange(LARGE.order()[7], Verb.UPDATE, {"x": 1})], ANA, LIMITS)
     assert isinstance(outcome, Applied)
-    kept = [id for id in LARGE.order() if outcome.diagram.cell(id) is LARGE.cell(id)]
+    kept = [id for id in LARGE.order() if outcome.diagram.slots[id] is LARGE.slots[id]]
     assert len(kept) == MANY - 1

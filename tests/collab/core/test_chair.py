@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from collab.core.chair import WAITING
-from collab.core.effects import CatchUp, ChangeSession, Commit, ReadHistory, ReadSession
+from collab.core.effects import CatchUp, ChangeSession, Commit, Publish, ReadHistory, ReadSession
 from collab.core.events import (
     Asked,
     Barred,
@@ -23,14 +23,19 @@ from collab.core.events import (
     SessionRead,
     SessionStale,
     SessionUnchanged,
+    Submitted,
+    Ticket,
 )
 from collab.core.meeting import Deny, End, HostBack, HostGone, Session, SetHost, SetPresenter
 from collab.core.state import RoomSettings
+from collab.core.writing import BATCH_OPERATIONS
 from protocol.intents import AskPresenter, Aware, DenyPresenter, Eject, GrantPresenter, ReleasePresenter, UserName
 from protocol.notices import (
+    Accepted,
     AwarenessShown,
     AwareUpdate,
     Done,
+    Happened,
     Participant,
     PresenterAsked,
     PresenterChanged,
@@ -40,7 +45,7 @@ from protocol.notices import (
     Troubled,
 )
 from protocol.refusals import Ending, Trouble
-from protocol.values import Role, SocketId
+from protocol.values import Role, RoleAt, SocketId
 from tests.support.script import (
     FOUNDED,
     NOTHING_NEW,
@@ -49,6 +54,8 @@ from tests.support.script import (
     Script,
     add,
     admitted,
+    caller,
+    change,
     dismissed,
     edit,
     head,
@@ -199,6 +206,17 @@ def test_SES18_the_ejected_go_with_all_sockets_and_the_others_see_a_new_roster()
     begun << dismissed("bo", Ending.REMOVED) << dismissed("bo2", Ending.REMOVED)
     begun << told(RosterChanged, left=(user("bo"),), ejected=True, presenter_changed=False)
     assert begun << sent("ana", Done, ref="r")
+
+
+def test_SES18_what_waits_behind_the_edits_of_the_ejected_is_not_held_up() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, edit("a1", change("n1", x=1))) << Commit
+    for number in range(BATCH_OPERATIONS + 6):
+        begun >> Asked(BO, edit(f"b{number}", change("n2", x=number)))
+    begun >> Submitted(Ticket(1), caller("cy"), RoleAt(Role.WRITER, 1), edit("c1", change("n1", y=1)))
+    begun >> Asked(ANA, Eject(name("bo"))) << changing(Deny(user("bo"), user("ana")))
+    begun >> changed(denied=frozenset((user("bo").id,))) << dismissed("bo", Ending.REMOVED) << told(RosterChanged)
+    begun >> Committed() << sent("ana", Accepted) << told(Happened, "ana") << Publish
+    assert begun << ReadHistory(user("cy").id)
 
 
 def test_PR5_the_presenter_falls_back_in_the_same_word_that_tells_the_ejection() -> None:

@@ -8,7 +8,7 @@ from collab.core.diagram import Diagram
 from collab.core.draft import Draft
 from collab.core.graph import cycle, settle
 from protocol.refusals import CellError
-from protocol.values import Cell, CellId
+from protocol.values import CellId
 from tests.support.drawing import diagram, flow, node
 
 
@@ -21,9 +21,9 @@ class CountingDraft(Draft):
         super().__init__(base)
         self.looks = 0
 
-    def cell(self, id: CellId) -> Cell | None:
+    def parent(self, id: CellId) -> CellId | None:
         self.looks += 1
-        return super().cell(id)
+        return super().parent(id)
 
 
 def chain(length: int) -> list[dict[str, object]]:

@@ -16,6 +16,7 @@ from collab.core.history import Entry, Inversion, Stacks, invert, judge_inversio
 from collab.core.references import references
 from protocol.cells import is_edge
 from protocol.operations import CellChange, Kind, LoggedOperation, Verb
+from protocol.statehash import canonical_bytes
 from protocol.values import Cell, CellId, UserId
 from tests.support.drawing import ANA, BO, LIMITS, Scribbler, changes, diagram, logged, node, update, whole
 
@@ -79,7 +80,7 @@ class Studio:
         cells = list(self.now.cells_in_order())
         for _ in cells:
             cells.append(cells.pop(cells.index(self.chance.one_of(*cells))))
-        return replacement(self.now, cells)
+        return replacement(self.now, cells, [canonical_bytes(cell) for cell in cells])
 
     def look(self, user: UserId, kind: Kind) -> tuple[Inversion, Applied | None]:
         """What an undo or redo would do; the entry must be there."""

@@ -24,7 +24,7 @@ def replay(
 ) -> Diagram | Damaged:
     """From the state at `start`, as a snapshot in the store would give it; `of` replaces parts of the snapshot."""
     state = STATES[start][0]
-    stored = msgspec.json.decode(msgspec.json.encode([state.cells_in_order(), state.touched()]))
+    stored = msgspec.json.decode(msgspec.json.encode([list(state.cells_in_order()), state.touched()]))
     snapshot: dict[str, Any] = {"epoch": state.epoch, "vector": start, "cells": stored[0], "touched": stored[1]} | of
     return replayed(id=state.id, tail=TAIL[start:] if tail is None else tail, head=head, **snapshot)
 

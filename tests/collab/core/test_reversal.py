@@ -10,6 +10,7 @@ from collab.core.apply import Applied, Refused, Unchanged, apply, replacement
 from collab.core.diagram import Diagram
 from collab.core.history import Entry, Stacks, invert, judge_inversion
 from protocol.operations import Kind, LoggedOperation, Skipped
+from protocol.statehash import canonical_bytes
 from protocol.values import CellId, Limits, UserId
 from tests.support.drawing import ANA, BO, LIMITS, add, applied, diagram, flow, ids, logged, node, remove, update
 
@@ -28,7 +29,7 @@ class Story:
         return self._take(applied(self.now, *entries, user=user), user, group_id=group_id)
 
     def replaced(self, user: UserId, *cells: dict[str, Any]) -> Story:
-        changes, order = replacement(self.now, cells)
+        changes, order = replacement(self.now, cells, [canonical_bytes(cell) for cell in cells])
         outcome = apply(self.now, changes, user, LIMITS, order)
         assert isinstance(outcome, Applied)
         return self._take(outcome, user, kind=Kind.REST)

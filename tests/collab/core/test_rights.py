@@ -27,7 +27,7 @@ from protocol.values import Epoch, OperationId, Role, RoleAt
 
 WRITES: list[Intent] = [
     Edit(OperationId("a"), (), b""),
-    Replace(OperationId("a"), (), b""),
+    Replace(OperationId("a"), (), (), b""),
     Misedit("a", Refusal(Reason.EMPTY_OPERATION, "")),
     Undo(),
     Redo(),

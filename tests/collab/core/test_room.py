@@ -340,7 +340,7 @@ def test_AU16_a_newer_token_with_other_groups_may_give_other_rights() -> None:
 
 
 def test_an_intent_that_no_socket_can_have_is_passed_over() -> None:
-    begun = script("ana") >> Asked(ANA, Replace(OperationId("a"), (), b"")) >> Asked(ANA, RefreshToken("secret"))
+    begun = script("ana") >> Asked(ANA, Replace(OperationId("a"), (), (), b"")) >> Asked(ANA, RefreshToken("secret"))
     assert begun.room.state.replica.diagram is FOUNDED
     assert begun
 

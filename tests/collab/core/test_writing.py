@@ -33,6 +33,7 @@ from protocol.cells import payload_sha256
 from protocol.intents import Edit, Redo, Replace, Undo
 from protocol.operations import CellChange, Kind, LoggedOperation, Outcome, Verdict
 from protocol.refusals import Reason, Refusal
+from protocol.statehash import canonical_bytes
 from protocol.values import CellId, Limits, OperationId, Role, RoleAt, SocketId
 from tests.support.script import (
     EPOCH,
@@ -372,7 +373,7 @@ def test_UN13_operations_of_one_group_are_undone_as_one() -> None:
 
 def replace(id: str, *cells: Any, expected: int | None = None) -> Waiting:
     sha = payload_sha256(Kind.REST, (), tuple(cell["id"] for cell in cells))
-    intent = Replace(OperationId(id), cells, sha, expected)
+    intent = Replace(OperationId(id), cells, tuple(map(canonical_bytes, cells)), sha, expected)
     return Waiting(Ticket(1), caller("ana"), intent, intent.operation_id, 1, 0, weight(intent))
 
 
@@ -402,7 +403,7 @@ def test_RE12_a_replacement_of_a_state_that_has_moved_on_is_a_conflict() -> None
         (edit("a", add("n9"), kind=Kind.REST), Kind.REST),
         (Undo(), Kind.UNDO),
         (Redo(), Kind.REDO),
-        (Replace(OperationId("a"), (), b""), Kind.REST),
+        (Replace(OperationId("a"), (), (), b""), Kind.REST),
     ],
 )
 def test_RE17_an_operation_has_the_kind_of_its_door(intent: Operational, kind: Kind) -> None:
