@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Route
 
-from tests.browser.window import Window
+from tests.browser.window import Window, settle
 from tests.support.servers import Server
 from tests.support.tree import ROOT
 
@@ -33,11 +33,8 @@ def two(window: Open) -> tuple[Window, Window]:
 
 
 def assert_equal(alice: Window, bob: Window) -> None:
+    newest = settle(alice, bob)
     for one in (alice, bob):
-        one.await_state("live")
-    newest = max((one.fact("vector") for one in (alice, bob)), key=int)
-    for one in (alice, bob):
-        one.await_fact("vector", newest)
         one.page.click("#compare")
         one.await_fact("server-hash", f"the same at {newest}")
     assert alice.fact("hash") == bob.fact("hash")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.window import Window
+from tests.browser.window import Window, settle
 
 pytestmark = pytest.mark.needs_chromium
 
@@ -33,8 +33,7 @@ def two(window: Open) -> tuple[Window, Window]:
 
 def assert_equal(alice: Window, bob: Window) -> None:
     """Both copies are whole and the same."""
-    bob.await_fact("vector", alice.fact("vector"))
-    alice.await_state("live")
+    settle(alice, bob)
     assert alice.fact("hash") == bob.fact("hash")
     assert alice.cells() == bob.cells()
     bob.page.click("text=Compare now")

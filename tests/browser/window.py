@@ -21,6 +21,8 @@ CELLS = """() => [...document.querySelectorAll("g.cell")].map((cell) => [
     cell.dataset.id, cell.getAttribute("aria-label"), cell.getAttribute("transform"),
     cell.querySelector(".line")?.getAttribute("d") ?? null]).sort()"""
 
+NONE = re.compile(r"^\s*0\s*$")
+
 
 class Window:
     """A window of its own: nothing is shared with other windows but the server."""
@@ -112,6 +114,21 @@ class Window:
     def await_fact(self, name: str, value: str | re.Pattern[str]) -> None:
         self.fact(name)
         self.page.locator(f"#fact-{name}", has_text=value).wait_for()
+
+    def await_vector(self, least: int) -> None:
+        self.fact("vector")
+        self.page.wait_for_function("n => Number(document.querySelector('#fact-vector').innerText) >= n", arg=least)
+
+
+def settle(*windows: Window) -> str:
+    """Returns when all have their receipts and are at one vector, with it: any of them may be the last to know."""
+    for window in windows:
+        window.await_state("live")
+        window.await_fact("pending", NONE)
+    while len(vectors := {int(window.fact("vector")) for window in windows}) > 1:
+        for window in windows:
+            window.await_vector(max(vectors))
+    return str(vectors.pop())
 
 
 @contextmanager
