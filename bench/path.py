@@ -26,7 +26,6 @@ import subprocess
 import tempfile
 import time
 import tracemalloc
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -40,6 +39,7 @@ import uvloop
 
 from codraw.clock import SystemClock
 from codraw.serve import prepare_process
+from codraw.waits import Mailbox
 from collab.access.origins import Origins
 from collab.core import diagram as core_diagram
 from collab.core import writing as core_writing
@@ -47,6 +47,7 @@ from collab.core.effects import Commit, Effect, Send, Tell
 from collab.core.events import Asked, Committed, Event
 from collab.core.room import Room
 from collab.handshake import Rules
+from collab.sockets import READY_FRAMES
 from protocol.codec import Encoding, decode, encode
 from protocol.dialects import CLASSIC, CODRAW_V1, TMI, Dialect
 from protocol.notices import Happened, Notice, Side
@@ -125,35 +126,41 @@ class Drawing:
 
 
 class Editor:
-    """Both ends of a socket: what it says lies ready, and what it hears is counted."""
+    """A client, and its connection as the server keeps it: what it says is heard at once, what it is told counted."""
 
     def __init__(self, house: Premises, query: Mapping[str, str]) -> None:
         self.receipts = 0
         self.joined = asyncio.Event()
-        self._said: deque[dict[str, Any]] = deque([{"type": "websocket.connect"}])
-        self._waits: asyncio.Future[None] | None = None
+        self.gone = False
+        self._mailbox = Mailbox[dict[str, Any]]()
+        self._mailbox.put_nowait({"type": "websocket.connect"})
+        self.listen = self._mailbox.listen
         scope = {"type": "websocket", "path": house.path, "query_string": urlencode(query).encode(), "headers": []}
-        scope |= {"subprotocols": ["codraw.v1.json"], "scheme": "ws", "client": ("192.0.2.1", 1), "extensions": {}}
-        self.task = asyncio.ensure_future(house.endpoint(scope, self._receive, self._send))
+        scope |= {"subprotocols": ["codraw.v1.json"], "scheme": "ws", "client": ("192.0.2.1", 1)}
+        scope["extensions"] = {READY_FRAMES: self}
+        self.task = asyncio.ensure_future(house.endpoint(scope, self._mailbox.get, self._send))
 
     def say(self, *messages: dict[str, Any]) -> None:
-        self._said.extend(messages)
-        if self._waits is not None and not self._waits.done():
-            self._waits.set_result(None)
+        for message in messages:
+            self._mailbox.put_nowait(message)
 
-    async def _receive(self) -> dict[str, Any]:
-        while not self._said:
-            self._waits = asyncio.get_running_loop().create_future()
-            await self._waits
-        return self._said.popleft()
+    def report(self, drained: Callable[[], None], above: int) -> None:
+        pass
+
+    def pass_on(self, wire: bytes) -> None:
+        assert b"operation_rejected" not in wire, wire
+        self.receipts += wire.count(b'{"message_type":"operation_accepted"')
+        if b'{"message_type":"participants"' in wire:
+            self.joined.set()
+
+    def waiting(self) -> int:
+        return 0
+
+    def finish(self) -> None:
+        self.gone = True
 
     async def _send(self, message: Mapping[str, Any]) -> None:
-        text = message.get("text", "")
-        assert "operation_rejected" not in text[:40], text
-        if text.startswith('{"message_type":"operation_accepted"'):
-            self.receipts += 1
-        elif text.startswith('{"message_type":"participants"'):
-            self.joined.set()
+        assert message["type"] == "websocket.accept", message
 
 
 class Stage:
@@ -169,8 +176,8 @@ class Stage:
         await self.house.open_session()
         for n in range(editors):
             ticket = await self.house.ticket(PEOPLE[n % len(PEOPLE)])
-            self.editors.append(Editor(self.house, {"ticket": ticket}))
-            await self.editors[-1].joined.wait()
+            self.editors.append(editor := Editor(self.house, {"ticket": ticket}))
+            await editor.joined.wait()
 
     async def work(self, frames: Sequence[str]) -> float:
         """CPU seconds of the process by operation."""
@@ -182,13 +189,12 @@ class Stage:
             editor.say(*said)
         while sum(editor.receipts for editor in self.editors) - heard < len(frames):
             await asyncio.sleep(0.005)
-            assert not any(editor.task.done() for editor in self.editors), self.house.crashes
+            assert not any(editor.gone for editor in self.editors), self.house.crashes
         return (time.process_time() - begun) / len(frames)
 
     async def leave(self) -> None:
         for editor in self.editors:
             editor.say({"type": "websocket.disconnect", "code": 1000, "reason": ""})
-        await asyncio.gather(*(editor.task for editor in self.editors))
         await self.house.rooms.close()
         await self.house.tasks.close()
         assert self.house.crashes == []

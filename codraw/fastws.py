@@ -1,4 +1,5 @@
-"""uvicorn's WebSocket protocol, which takes ready frames, and lets go of a peer that does not read or does not end.
+"""uvicorn's WebSocket protocol, which takes ready frames, keeps a connection without a task, and lets go of a peer that
+does not read or does not end.
 
 What a peer left unread would stay for ever: asyncio's `close` waits until everything written is taken, and a peer that
 keeps its window shut takes nothing.
@@ -15,6 +16,7 @@ from typing import Any
 
 from uvicorn._types import ASGIReceiveEvent
 from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
 from websockets.frames import Frame
 from websockets.http11 import Request
@@ -45,6 +47,7 @@ FRAGMENTS = 1_000
 
 
 class SocketProtocol(ReadingProtocol):
+    queue: Mailbox[ASGIReceiveEvent]  # type: ignore[assignment]
     pong = b""
     """The newest that could not be written yet."""
     ahead = 0
@@ -58,6 +61,8 @@ class SocketProtocol(ReadingProtocol):
     finished = 0
     """Messages when the deadline of an unfinished one was set."""
     deadline: asyncio.TimerHandle | None = None
+    listened = False
+    """Whether somebody listens who has no coroutine here."""
 
     def __init__(
         self,
@@ -67,7 +72,7 @@ class SocketProtocol(ReadingProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.queue = Mailbox[ASGIReceiveEvent]()  # type: ignore[assignment]
+        self.queue = Mailbox[ASGIReceiveEvent]()
         self.writable = Latch()  # type: ignore[assignment]
         self.writable.set()
 
@@ -89,7 +94,6 @@ class SocketProtocol(ReadingProtocol):
         self.drained = drained
         # The upgrade is done, and what it was asked with is 5 KiB, which the library's parser would keep.
         self.request.headers.clear()
-        self.scope["headers"] = []
         del self.request, self.response
         self.transport.set_write_buffer_limits(high=above - 1, low=0)
 
@@ -102,6 +106,18 @@ class SocketProtocol(ReadingProtocol):
     def waiting(self) -> Callable[[], int]:
         """Bytes that the kernel has not taken; the transport's own, which is asked for each socket and turn."""
         return self.transport.get_write_buffer_size
+
+    def listen(self, hear: Callable[[ASGIReceiveEvent], bool]) -> None:
+        """What comes goes to `hear` until it returns False, and the rest waits for the next call. The application may
+        return: a connection that waits for its peer holds neither its coroutines nor what it was called with."""
+        self.listened = True
+        self.queue.listen(hear)
+        self._read_on()
+
+    def finish(self) -> None:
+        """What an application's return is, for one that listens; with the next turn, since a close may be under way."""
+        self.listened = False
+        self.loop.call_soon(self._finish)
 
     # ------------------------------------------------------------------------------------------------------------------
 
@@ -129,30 +145,37 @@ class SocketProtocol(ReadingProtocol):
         if self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None
+        # Both hold it, and what only a collector of cycles finds stays for long: rooms that open keep it from looking.
+        self.drained = None
+        self.conn.parser.close()
 
     def send_receive_event_to_app(self) -> None:
         """S76: what waits is bounded by its bytes."""
         self.messages += 1
         frames = self.frames
         self.inbound += MESSAGE + (len(frames[0]) if len(frames) == 1 else sum([len(part) for part in frames]))
-        if self.inbound > INBOUND or self.read_paused:
-            super().send_receive_event_to_app()
-            return
         # The library would stop reading at each message.
-        self.read_paused = True
+        paused, self.read_paused = self.read_paused, True
         super().send_receive_event_to_app()
-        self.read_paused = False
+        self.read_paused = paused
+        if self.queue.empty():
+            self.inbound = 0
+        elif self.inbound > INBOUND and not paused:
+            self.read_paused = True
+            self.transport.pause_reading()
 
     async def receive(self) -> ASGIReceiveEvent:
         # As the library's; a coroutine in a coroutine for each message that is there already is dearer than it.
-        mailbox: Mailbox[ASGIReceiveEvent] = self.queue  # type: ignore[assignment]
-        message = await mailbox.get() if mailbox.empty() else mailbox.take()
-        if mailbox.empty():
+        message = await self.queue.get() if self.queue.empty() else self.queue.take()
+        self._read_on()
+        return message
+
+    def _read_on(self) -> None:
+        if self.queue.empty():
             self.inbound = 0
             if self.read_paused:
                 self.read_paused = False
                 self.transport.resume_reading()
-        return message
 
     def late_message(self) -> None:
         """S71, S73: one that does not end holds its bytes for as long."""
@@ -190,11 +213,28 @@ class SocketProtocol(ReadingProtocol):
             self.drained()
 
     async def run_asgi(self) -> None:
+        """As the library's, but for one that listens the connection stays when the application has returned."""
         try:
-            await super().run_asgi()
-        finally:
-            self.scope["extensions"].pop(READY_FRAMES, None)
-            asyncio.get_running_loop().call_later(LINGER_S, self.transport.abort)
+            await self.app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            self.listened = False
+        except BaseException:
+            self.logger.exception("Exception in ASGI application\n")
+            self.send_500_response()
+            self.listened = False
+        else:
+            if not self.handshake_complete:
+                self.logger.error("ASGI callable returned without completing handshake.")
+                self.send_500_response()
+        # By the extension it holds this connection, which holds it.
+        del self.scope
+        if not self.listened:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self.close_timer is None:
+            self.transport.close()
+        self.loop.call_later(LINGER_S, self.transport.abort)
 
     def handle_ping(self) -> None:
         """RFC 6455, 5.5.3: the newest ping needs its pong, not every one. Who reads none is not sent more (S72)."""

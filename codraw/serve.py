@@ -80,14 +80,18 @@ class Server(uvicorn.Server):
         drain = self.app.drain()
         give_up_s = time.monotonic() + DRAIN_S
         while not self.force_exit and time.monotonic() < give_up_s:
-            # `tasks` are the requests and sockets under way, which end by themselves once they are sent away.
-            if (drain is None or drain.done()) and not self.server_state.tasks:
+            # These are the requests and sockets under way, which end by themselves once they are sent away.
+            if (drain is None or drain.done()) and not (self.server_state.tasks or self._listened()):
                 break
             await asyncio.sleep(0.02)
         else:
             # What did not end by itself is not waited for again.
             self.force_exit = True
         await super().shutdown(sockets)
+
+    def _listened(self) -> bool:
+        connections = self.server_state.connections
+        return any(isinstance(connection, SocketProtocol) and connection.listened for connection in connections)
 
 
 class OnlyServer(Server):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -43,18 +44,31 @@ class Latch:
 
 
 class Mailbox(Generic[T]):
-    """As `asyncio.Queue` without a bound, of one who takes."""
+    """As `asyncio.Queue` without a bound, of one who takes, or who listens."""
 
-    __slots__ = ("_items", "_taker")
+    __slots__ = ("_hear", "_items", "_taker")
 
     def __init__(self) -> None:
         self._items: deque[T] | None = None
         self._taker: asyncio.Future[None] | None = None
+        self._hear: Callable[[T], bool] | None = None
 
     def empty(self) -> bool:
         return self._items is None
 
+    def listen(self, hear: Callable[[T], bool]) -> None:
+        """What waits and what comes goes to `hear`, one after the other, until it returns False."""
+        while self._items is not None:
+            if not hear(self.take()):
+                return
+        self._hear = hear
+
     def put_nowait(self, item: T) -> None:
+        hear, self._hear = self._hear, None
+        if hear is not None:
+            if hear(item):
+                self.listen(hear)
+            return
         if self._items is None:
             self._items = deque()
         self._items.append(item)

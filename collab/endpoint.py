@@ -1,4 +1,4 @@
-"""The WebSocket edge, bare ASGI: lets somebody in, reads, decodes, posts to the room, and reports how it ended.
+"""The WebSocket edge, bare ASGI: lets somebody in, hears, decodes, posts to the room, and reports how it ended.
 
 1. A room hears `Joined` once and then, whatever happens, `Left` once.
 2. The end of a socket cancels nothing of the room.
@@ -10,10 +10,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from secrets import token_hex
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 from uuid import uuid4
 
 import msgspec
@@ -22,9 +21,10 @@ from collab.access.buckets import Bucket
 from collab.access.guard import Guard
 from collab.access.pause import pause
 from collab.core.events import Asked, Barred, Departure, Event, Joined, Left, TokenRenewed
+from collab.core.moderation import ByUser
 from collab.entrance import Entrance, Place
 from collab.fanout import Connected, Fanout
-from collab.handshake import Admission, Entry, Handshake, Refused, Scope
+from collab.handshake import Entry, Handshake, Refused, Scope
 from collab.outbox import Outbox
 from collab.ports import Clock, StoreUnavailable
 from collab.sockets import READY_FRAMES, AsgiSocket, FrameSocket, Message, Socket
@@ -44,6 +44,9 @@ UNREADABLE_PER_MINUTE = 50
 BURST_S = 2
 """An unused allowance of so many seconds is saved up (WS8)."""
 JSON = Encoding.JSON
+OPERATIONS = frozenset((Edit, Misedit, Undo, Redo))
+SLOW = frozenset((RefreshToken, Resume, *get_args(ByUser)))
+"""What the store is asked for first, or the room takes only a few of."""
 POINTING = 5
 """Times as often may a socket show its cursor: a mouse speaks up to 500 times a second, and only the newest counts."""
 
@@ -73,10 +76,16 @@ class Room(Protocol):
         ...
 
 
+class Held(Protocol):
+    @property
+    def room(self) -> Room: ...
+    def release(self) -> None:
+        """The room need not stay open any longer."""
+
+
 class Rooms(Protocol):
-    def hold(self, diagram: DiagramId) -> AbstractAsyncContextManager[Room | None]:
-        """The open room, which stays open meanwhile; None: no such diagram. Raises StoreUnavailable."""
-        ...
+    async def enter(self, diagram: DiagramId) -> Held | None:
+        """The open room, which stays open until it is released; None: no such diagram. Raises StoreUnavailable."""
 
 
 class Endpoint:
@@ -91,19 +100,23 @@ class Endpoint:
         self.guard = guard
         self.clock = clock
         self.limits = limits
-        self._tasks = tasks
+        self.tasks = tasks
+        self._start_closing = partial(tasks.start, "close a socket")
         self._entrance = Entrance()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         place = await self._entrance.place(scope["path"])
         try:
-            await self._let_in(place, scope, receive, send)
+            entry = await self._let_in(place, scope, send)
+            if place is not None and entry is not None:
+                await self._serve(entry, place, scope, receive, send)
         finally:
             if place is not None:
                 place.leave()
 
-    async def _let_in(self, place: Place | None, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _let_in(self, place: Place | None, scope: Scope, send: Send) -> Entry | None:
+        """Up to the upgrade; None: refused, or gone."""
         try:
             if self.draining:
                 raise Refused(503, "unavailable", "The server is restarting.", {"Retry-After": "1"})
@@ -113,126 +126,194 @@ class Endpoint:
         except Refused as refused:
             log.info("socket refused: %s %s", refused.status, refused.error)
             await refuse(scope, send, refused)
-            return
+            return None
         try:
             await send({"type": "websocket.accept", "subprotocol": entry.choice.subprotocol})
         except OSError:
-            return
-        id = SocketId(token_hex(8))
+            return None
+        return entry
+
+    async def _serve(self, entry: Entry, place: Place, scope: Scope, receive: Receive, send: Send) -> None:
+        """Where the server keeps the connection by itself, the visit goes on when this has returned."""
         carrier = (scope.get("extensions") or {}).get(READY_FRAMES)
         if carrier is not None:
-            closing = partial(self._tasks.start, f"close {id}")
-            await self._accepted(entry, id, place, receive, FrameSocket(carrier, send, closing))
+            await Visit(self, entry, place, FrameSocket(carrier, send, self._start_closing)).arrive()
             return
-        socket = AsgiSocket(send)
-        writer = self._tasks.start(f"socket {id}", socket.run())
+        socket = AsgiSocket(receive, send)
+        visit = Visit(self, entry, place, socket)
+        writer = self.tasks.start("socket", socket.run())
         try:
-            await self._accepted(entry, id, place, receive, socket)
+            await visit.arrive()
+            await socket.read()
         finally:
+            visit.finish(Departure.LOST)
             writer.cancel()
-
-    async def _accepted(self, entry: Entry, id: SocketId, place: Place, receive: Receive, socket: Socket) -> None:
-        connected = Connected(id, entry.caller.id, entry.dialect, entry.encoding, Outbox(socket))
-        try:
-            async with asyncio.timeout(None) as patience:
-                connected.on_end = lambda: patience.reschedule(asyncio.get_running_loop().time() + CLOSE_PATIENCE_S)
-                await Visit(self, entry, connected, place, receive).run()
-        except TimeoutError:
-            log.info("socket %s did not read its last frames", id)
-        finally:
-            if connected.ending is not None:
-                log.info("socket %s closed, diagram %s: %s", id, entry.diagram, connected.ending)
 
 
 class Visit:
-    """One socket, from its upgrade to its end."""
+    """One socket, from its upgrade to its end. While nothing comes it has no task: of thousands nearly all are idle."""
 
-    def __init__(self, endpoint: Endpoint, entry: Entry, connected: Connected, place: Place, receive: Receive) -> None:
+    __slots__ = (
+        "_barred",
+        "_connected",
+        "_cut",
+        "_dialect",
+        "_encoding",
+        "_endpoint",
+        "_entry",
+        "_held",
+        "_id",
+        "_joined",
+        "_operations",
+        "_others",
+        "_over",
+        "_performing",
+        "_place",
+        "_pointings",
+        "_socket",
+        "_unreadable_at_s",
+    )
+
+    def __init__(self, endpoint: Endpoint, entry: Entry, place: Place, socket: Socket) -> None:
         self._endpoint = endpoint
-        self._clock = endpoint.clock
         self._entry = entry
         self._dialect, self._encoding = entry.dialect, entry.encoding
-        self._connected = connected
-        self._id = connected.id
+        self._socket = socket
+        self._id = SocketId(token_hex(8))
+        self._connected = Connected(self._id, entry.caller.id, entry.dialect, entry.encoding, Outbox(socket))
         self._place = place
-        self._receive = receive
-        rate = endpoint.limits.operations_per_second
-        now_s = self._clock.now().monotonic_s
+        rate, now_s = endpoint.limits.operations_per_second, endpoint.clock.now().monotonic_s
         self._operations = Bucket(rate, rate * BURST_S, now_s)
         self._pointings = Bucket(POINTING * rate, POINTING * rate * BURST_S, now_s)
         self._others = Bucket(rate, rate * BURST_S, now_s)
         self._unreadable_at_s: deque[float] | None = None
+        self._held: Held | None = None
+        """The room, while this socket has part in it."""
+        self._joined = False
         self._barred = False
+        self._performing: asyncio.Task[None] | None = None
+        """Something that has to wait, and all that comes after it with it."""
+        self._cut: asyncio.TimerHandle | None = None
+        self._over = False
 
-    async def run(self) -> None:
+    # coming and going -------------------------------------------------------------------------------------------------
+
+    async def arrive(self) -> None:
+        """Until it is admitted, or sent away; from then on it listens."""
+        ending, patience = None, asyncio.timeout(None)
         try:
-            ending = await self._take_part()
+            async with patience:
+                self._connected.on_end = lambda: patience.reschedule(_in_a_while())
+                ending = await self._arrive()
         except Exception:
+            if patience.expired():
+                self._is_deaf()
+                return
             log.exception("socket %s crashed", self._id)
+            self._leave(Departure.LOST)
             ending = Ending.RESTART
-        if ending is not None:
-            self._place.leave()
-            self._connected.end(Ended(ending, self._clock.now().wall_ms))
-            while (await self._receive())["type"] != "websocket.disconnect":
-                pass
+        except BaseException:
+            self.finish(Departure.LOST)
+            raise
+        self._place.leave()
+        self._connected.on_end = self._expect_end
+        if self._connected.ending is not None:
+            self._expect_end()
+        elif ending is not None:
+            self._end(ending)
+        self._socket.listen(self.hear)
 
-    async def _take_part(self) -> Ending | None:
-        """Until the end of the socket; or why it may not."""
-        admission = await self._endpoint.handshake.admission(self._entry)
+    async def _arrive(self) -> Ending | None:
+        """Or why it may not."""
+        entry, endpoint = self._entry, self._endpoint
+        admission = await endpoint.handshake.admission(entry)
         if isinstance(admission, Ending):
             return admission
         try:
-            async with self._endpoint.rooms.hold(self._entry.diagram) as room:
-                if room is None:
-                    return Ending.DIAGRAM_NOT_FOUND
-                if room.closed:
-                    return Ending.RESTART
-                await self._stay(room, admission)
+            self._held = held = await endpoint.rooms.enter(entry.diagram)
         except StoreUnavailable:
             return Ending.UNAVAILABLE
+        if held is None:
+            return Ending.DIAGRAM_NOT_FOUND
+        room = held.room
+        if room.closed:
+            return Ending.RESTART
+        room.fanout.attach(self._connected)
+        resume = None if entry.resume is None else await room.recall(entry.resume)
+        await room.post(Joined(self._id, entry.caller, admission.role, entry.dialect.name, admission.session, resume))
+        self._joined = True
+        endpoint.guard.watch(self._id, entry.caller, warn=self._warn, bar=self._expire)
+        # A room answers those only whom it has admitted.
+        await self._connected.admission()
         return None
 
-    async def _stay(self, room: Room, admission: Admission) -> None:
-        room.fanout.attach(self._connected)
+    def finish(self, how: Departure) -> None:
+        """However it ended, and once."""
+        if self._over:
+            return
+        self._over = True
+        self._leave(how)
+        if self._cut is not None:
+            self._cut.cancel()
+        if self._performing is not None:
+            self._performing.cancel()
+        self._connected.on_end = _nothing
+        self._socket.finish()
+        if self._connected.ending is not None:
+            log.info("socket %s closed, diagram %s: %s", self._id, self._entry.diagram, self._connected.ending)
+
+    def _leave(self, how: Departure) -> None:
+        held, self._held = self._held, None
+        if held is None:
+            return
+        self._endpoint.guard.forget(self._id)
+        if self._joined:
+            held.room.post_now(Left(self._id, Departure.SERVER if self._connected.outbox.closing else how))
+        held.room.fanout.detach(self._id)
+        held.release()
+
+    def _end(self, ending: Ending) -> None:
+        self._connected.end(Ended(ending, self._endpoint.clock.now().wall_ms))
+
+    def _expect_end(self) -> None:
+        self._cut = asyncio.get_running_loop().call_at(_in_a_while(), self._is_deaf)
+
+    def _is_deaf(self) -> None:
+        log.info("socket %s did not read its last frames", self._id)
+        self.finish(Departure.LOST)
+
+    def _warn(self, expires_at_ms: int) -> None:
+        if self._held is not None:
+            self._held.room.fanout.send(self._id, TokenExpiring(expires_at_ms))
+
+    def _expire(self) -> None:
+        if self._held is not None:
+            self._held.room.post_now(Barred(self._id, Ending.TOKEN_EXPIRED))
+
+    # listening --------------------------------------------------------------------------------------------------------
+
+    def hear(self, message: Message) -> bool:
+        """An event of the server; False: it is over, or what comes next has to wait."""
+        if message["type"] == "websocket.disconnect":
+            self.finish(departure(message))
+            return False
+        if self._held is None or self._barred or self._connected.outbox.closing:
+            return True
+        room = self._held.room
         try:
-            await room.post(await self._joined(room, admission))
-            await self._converse(room)
-        finally:
-            room.fanout.detach(self._id)
-
-    async def _joined(self, room: Room, admission: Admission) -> Joined:
-        entry = self._entry
-        resume = None if entry.resume is None else await room.recall(entry.resume)
-        return Joined(self._id, entry.caller, admission.role, entry.dialect.name, admission.session, resume)
-
-    async def _converse(self, room: Room) -> None:
-        how = Departure.LOST
-        self._endpoint.guard.watch(
-            self._id,
-            self._entry.caller,
-            warn=lambda expires_at_ms: room.fanout.send(self._id, TokenExpiring(expires_at_ms)),
-            bar=lambda: room.post_now(Barred(self._id, Ending.TOKEN_EXPIRED)),
-        )
-        try:
-            # A room answers those only whom it has admitted.
-            await self._connected.admission()
-            self._place.leave()
-            how = await self._read(room)
-        finally:
-            self._endpoint.guard.forget(self._id)
-            room.post_now(Left(self._id, Departure.SERVER if self._connected.outbox.closing else how))
-
-    async def _read(self, room: Room) -> Departure:
-        while True:
-            message = await self._receive()
-            if message["type"] == "websocket.disconnect":
-                return departure(message)
-            if self._barred or self._connected.outbox.closing:
-                continue
             intent = self._heard(room, message)
-            # A coroutine for each step of an operation, which mostly waits for nothing, is dearer than the steps.
-            if intent is not None and not (type(intent) is Edit and self._posted(room, intent)):
-                await self._perform(room, intent)
+            if intent is None or self._posted(room, intent):
+                return True
+        except Exception:
+            self._crash()
+            return True
+        self._performing = self._endpoint.tasks.start(f"socket {self._id}", self._perform(room, intent))
+        return False
+
+    def _crash(self) -> None:
+        log.exception("socket %s crashed", self._id)
+        self._leave(Departure.LOST)
+        self._end(Ending.RESTART)
 
     def _heard(self, room: Room, message: Message) -> Intent | None:
         frame = self._frame(message)
@@ -243,7 +324,7 @@ class Visit:
         if encoding is JSON and (plain := dialect.plain(frame, limits)) is not None:
             return plain
         try:
-            return dialect.read(decode(frame, encoding), limits=limits)
+            return _named(dialect.read(decode(frame, encoding), limits=limits))
         except ProtocolError as error:
             if self._floods():
                 self._bar(room, Ending.FLOODING)
@@ -252,15 +333,6 @@ class Visit:
             if misedit is None:
                 self._explain(room, error)
             return misedit
-
-    def _posted(self, room: Room, edit: Edit) -> bool:
-        """As `_operate`, unless that would have to wait for something."""
-        connected, bucket = self._connected, self._operations
-        if connected.crowded or room.full or (bucket.rate and bucket.ask(self._clock.now().monotonic_s)):
-            return False
-        connected.asked()
-        room.post_now(Asked(self._id, edit))
-        return True
 
     def _frame(self, message: Message) -> bytes | Ending:
         """WS4. The size is checked here for servers that have no limit of their own."""
@@ -281,49 +353,58 @@ class Visit:
 
     def _floods(self) -> bool:
         """WS7: one unreadable frame more; whether it is one too many within a minute."""
-        now_s = self._clock.now().monotonic_s
+        now_s = self._endpoint.clock.now().monotonic_s
         times = self._unreadable_at_s = self._unreadable_at_s or deque(maxlen=UNREADABLE_PER_MINUTE)
         flood = len(times) == UNREADABLE_PER_MINUTE and now_s - times[0] < 60
         times.append(now_s)
         return flood
 
     def _explain(self, room: Room, error: ProtocolError) -> None:
-        room.fanout.send(
-            self._id,
-            Troubled(error.trouble, error.message, self._clock.now().wall_ms, error.operation_id, ref=error.ref),
-        )
+        now_ms = self._endpoint.clock.now().wall_ms
+        troubled = Troubled(error.trouble, error.message, now_ms, error.operation_id, ref=error.ref)
+        room.fanout.send(self._id, troubled)
+
+    # performing -------------------------------------------------------------------------------------------------------
+
+    def _posted(self, room: Room, intent: Intent) -> bool:
+        """As `_perform`, unless that would have to wait for something: a task for what mostly does not is dearer than
+        all its steps."""
+        kind, bucket = type(intent), self._bucket(intent)
+        if kind in SLOW or room.full or (kind in OPERATIONS and self._connected.crowded):
+            return False
+        if bucket.rate and bucket.ask(self._endpoint.clock.now().monotonic_s):
+            return False
+        if kind in OPERATIONS:
+            self._connected.asked()
+        room.post_now(Asked(self._id, intent))
+        return True
 
     async def _perform(self, room: Room, intent: Intent) -> None:
-        match intent:
-            case Undo(operation_id=None) | Redo(operation_id=None):
-                intent = msgspec.structs.replace(intent, operation_id=OperationId(str(uuid4())))
-                await self._operate(room, intent)
-            case Edit() | Misedit() | Undo() | Redo():
-                await self._operate(room, intent)
-            case Aware():
-                await self._slow_down(self._pointings)
-                await room.post(Asked(self._id, intent))
-            case RefreshToken():
-                await self._slow_down(self._others)
-                await self._renew(room, intent)
-            case Resume():
-                await self._slow_down(self._others)
-                await room.post(Asked(self._id, await room.recall(intent)))
-            case _:
-                await self._slow_down(self._others)
-                await room.post(Asked(self._id, intent))
+        try:
+            # WS8: who sends too fast is read more slowly.
+            if wait_s := self._bucket(intent).take(self._endpoint.clock.now().monotonic_s):
+                await pause(self._endpoint.clock, wait_s)
+            await self._performed(room, intent)
+        except Exception:
+            self._crash()
+        self._performing = None
+        self._socket.listen(self.hear)
 
-    async def _operate(self, room: Room, intent: Edit | Misedit | Undo | Redo) -> None:
-        await self._slow_down(self._operations)
-        await self._connected.room_for_operation()
-        self._connected.asked()
+    async def _performed(self, room: Room, intent: Intent) -> None:
+        match intent:
+            case Edit() | Misedit() | Undo() | Redo():
+                await self._connected.room_for_operation()
+                self._connected.asked()
+            case RefreshToken():
+                await self._renew(room, intent)
+                return
+            case Resume():
+                intent = await room.recall(intent)
         await room.post(Asked(self._id, intent))
 
-    async def _slow_down(self, bucket: Bucket) -> None:
-        """WS8: who sends too fast is read more slowly."""
-        wait_s = bucket.take(self._clock.now().monotonic_s)
-        if wait_s:
-            await pause(self._clock, wait_s)
+    def _bucket(self, intent: Intent) -> Bucket:
+        kind = type(intent)
+        return self._operations if kind in OPERATIONS else self._pointings if kind is Aware else self._others
 
     async def _renew(self, room: Room, asked: RefreshToken) -> None:
         try:
@@ -331,12 +412,27 @@ class Visit:
         except StoreUnavailable:
             caller = None
         if caller is None:
-            now_ms = self._clock.now().wall_ms
+            now_ms = self._endpoint.clock.now().wall_ms
             refusal = Troubled(Trouble.INVALID_TOKEN, "the credential proves nothing of you", now_ms, ref=asked.ref)
             room.fanout.send(self._id, refusal)
             return
         self._endpoint.guard.renew(self._id, caller)
         room.post_now(TokenRenewed(self._id, caller, asked.ref))
+
+
+def _named(intent: Intent) -> Intent:
+    """An undo or redo of a dialect that gives these no id."""
+    if isinstance(intent, Undo | Redo) and intent.operation_id is None:
+        return msgspec.structs.replace(intent, operation_id=OperationId(str(uuid4())))
+    return intent
+
+
+def _in_a_while() -> float:
+    return asyncio.get_running_loop().time() + CLOSE_PATIENCE_S
+
+
+def _nothing() -> None:
+    pass
 
 
 def departure(message: Message) -> Departure:

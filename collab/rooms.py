@@ -17,7 +17,7 @@ from collab.core.meeting import Session
 from collab.core.room import Room
 from collab.core.state import RoomSettings, RoomState
 from collab.loading import Opened, load
-from collab.ports import Member, StoreUnavailable, Subscription
+from collab.ports import Clock, Member, StoreUnavailable, Subscription
 from collab.room_task import RoomPorts, RoomTask
 from protocol.cells import canonical_cells
 from protocol.intents import Edit, Redo, Replace, Undo
@@ -60,12 +60,30 @@ class _Opening:
         while self.early:
             room.hear(self.early.pop(0))
 
+    def let_go(self, now_s: float) -> None:
+        self.holders -= 1
+        self.idle_since_s = now_s
+
     @property
     def room(self) -> RoomTask | None:
         if not self.task.done() or self.task.cancelled() or self.task.exception() is not None:
             return None
         opened = self.task.result()
         return opened if isinstance(opened, RoomTask) else None
+
+
+class Held:
+    """A room that stays open until `release`, which comes once."""
+
+    __slots__ = ("_clock", "_opening", "room")
+
+    def __init__(self, room: RoomTask, opening: _Opening, clock: Clock) -> None:
+        self.room = room
+        self._opening = opening
+        self._clock = clock
+
+    def release(self) -> None:
+        self._opening.let_go(self._clock.now().monotonic_s)
 
 
 class Rooms:
@@ -77,20 +95,31 @@ class Rooms:
     def open_rooms(self) -> list[RoomTask]:
         return [room for opening in self._open.values() if (room := opening.room) is not None]
 
-    @asynccontextmanager
-    async def hold(self, diagram: DiagramId) -> AsyncIterator[RoomTask | None]:
-        """The room, kept open inside; None: no such diagram. Raises StoreUnavailable."""
-        opening = self._opening(diagram)
+    async def enter(self, diagram: DiagramId) -> Held | None:
+        """The room, kept open until it is released; None: no such diagram. Raises StoreUnavailable."""
+        opening, clock = self._opening(diagram), self._ports.clock
         opening.holders += 1
+        room: RoomTask | None = None
         try:
             # shielded: a caller that goes away must not take the room from the others who wait for it
             opened = await asyncio.shield(opening.task)
             if isinstance(opened, StoreUnavailable):
                 raise StoreUnavailable(str(opened))
-            yield opened
+            room = opened
         finally:
-            opening.holders -= 1
-            opening.idle_since_s = self._ports.clock.now().monotonic_s
+            if room is None:
+                opening.let_go(clock.now().monotonic_s)
+        return None if room is None else Held(room, opening, clock)
+
+    @asynccontextmanager
+    async def hold(self, diagram: DiagramId) -> AsyncIterator[RoomTask | None]:
+        """As `enter`, released at the end."""
+        held = await self.enter(diagram)
+        try:
+            yield None if held is None else held.room
+        finally:
+            if held is not None:
+                held.release()
 
     def _opening(self, diagram: DiagramId) -> _Opening:
         opening = self._open.get(diagram)

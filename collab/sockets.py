@@ -1,4 +1,5 @@
-"""One face for every kind of WebSocket: `Socket`. Plain ASGI sends frame by frame; ready frames go out in one write."""
+"""One face for every kind of WebSocket: `Socket`. Plain ASGI sends and receives event by event, in tasks; where the
+server has `READY_FRAMES`, frames go out in one write, and what comes is a call."""
 
 from __future__ import annotations
 
@@ -10,9 +11,12 @@ from typing import Any, Protocol
 
 Message = Mapping[str, Any]
 """An ASGI event."""
+Hear = Callable[[Message], bool]
+"""Takes what has come; False: nothing more until it is listened again."""
 
 READY_FRAMES = "codraw.frames"
-"""The ASGI extension by which a server takes frames as they go over the wire: its value is a `Carrier`."""
+"""The ASGI extension by which a server takes frames as they go over the wire and keeps the connection: its value is a
+`Carrier`."""
 HANDOVER = 64 * 1024
 """Bytes that a socket may have on its way before it is given no more."""
 SHARED = 16 * 1024
@@ -67,8 +71,12 @@ class Batch(list[Frame]):
         self.wire = self[0].wire if len(self) == 1 else b"".join([frame.wire for frame in self])
 
 
+def _nothing() -> None:
+    pass
+
+
 class Socket(Protocol):
-    """What an outbox writes to."""
+    """What an outbox writes to, and a visit listens at."""
 
     drained: Callable[[], None]
     """Called whenever everything written has been taken, if `HANDOVER` bytes or more waited before."""
@@ -86,14 +94,26 @@ class Socket(Protocol):
     def close(self, code: int, reason: str) -> None:
         """After everything written before; what is written later is dropped."""
 
+    def listen(self, hear: Hear) -> None:
+        """What waits and what comes goes to `hear`, event by event, until it returns False."""
+
+    def finish(self) -> None:
+        """Nobody listens any more."""
+
 
 class AsgiSocket:
-    """Plain ASGI: `run` alone calls `send`, so frames keep their order and one wake-up serves a batch."""
+    """Plain ASGI: `run` alone calls `send`, so frames keep their order and one wake-up serves a batch; `read` alone
+    calls `receive`."""
 
     pass_on: Callable[[bytes], None] | None = None
 
-    def __init__(self, send: Callable[[Any], Awaitable[None]]) -> None:
-        self.drained: Callable[[], None] = lambda: None
+    def __init__(self, receive: Callable[[], Awaitable[Message]], send: Callable[[Any], Awaitable[None]]) -> None:
+        self.drained: Callable[[], None] = _nothing
+        self._receive = receive
+        self._hear: Hear | None = None
+        self._listened = asyncio.Event()
+        self._reading: asyncio.Timeout | None = None
+        self._finished = False
         self._send = send
         self._queue: deque[Frame] = deque()
         self._buffered = 0
@@ -116,6 +136,31 @@ class AsgiSocket:
         if self._ending is None:
             self._ending = {"type": "websocket.close", "code": code, "reason": reason}
             self._wake.set()
+
+    def listen(self, hear: Hear) -> None:
+        self._hear = hear
+        self._listened.set()
+
+    def finish(self) -> None:
+        self.drained = _nothing
+        self._finished = True
+        if self._reading is not None:
+            self._reading.reschedule(0)
+
+    async def read(self) -> None:
+        """Hands on what comes, until `finish`."""
+        try:
+            async with asyncio.timeout(None) as self._reading:
+                while not self._finished:
+                    await self._listened.wait()
+                    message = await self._receive()
+                    self._listened.clear()
+                    if self._hear is not None and self._hear(message):
+                        self._listened.set()
+        except TimeoutError:
+            pass
+        finally:
+            self._reading = None
 
     async def run(self) -> None:
         """Writes until it has closed the socket or found it gone."""
@@ -159,9 +204,18 @@ class Carrier(Protocol):
         """Bytes passed on that the kernel has not taken."""
         ...
 
+    def listen(self, hear: Hear) -> None:
+        """What waits and what comes goes to `hear`, until it returns False. The application may return: the connection
+        stays until `finish`."""
+
+    def finish(self) -> None:
+        """What the return of an application is that did not listen."""
+
 
 class FrameSocket:
     """Ready frames straight to the transport: no task, no queue, and one write for all that a turn of the loop has."""
+
+    __slots__ = ("_carrier", "_send", "_start", "buffered", "drained", "pass_on")
 
     def __init__(
         self,
@@ -169,9 +223,10 @@ class FrameSocket:
         send: Callable[[Any], Awaitable[None]],
         start: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
-        self.drained: Callable[[], None] = lambda: None
+        self.drained: Callable[[], None] = _nothing
         self.buffered = carrier.waiting
         self.pass_on: Callable[[bytes], None] | None = carrier.pass_on
+        self._carrier = carrier
         self._send = send
         self._start = start
         carrier.report(self._drained, HANDOVER)
@@ -202,6 +257,14 @@ class FrameSocket:
         if self.pass_on is not None:
             self.pass_on = None
             self._start(self._close({"type": "websocket.close", "code": code, "reason": reason}))
+
+    def listen(self, hear: Hear) -> None:
+        self._carrier.listen(hear)
+
+    def finish(self) -> None:
+        # Whom it tells holds it.
+        self.drained = _nothing
+        self._carrier.finish()
 
     def _drained(self) -> None:
         self.drained()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import sys
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import pytest
 from uvicorn import Config
@@ -119,6 +122,9 @@ async def test_S71_a_message_of_very_many_fragments_takes_no_more_than_it_is_lon
         await meeting.over()
 
 
+P = TypeVar("P", bound="Peer")
+
+
 # one peer, its keepalive turned by hand -------------------------------------------------------------------------------
 
 
@@ -174,13 +180,34 @@ class Peer(Raw):
         return self.server.transport.is_closing()
 
 
+class Heard(Peer):
+    """Of an application that listens and returns. `heard`: what it has heard; it takes `most` events at a time."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.heard: list[Any] = []
+        self.most = 1_000
+
+    async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["type"] == "websocket.connect"
+        await send({"type": "websocket.accept"})
+        self.server.listen(self.hear)
+
+    def hear(self, message: Any) -> bool:
+        self.heard.append(message.get("text") or message.get("code"))
+        if message["type"] == "websocket.disconnect":
+            self.server.finish()
+            return False
+        return len(self.heard) % self.most > 0
+
+
 @asynccontextmanager
-async def connected(asked: str = HANDSHAKE, **settings: Any) -> AsyncIterator[Peer]:
+async def connected(asked: str = HANDSHAKE, kind: type[P] = Peer, **settings: Any) -> AsyncIterator[P]:  # type: ignore[assignment]
     sock, listening = socket.socket(), socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
     sock.setblocking(False)
     listening.bind(("127.0.0.1", 0))
-    peer = Peer(sock)
+    peer = kind(sock)
     pings = {"ws_ping_interval": 1_000, "ws_ping_timeout": 1_000, "ws_per_message_deflate": False}
     config = Config(peer.app, interface="asgi3", log_config=None, **(pings | settings))
     config.load()
@@ -196,13 +223,20 @@ async def connected(asked: str = HANDSHAKE, **settings: Any) -> AsyncIterator[Pe
             yield peer
         finally:
             peer.close()
-            if not peer.server.transport.is_closing():
-                peer.server.transport.abort()
+            for connection in state.connections:
+                connection.transport.abort()
             for task in state.tasks:
                 task.cancel()
 
 
+@asynccontextmanager
+async def listened() -> AsyncIterator[Heard]:
+    async with connected(kind=Heard) as peer:
+        yield peer
+
+
 both = on_both_loops(connected)
+both_listened = on_both_loops(listened)
 
 
 @both
@@ -310,7 +344,7 @@ async def test_what_it_was_asked_with_is_forgotten(peer: Peer) -> None:
     headers = peer.server.request.headers
     assert "upgrade" in headers
     peer.server.report(lambda: None, 1_000)
-    assert [*headers.raw_items(), *peer.server.scope["headers"]] == []
+    assert [*headers.raw_items()] == []
 
 
 @both
@@ -420,3 +454,91 @@ async def test_S76_so_many_bytes_wait_for_the_application_and_no_more(peer: Peer
     assert not peer.server.read_paused
     await peer.is_heard("again")
     assert not peer.server.read_paused
+
+
+# one that listens -----------------------------------------------------------------------------------------------------
+
+
+@both_listened
+async def test_one_that_listens_hears_though_its_application_has_returned(peer: Heard) -> None:
+    await until(lambda: not peer.server.tasks)
+    await peer.say(TEXT, b"a")
+    await peer.send(frame(TEXT, b"b", fin=False) + frame(0, b"c"))
+    await until(lambda: peer.heard == ["a", "bc"])
+    peer.server.pass_on(HELLO)
+    assert await peer.read() == (TEXT, b"hello")
+    assert peer.server.listened
+
+
+@both_listened
+async def test_nothing_that_the_connection_was_asked_with_is_kept_for_one_that_listens(peer: Heard) -> None:
+    await until(lambda: not peer.server.tasks)
+    assert not hasattr(peer.server, "scope")
+
+
+@both_listened
+async def test_S76_what_comes_after_it_has_enough_waits_and_is_bounded(peer: Heard) -> None:
+    peer.most = 1
+    await peer.send(frame(TEXT, b"first") + frame(TEXT, bytes(INBOUND)) + frame(TEXT, b"last"))
+    await until(lambda: peer.server.read_paused)
+    assert peer.heard == ["first"]
+    peer.most = 1_000
+    peer.server.listen(peer.hear)
+    await until(lambda: peer.heard == ["first", "\0" * INBOUND, "last"])
+    assert not peer.server.read_paused
+
+
+@both_listened
+async def test_a_long_message_that_is_taken_at_once_does_not_stop_the_reading(peer: Heard) -> None:
+    await peer.send(frame(TEXT, bytes(INBOUND)))
+    await until(lambda: len(peer.heard) == 1)
+    assert (peer.server.read_paused, peer.server.inbound) == (False, 0)
+
+
+@both_listened
+async def test_the_close_of_the_peer_is_heard_and_answered(peer: Heard) -> None:
+    await peer.say(CLOSE, b"\x03\xe8")
+    assert await peer.ended() == (CLOSE,)
+    assert (peer.heard, peer.server.listened) == ([1000], False)
+
+
+@both_listened
+async def test_a_close_of_the_server_goes_out_before_its_end(peer: Heard) -> None:
+    await until(lambda: not peer.server.tasks)
+    await peer.server.send({"type": "websocket.close", "code": 4401, "reason": ""})
+    assert peer.heard == [4401]
+    assert await peer.read() == (CLOSE, b"\x11\x31")
+    await peer.say(CLOSE, b"\x11\x31")
+    assert await peer.ended() == ()
+
+
+@both_listened
+async def test_one_that_listens_no_more_is_closed(peer: Heard) -> None:
+    await until(lambda: not peer.server.tasks)
+    peer.server.finish()
+    assert await peer.ended() == ()
+
+
+@both_listened
+async def test_a_connection_that_breaks_is_heard(peer: Heard) -> None:
+    peer.server.transport.abort()
+    await until(lambda: peer.heard == [1005])
+
+
+async def test_of_a_connection_that_is_gone_nothing_waits_for_a_collector_of_cycles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("codraw.fastws.LINGER_S", 0.0)
+    async with connected(kind=Heard) as peer:
+        await until(lambda: not peer.server.tasks)
+        # as an outbox's socket does
+        peer.server.report(partial(setattr, peer.server, "told", True), 1_000)
+        gone = [weakref.ref(peer.server), weakref.ref(peer.server.conn)]
+        gc.disable()
+        try:
+            peer.server.transport.abort()
+            await until(lambda: peer.heard == [1005])
+            del peer.server
+            await until(lambda: not any(one() for one in gone))
+        finally:
+            gc.enable()

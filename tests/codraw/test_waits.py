@@ -66,3 +66,33 @@ async def test_what_waits_is_taken_without_waiting() -> None:
     assert mailbox.take() == 1
     with pytest.raises(LookupError):
         mailbox.take()
+
+
+def test_whoever_listens_gets_what_waits_and_what_comes_until_it_has_enough() -> None:
+    mailbox, heard = Mailbox[int](), list[int]()
+
+    def hear(number: int) -> bool:
+        heard.append(number)
+        return number != 2
+
+    mailbox.put_nowait(0)
+    mailbox.listen(hear)
+    for n in (1, 2, 3):
+        mailbox.put_nowait(n)
+    assert (heard, mailbox.empty()) == ([0, 1, 2], False)
+    mailbox.listen(hear)
+    assert (heard, mailbox.empty()) == ([0, 1, 2, 3], True)
+
+
+def test_what_comes_of_what_was_heard_is_heard_after_it() -> None:
+    mailbox, heard = Mailbox[int](), list[int]()
+
+    def hear(number: int) -> bool:
+        if number == 0:
+            mailbox.put_nowait(1)
+        heard.append(number)
+        return True
+
+    mailbox.listen(hear)
+    mailbox.put_nowait(0)
+    assert heard == [0, 1]

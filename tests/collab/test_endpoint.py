@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import weakref
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,11 +14,13 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from codraw.waits import Mailbox
 from collab.core.diagram import Diagram
 from collab.core.events import Asked, Barred, Departure, Event, Joined, Left, TokenRenewed
 from collab.endpoint import UNREADABLE_PER_MINUTE, Endpoint, departure
 from collab.fanout import UNANSWERED, Fanout
-from protocol.intents import Heartbeat, Resume, Undo
+from collab.sockets import READY_FRAMES
+from protocol.intents import AskState, Edit, Heartbeat, Resume, Undo
 from protocol.notices import Ended, Rejected, StateReason, StateShown
 from protocol.operations import Kind
 from protocol.refusals import Ending, Reason, Refusal
@@ -94,13 +97,16 @@ class Listening:
         refusal = Refusal(Reason.CONFLICT_DETECTED, "no")
         self.fanout.send(socket, Rejected("op", refusal, 0, Kind.EDIT, 0))
 
-    @asynccontextmanager
-    async def hold(self, diagram: DiagramId) -> AsyncIterator[Listening]:
+    async def enter(self, diagram: DiagramId) -> Listening:
         self.held += 1
-        try:
-            yield self
-        finally:
-            self.held -= 1
+        return self
+
+    @property
+    def room(self) -> Listening:
+        return self
+
+    def release(self) -> None:
+        self.held -= 1
 
     def of(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.heard if isinstance(event, kind)]
@@ -179,10 +185,10 @@ async def test_a_bug_at_the_edge_sends_the_client_away_and_shows_nothing(
 ) -> None:
     line = await enter(house)
     await line.hear("state")
-    room.post = None  # type: ignore[assignment,method-assign]
+    del room.full
     line.say(HEARTBEAT)
     assert await line.ended() == 1012
-    assert "TypeError" not in json.dumps(line.frames.get_nowait())
+    assert "AttributeError" not in json.dumps(line.frames.get_nowait())
     assert [event.how for event in room.of(Left)] == [Departure.LOST]
     assert "crashed" in caplog.text
 
@@ -194,11 +200,10 @@ async def test_a_room_that_has_closed_meanwhile_is_not_waited_for(house: Premise
 
 
 async def test_a_diagram_that_went_meanwhile_is_not_found(house: Premises, room: Listening) -> None:
-    @asynccontextmanager
-    async def gone(diagram: DiagramId) -> AsyncIterator[None]:
-        yield None
+    async def gone(diagram: DiagramId) -> None:
+        return None
 
-    room.hold = gone  # type: ignore[assignment,method-assign]
+    room.enter = gone  # type: ignore[assignment,method-assign]
     assert await (await enter(house)).ended() == 4404
 
 
@@ -213,6 +218,115 @@ async def test_a_peer_that_does_not_read_its_last_frames_is_cut(
     await line.ended()
     assert [event.how for event in room.of(Left)] == [Departure.SERVER]
     assert len(house.tasks) == 0
+
+
+# a server that keeps the connection by itself -------------------------------------------------------------------------
+
+
+class Keeping:
+    """The server's side of `READY_FRAMES`: it takes frames, and tells whoever listens what comes."""
+
+    def __init__(self) -> None:
+        self.told = b""
+        self.finished = False
+        self._mailbox = Mailbox[Mapping[str, Any]]()
+        self.listen = self._mailbox.listen
+
+    def report(self, drained: Callable[[], None], above: int) -> None:
+        self.drained = drained
+
+    def pass_on(self, wire: bytes) -> None:
+        self.told += wire
+
+    def waiting(self) -> int:
+        return 0
+
+    def finish(self) -> None:
+        self.finished = True
+
+    def come(self, *messages: Any) -> None:
+        for message in messages:
+            self._mailbox.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
+
+    def go(self, **how: Any) -> None:
+        self._mailbox.put_nowait({"type": "websocket.disconnect", **how})
+        del self.drained
+
+
+async def kept(house: Premises, name: str = "ana", **query: str) -> tuple[Line, Keeping]:
+    keeping = Keeping()
+    query = {"ticket": await house.ticket(name), "dialect": "codraw.v1", **query}
+    return Line(house.endpoint, house.path, query, extensions={READY_FRAMES: keeping}), keeping
+
+
+async def test_a_socket_that_the_server_keeps_has_no_task_while_nothing_comes(house: Premises, room: Listening) -> None:
+    line, keeping = await kept(house)
+    await line.task
+    assert (len(house.tasks), room.held, len(room.fanout)) == (0, 1, 1)
+    keeping.come(HEARTBEAT, edit())
+    assert [type(event.intent) for event in room.of(Asked)] == [Heartbeat, Edit]
+    assert len(house.tasks) == 0
+    keeping.go(code=1000, reason="")
+    assert [event.how for event in room.of(Left)] == [Departure.CLEAN]
+    assert (keeping.finished, room.held, len(room.fanout)) == (True, 0, 0)
+
+
+async def test_of_a_socket_that_has_gone_nothing_waits_for_a_collector_of_cycles(house: Premises) -> None:
+    line, keeping = await kept(house)
+    await line.task
+    keeping.go(code=1000, reason="")
+    gc.disable()
+    try:
+        gone = weakref.ref(keeping)
+        await until(lambda: len(house.rooms.open_rooms()[0].fanout) == 0)
+        del line, keeping
+        await turns()
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+async def test_what_comes_behind_something_that_waits_is_heard_after_it(house: Premises, room: Listening) -> None:
+    line, keeping = await kept(house)
+    await line.task
+    free = room.full_until_freed()
+    keeping.come(edit(), HEARTBEAT)
+    await turns()
+    room.full = False
+    keeping.come({"message_type": "sync_request"})
+    assert room.of(Asked) == []
+    free.set()
+    await asked(room, 3)
+    assert [type(event.intent) for event in room.of(Asked)] == [Edit, Heartbeat, AskState]
+
+
+async def test_what_waits_of_one_who_is_cut_is_never_asked(
+    house: Premises, room: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collab.endpoint.CLOSE_PATIENCE_S", 0.0)
+    line, keeping = await kept(house)
+    await line.task
+    free = room.full_until_freed()
+    keeping.come(edit())
+    await turns()
+    room.post_now(Barred(room.of(Joined)[0].socket, Ending.LEFT))
+    await until(lambda: len(house.tasks) == 0 and keeping.finished)
+    free.set()
+    await turns()
+    assert (len(room.of(Left)), room.of(Asked)) == (1, [])
+
+
+async def test_WS12_a_kept_socket_that_does_not_read_its_last_frames_is_cut(
+    house: Premises, room: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collab.endpoint.CLOSE_PATIENCE_S", 0.0)
+    line, keeping = await kept(house)
+    await line.task
+    room.post_now(Barred(room.of(Joined)[0].socket, Ending.FLOODING))
+    await until(lambda: keeping.finished)
+    assert [event.how for event in room.of(Left)] == [Departure.SERVER]
+    keeping.go(code=1005)
+    assert len(room.of(Left)) == 1
 
 
 # reading --------------------------------------------------------------------------------------------------------------

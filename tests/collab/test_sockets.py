@@ -11,7 +11,7 @@ from websockets.frames import Frame as LibraryFrame
 from websockets.frames import Opcode
 
 from collab.outbox import Outbox
-from collab.sockets import HANDOVER, SHARED, AsgiSocket, Batch, Frame, FrameSocket
+from collab.sockets import HANDOVER, SHARED, AsgiSocket, Batch, Frame, FrameSocket, Hear
 from tests.support.turns import turns
 
 
@@ -23,7 +23,8 @@ class Server:
         self.gate = asyncio.Event()
         self.gate.set()
         self.gone: type[Exception] | None = None
-        self.socket = AsgiSocket(self.send)
+        self.said: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+        self.socket = AsgiSocket(self.said.get, self.send)
         self.task = asyncio.create_task(self.socket.run())
 
     async def send(self, message: Mapping[str, Any]) -> None:
@@ -141,6 +142,40 @@ async def test_a_cancelled_writer_keeps_nothing() -> None:
     assert server.socket.buffered() == 0
 
 
+async def reading(server: Server, *events: str) -> tuple[list[str], asyncio.Task[None]]:
+    """What is heard, of one that wants no more after "enough"."""
+    heard: list[str] = []
+
+    def hear(message: Mapping[str, Any]) -> bool:
+        heard.append(message["type"])
+        return message["type"] != "enough"
+
+    for event in events:
+        server.said.put_nowait({"type": event})
+    task = asyncio.create_task(server.socket.read())
+    server.socket.listen(hear)
+    await turns()
+    return heard, task
+
+
+async def test_who_listens_hears_what_comes_until_it_has_enough() -> None:
+    server = Server()
+    heard, task = await reading(server, "1", "enough", "2")
+    assert heard == ["1", "enough"]
+    server.socket.listen(lambda message: heard.append(message["type"]) is None)
+    await turns()
+    assert heard == ["1", "enough", "2"]
+    task.cancel()
+
+
+@pytest.mark.parametrize("events", [(), ("enough",)])
+async def test_reading_ends_when_nobody_listens_any_more(events: tuple[str, ...]) -> None:
+    server = Server()
+    _, task = await reading(server, *events)
+    server.socket.finish()
+    await asyncio.wait_for(task, 20)
+
+
 # ready frames ---------------------------------------------------------------------------------------------------------
 
 
@@ -165,6 +200,12 @@ class Transport:
 
     def waiting(self) -> int:
         return self.on_its_way
+
+    def listen(self, hear: Hear) -> None:
+        self.hear: Hear | None = hear
+
+    def finish(self) -> None:
+        self.hear = None
 
     async def send(self, message: Mapping[str, Any]) -> None:
         if self.gone is not None:
