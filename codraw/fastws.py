@@ -110,7 +110,9 @@ class SocketProtocol(ReadingProtocol):
     def listen(self, hear: Callable[[ASGIReceiveEvent], bool]) -> None:
         """What comes goes to `hear` until it returns False, and the rest waits for the next call. The application may
         return: a connection that waits for its peer holds neither its coroutines nor what it was called with."""
-        self.listened = True
+        if not self.listened:
+            self.listened = True
+            self._compact()
         self.queue.listen(hear)
         self._read_on()
 
@@ -230,6 +232,11 @@ class SocketProtocol(ReadingProtocol):
         del self.scope
         if not self.listened:
             self._finish()
+
+    def _compact(self) -> None:
+        """What only the upgrade needed, and the room for it in the instance's dictionary, is 1 KiB."""
+        self.server = self.client = None
+        self.__dict__ = dict(vars(self))
 
     def _finish(self) -> None:
         if self.close_timer is None:
