@@ -54,6 +54,7 @@ class Editor:
             max_size=MAX_SIZE,
             max_queue=None,
             compression=None,
+            proxy=None,
             subprotocols=self.subprotocols(),
         )
         self.meeting.connections.append(self._connection)

@@ -25,6 +25,7 @@ def document() -> dict[str, Any]:
     return read
 
 
+@cache
 def operations() -> dict[tuple[str, str], dict[str, Any]]:
     """(METHOD, path) -> operation."""
     return {

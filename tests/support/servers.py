@@ -139,7 +139,7 @@ class Person:
         return {"Authorization": f"Bearer {self.token}"}
 
     async def ask(self, method: str, path: str, json: Any = None, **more: Any) -> httpx2.Response:
-        async with httpx2.AsyncClient(base_url=self.server.http, timeout=30, verify=False) as http:
+        async with httpx2.AsyncClient(base_url=self.server.http, timeout=30, verify=False, trust_env=False) as http:
             return await http.request(method, path, json=json, headers=self.headers | more)
 
     async def get(self, path: str) -> Any:
