@@ -154,6 +154,8 @@ class SocketProtocol(ReadingProtocol):
     def send_receive_event_to_app(self) -> None:
         """S76: what waits is bounded by its bytes."""
         self.messages += 1
+        # What follows our close frame is thrown away.
+        self.spare += self.close_sent
         frames = self.frames
         self.inbound += MESSAGE + (len(frames[0]) if len(frames) == 1 else sum([len(part) for part in frames]))
         # The library would stop reading at each message.
@@ -162,7 +164,7 @@ class SocketProtocol(ReadingProtocol):
         self.read_paused = paused
         if self.queue.empty():
             self.inbound = 0
-        elif self.inbound > INBOUND and not paused:
+        elif self.inbound > INBOUND and not (paused or self.close_sent):
             self.read_paused = True
             self.transport.pause_reading()
 
@@ -175,7 +177,7 @@ class SocketProtocol(ReadingProtocol):
     def _read_on(self) -> None:
         if self.queue.empty():
             self.inbound = 0
-            if self.read_paused:
+            if self.read_paused and self.rest is None:
                 self.read_paused = False
                 self.transport.resume_reading()
 

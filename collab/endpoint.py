@@ -141,7 +141,7 @@ class Endpoint:
             return
         socket = AsgiSocket(receive, send)
         visit = Visit(self, entry, place, socket)
-        writer = self.tasks.start("socket", socket.run())
+        writer = self.tasks.start(f"socket {visit.id}", socket.run())
         try:
             await visit.arrive()
             await socket.read()
@@ -151,7 +151,7 @@ class Endpoint:
 
 
 class Visit:
-    """One socket, from its upgrade to its end. While nothing comes it has no task: of thousands nearly all are idle."""
+    """One socket, from its upgrade to its end. It waits for what comes in no task: of thousands nearly all are idle."""
 
     __slots__ = (
         "_barred",
@@ -162,7 +162,6 @@ class Visit:
         "_endpoint",
         "_entry",
         "_held",
-        "_id",
         "_joined",
         "_operations",
         "_others",
@@ -172,6 +171,7 @@ class Visit:
         "_pointings",
         "_socket",
         "_unreadable_at_s",
+        "id",
     )
 
     def __init__(self, endpoint: Endpoint, entry: Entry, place: Place, socket: Socket) -> None:
@@ -179,8 +179,8 @@ class Visit:
         self._entry = entry
         self._dialect, self._encoding = entry.dialect, entry.encoding
         self._socket = socket
-        self._id = SocketId(token_hex(8))
-        self._connected = Connected(self._id, entry.caller.id, entry.dialect, entry.encoding, Outbox(socket))
+        self.id = SocketId(token_hex(8))
+        self._connected = Connected(self.id, entry.caller.id, entry.dialect, entry.encoding, Outbox(socket))
         self._place = place
         rate, now_s = endpoint.limits.operations_per_second, endpoint.clock.now().monotonic_s
         self._operations = Bucket(rate, rate * BURST_S, now_s)
@@ -209,7 +209,7 @@ class Visit:
             if patience.expired():
                 self._is_deaf()
                 return
-            log.exception("socket %s crashed", self._id)
+            log.exception("socket %s crashed", self.id)
             self._leave(Departure.LOST)
             ending = Ending.RESTART
         except BaseException:
@@ -229,6 +229,9 @@ class Visit:
         admission = await endpoint.handshake.admission(entry)
         if isinstance(admission, Ending):
             return admission
+        if endpoint.draining:
+            # The rooms have been closed, and nobody would close another one.
+            return Ending.RESTART
         try:
             self._held = held = await endpoint.rooms.enter(entry.diagram)
         except StoreUnavailable:
@@ -240,9 +243,9 @@ class Visit:
             return Ending.RESTART
         room.fanout.attach(self._connected)
         resume = None if entry.resume is None else await room.recall(entry.resume)
-        await room.post(Joined(self._id, entry.caller, admission.role, entry.dialect.name, admission.session, resume))
+        await room.post(Joined(self.id, entry.caller, admission.role, entry.dialect.name, admission.session, resume))
         self._joined = True
-        endpoint.guard.watch(self._id, entry.caller, warn=self._warn, bar=self._expire)
+        endpoint.guard.watch(self.id, entry.caller, warn=self._warn, bar=self._expire)
         # A room answers those only whom it has admitted.
         await self._connected.admission()
         return None
@@ -257,38 +260,46 @@ class Visit:
             self._cut.cancel()
         if self._performing is not None:
             self._performing.cancel()
+            self._performing = None
         self._connected.on_end = _nothing
         self._socket.finish()
         if self._connected.ending is not None:
-            log.info("socket %s closed, diagram %s: %s", self._id, self._entry.diagram, self._connected.ending)
+            log.info("socket %s closed, diagram %s: %s", self.id, self._entry.diagram, self._connected.ending)
 
     def _leave(self, how: Departure) -> None:
+        """Whatever happens: a room that is not released stays for ever."""
         held, self._held = self._held, None
         if held is None:
             return
-        self._endpoint.guard.forget(self._id)
-        if self._joined:
-            held.room.post_now(Left(self._id, Departure.SERVER if self._connected.outbox.closing else how))
-        held.room.fanout.detach(self._id)
-        held.release()
+        try:
+            self._endpoint.guard.forget(self.id)
+            if self._joined:
+                held.room.post_now(Left(self.id, Departure.SERVER if self._connected.outbox.closing else how))
+            held.room.fanout.detach(self.id)
+        except Exception:
+            log.exception("socket %s crashed as it left", self.id)
+        finally:
+            held.release()
 
     def _end(self, ending: Ending) -> None:
-        self._connected.end(Ended(ending, self._endpoint.clock.now().wall_ms))
+        """Unless the room has sent it away already."""
+        if self._connected.ending is None:
+            self._connected.end(Ended(ending, self._endpoint.clock.now().wall_ms))
 
     def _expect_end(self) -> None:
         self._cut = asyncio.get_running_loop().call_at(_in_a_while(), self._is_deaf)
 
     def _is_deaf(self) -> None:
-        log.info("socket %s did not read its last frames", self._id)
+        log.info("socket %s did not read its last frames", self.id)
         self.finish(Departure.LOST)
 
     def _warn(self, expires_at_ms: int) -> None:
         if self._held is not None:
-            self._held.room.fanout.send(self._id, TokenExpiring(expires_at_ms))
+            self._held.room.fanout.send(self.id, TokenExpiring(expires_at_ms))
 
     def _expire(self) -> None:
         if self._held is not None:
-            self._held.room.post_now(Barred(self._id, Ending.TOKEN_EXPIRED))
+            self._held.room.post_now(Barred(self.id, Ending.TOKEN_EXPIRED))
 
     # listening --------------------------------------------------------------------------------------------------------
 
@@ -307,11 +318,11 @@ class Visit:
         except Exception:
             self._crash()
             return True
-        self._performing = self._endpoint.tasks.start(f"socket {self._id}", self._perform(room, intent))
+        self._performing = self._endpoint.tasks.start(f"socket {self.id}", self._perform(room, intent))
         return False
 
     def _crash(self) -> None:
-        log.exception("socket %s crashed", self._id)
+        log.exception("socket %s crashed", self.id)
         self._leave(Departure.LOST)
         self._end(Ending.RESTART)
 
@@ -349,7 +360,7 @@ class Visit:
     def _bar(self, room: Room, ending: Ending) -> None:
         """The room ends it, after what it has been told before; nothing more is read."""
         self._barred = True
-        room.post_now(Barred(self._id, ending))
+        room.post_now(Barred(self.id, ending))
 
     def _floods(self) -> bool:
         """WS7: one unreadable frame more; whether it is one too many within a minute."""
@@ -362,7 +373,7 @@ class Visit:
     def _explain(self, room: Room, error: ProtocolError) -> None:
         now_ms = self._endpoint.clock.now().wall_ms
         troubled = Troubled(error.trouble, error.message, now_ms, error.operation_id, ref=error.ref)
-        room.fanout.send(self._id, troubled)
+        room.fanout.send(self.id, troubled)
 
     # performing -------------------------------------------------------------------------------------------------------
 
@@ -376,7 +387,7 @@ class Visit:
             return False
         if kind in OPERATIONS:
             self._connected.asked()
-        room.post_now(Asked(self._id, intent))
+        room.post_now(Asked(self.id, intent))
         return True
 
     async def _perform(self, room: Room, intent: Intent) -> None:
@@ -400,7 +411,7 @@ class Visit:
                 return
             case Resume():
                 intent = await room.recall(intent)
-        await room.post(Asked(self._id, intent))
+        await room.post(Asked(self.id, intent))
 
     def _bucket(self, intent: Intent) -> Bucket:
         kind = type(intent)
@@ -414,10 +425,10 @@ class Visit:
         if caller is None:
             now_ms = self._endpoint.clock.now().wall_ms
             refusal = Troubled(Trouble.INVALID_TOKEN, "the credential proves nothing of you", now_ms, ref=asked.ref)
-            room.fanout.send(self._id, refusal)
+            room.fanout.send(self.id, refusal)
             return
-        self._endpoint.guard.renew(self._id, caller)
-        room.post_now(TokenRenewed(self._id, caller, asked.ref))
+        self._endpoint.guard.renew(self.id, caller)
+        room.post_now(TokenRenewed(self.id, caller, asked.ref))
 
 
 def _named(intent: Intent) -> Intent:

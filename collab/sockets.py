@@ -143,6 +143,7 @@ class AsgiSocket:
 
     def finish(self) -> None:
         self.drained = _nothing
+        self._hear = None
         self._finished = True
         if self._reading is not None:
             self._reading.reschedule(0)

@@ -17,6 +17,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from codraw.fastws import INBOUND, MESSAGE, SEND_BUFFER, SocketProtocol
+from codraw.reading import FULL, SPARE
 from collab.sockets import READY_FRAMES
 from tests.support.client import CodrawV1, add, cell_id
 from tests.support.loops import on_both_loops
@@ -186,7 +187,7 @@ class Heard(Peer):
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
         self.heard: list[Any] = []
-        self.most = 1_000
+        self.most = 1_000_000
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
         assert (await receive())["type"] == "websocket.connect"
@@ -482,7 +483,7 @@ async def test_S76_what_comes_after_it_has_enough_waits_and_is_bounded(peer: Hea
     await peer.send(frame(TEXT, b"first") + frame(TEXT, bytes(INBOUND)) + frame(TEXT, b"last"))
     await until(lambda: peer.server.read_paused)
     assert peer.heard == ["first"]
-    peer.most = 1_000
+    peer.most = 1_000_000
     peer.server.listen(peer.hear)
     await until(lambda: peer.heard == ["first", "\0" * INBOUND, "last"])
     assert not peer.server.read_paused
@@ -542,3 +543,53 @@ async def test_of_a_connection_that_is_gone_nothing_waits_for_a_collector_of_cyc
             await until(lambda: not any(one() for one in gone))
         finally:
             gc.enable()
+
+
+@both_listened
+async def test_S72_after_a_full_read_others_have_their_turn(peer: Heard) -> None:
+    small = frame(TEXT, b"x")
+    peer.server.data_received(small * (FULL // len(small) + 1))
+    assert peer.server.read_paused
+    await until(lambda: not peer.server.read_paused)
+    peer.server.data_received(small)
+    assert not peer.server.read_paused
+
+
+@both_listened
+async def test_S72_what_comes_in_bulk_after_our_close_is_read_slowly(peer: Heard) -> None:
+    await until(lambda: not peer.server.tasks)
+    await peer.server.send({"type": "websocket.close", "code": 1012, "reason": ""})
+    peer.server.data_received(frame(TEXT, b"x") * 2 * SPARE)
+    assert peer.server.rest is not None
+    assert len(peer.server.unparsed) > SPARE
+
+
+@both_listened
+async def test_S72_a_message_that_is_taken_does_not_end_a_rest(peer: Heard) -> None:
+    peer.most = 1
+    peer.server.data_received(frame(TEXT, b"a") + frame(TEXT, b"b") + frame(PING) * 2 * SPARE)
+    peer.server.listen(peer.hear)
+    assert peer.heard == ["a", "b"]
+    assert peer.server.read_paused
+
+
+@both_listened
+async def test_the_close_of_the_peer_is_read_though_its_last_messages_wait(peer: Heard) -> None:
+    peer.most = 1
+    await until(lambda: not peer.server.tasks)
+    await peer.send(frame(TEXT, b"first") + frame(TEXT, b"x"))
+    await until(lambda: peer.heard == ["first"])
+    await peer.server.send({"type": "websocket.close", "code": 1012, "reason": ""})
+    assert await peer.read() == (CLOSE, b"\x03\xf4")
+    await peer.say(TEXT, bytes(INBOUND))
+    await until(lambda: peer.server.messages == 3)
+    assert not peer.server.read_paused
+    await peer.say(CLOSE, b"\x03\xf4")
+    assert await peer.ended() == ()
+
+
+@both_listened
+async def test_one_that_listens_has_no_room_for_the_upgrade_in_its_dictionary(peer: Heard) -> None:
+    await until(lambda: not peer.server.tasks)
+    state = vars(peer.server)
+    assert sys.getsizeof(state) == sys.getsizeof(dict(state))

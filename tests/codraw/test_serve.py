@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -22,6 +23,7 @@ from codraw.serve import SWITCH_S, YOUNG, banner, listen, uvicorn_config
 from codraw.serve import Server as OneProcess
 from codraw.settings import Settings
 from tests.support.client import CodrawV1, add, cell_id
+from tests.support.raw import CLOSE, Raw
 from tests.support.servers import Meeting, Server, meet, sign_in
 from tests.support.tree import ROOT
 
@@ -159,6 +161,25 @@ async def test_I29_SIGTERM_answers_what_was_read_and_sends_everybody_away(tmp_pa
         again = await CodrawV1(meeting, meeting.host).join()
         assert again.vector == vector and again.cells == ana.cells
         assert "Traceback" not in server.log
+
+
+async def test_I29_whoever_reads_slowly_is_told_why_before_the_server_stops(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        meeting, ana = await crowded(server)
+        for _ in range(20):
+            await ana.edit(*(add(cell_id(), data={"text": "x" * 60_000}) for _ in range(4)))
+        slow = await Raw.join(meeting, await sign_in(server, "bo"))
+        while not slow.is_sent_to():
+            await ana.edit(add(cell_id()))
+            await ana.hear("operation_accepted")
+        stopping = asyncio.create_task(asyncio.to_thread(server.stop))
+        await ana.closed()
+        frames = [await slow.read()]
+        while frames[-1][0] != CLOSE:
+            frames.append(await slow.read())
+        assert b'"goodbye"' in frames[-2][1]
+        slow.close()
+        assert await stopping == 0
 
 
 async def test_the_secret_is_kept_so_that_tokens_outlive_a_restart(tmp_path: Path) -> None:

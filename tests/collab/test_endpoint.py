@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import weakref
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,8 +16,10 @@ import pytest
 from codraw.waits import Mailbox
 from collab.core.diagram import Diagram
 from collab.core.events import Asked, Barred, Departure, Event, Joined, Left, TokenRenewed
-from collab.endpoint import UNREADABLE_PER_MINUTE, Endpoint, departure
+from collab.endpoint import UNREADABLE_PER_MINUTE, Endpoint, Visit, departure
+from collab.entrance import AT_ONCE
 from collab.fanout import UNANSWERED, Fanout
+from collab.handshake import Admission, Entry
 from collab.sockets import READY_FRAMES
 from protocol.intents import AskState, Edit, Heartbeat, Resume, Undo
 from protocol.notices import Ended, Rejected, StateReason, StateShown
@@ -271,19 +272,161 @@ async def test_a_socket_that_the_server_keeps_has_no_task_while_nothing_comes(ho
     assert (keeping.finished, room.held, len(room.fanout)) == (True, 0, 0)
 
 
-async def test_of_a_socket_that_has_gone_nothing_waits_for_a_collector_of_cycles(house: Premises) -> None:
+def visits() -> list[Visit]:
+    gc.unfreeze()
+    return [one for one in gc.get_objects() if isinstance(one, Visit)]
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Of cycles."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_of_a_socket_that_has_gone_nothing_waits_for_a_collector_of_cycles(house: Premises, keeps: bool) -> None:
+    line, keeping = await kept(house) if keeps else (await present(house), None)
+    await until(lambda: len(visits()) == 1)
+    if keeping is not None:
+        await line.task
+        keeping.go(code=1000, reason="")
+    line.leave(code=1000, reason="")
+    await line.task
+    del line, keeping
+    await until(lambda: visits() == [])
+
+
+@pytest.mark.usefixtures("no_collector")
+async def test_nor_of_one_that_was_cut_while_something_waited(
+    house: Premises, room: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collab.endpoint.CLOSE_PATIENCE_S", 0.0)
     line, keeping = await kept(house)
     await line.task
+    room.full_until_freed()
+    keeping.come(edit())
+    await turns()
+    room.post_now(Barred(room.of(Joined)[0].socket, Ending.LEFT))
+    await until(lambda: len(house.tasks) == 0)
     keeping.go(code=1000, reason="")
-    gc.disable()
-    try:
-        gone = weakref.ref(keeping)
-        await until(lambda: len(house.rooms.open_rooms()[0].fanout) == 0)
-        del line, keeping
-        await turns()
-        assert gone() is None
-    finally:
-        gc.enable()
+    del line, keeping
+    await until(lambda: visits() == [])
+
+
+async def test_a_bug_in_leaving_keeps_no_room_open(
+    house: Premises, room: Listening, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    line, keeping = await kept(house)
+    await line.task
+    monkeypatch.delattr(Fanout, "detach")
+    keeping.go(code=1000, reason="")
+    assert (room.held, keeping.finished) == (0, True)
+    assert "crashed as it left" in caplog.text
+
+
+def broken_recall(room: Listening) -> asyncio.Event:
+    """What is recalled fails, once the event is set."""
+    free = asyncio.Event()
+
+    async def recall(resume: Resume) -> Resume:
+        await free.wait()
+        raise LookupError
+
+    room.recall = recall  # type: ignore[method-assign]
+    return free
+
+
+RESUME = {"message_type": "resume", "epoch": "9f2c4e7a01b35d68", "update_vector": 0}
+
+
+async def test_a_bug_in_what_waits_sends_the_client_away(house: Premises, room: Listening) -> None:
+    line, keeping = await kept(house)
+    await line.task
+    broken_recall(room).set()
+    keeping.come(RESUME, edit())
+    await until(lambda: b"goodbye" in keeping.told)
+    assert [event.how for event in room.of(Left)] == [Departure.LOST]
+    keeping.go(code=1005)
+    assert (keeping.finished, room.of(Asked)) == (True, [])
+
+
+async def test_a_bug_while_one_comes_sends_it_away_and_holds_no_room(house: Premises, room: Listening) -> None:
+    broken_recall(room).set()
+    line, keeping = await kept(house, resume="9f2c4e7a01b35d68:0")
+    await line.task
+    assert (room.held, len(room.fanout), room.heard) == (0, 0, [])
+    assert b"goodbye" in keeping.told
+
+
+async def test_who_was_sent_away_already_is_not_by_a_bug(
+    house: Premises, room: Listening, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    line, keeping = await kept(house)
+    await line.task
+    free = broken_recall(room)
+    keeping.come(RESUME)
+    await turns()
+    room.post_now(Barred(room.of(Joined)[0].socket, Ending.LEFT))
+    free.set()
+    await turns()
+    keeping.go(code=1000, reason="")
+    assert keeping.told.count(b"goodbye") == 1
+    assert caplog.messages[-1].endswith(str(Ending.LEFT))
+
+
+async def test_whoever_is_cut_off_while_it_comes_has_left(house: Premises, room: Listening) -> None:
+    room.fanout.admit = lambda socket, notices: None  # type: ignore[method-assign]
+    line, _ = await kept(house)
+    await until(lambda: bool(room.of(Joined)))
+    line.task.cancel()
+    await asyncio.wait((line.task,))
+    assert [event.how for event in room.of(Left)] == [Departure.LOST]
+    assert (room.held, len(room.fanout), house.guard._watches) == (0, 0, {})
+
+
+@pytest.mark.parametrize("joined", [True, False])
+async def test_who_is_sent_away_while_it_comes_is_cut_if_it_does_not_go(
+    house: Premises, room: Listening, monkeypatch: pytest.MonkeyPatch, joined: bool
+) -> None:
+    monkeypatch.setattr("collab.endpoint.CLOSE_PATIENCE_S", 0.02)
+    room.fanout.admit = lambda socket, notices: None  # type: ignore[method-assign]
+    if not joined:
+        room.full_until_freed()
+    _, keeping = await kept(house)
+    await until(lambda: bool(room.of(Joined) if joined else len(room.fanout)))
+    room.fanout.dismiss_all(Ended(Ending.RESTART, 0))
+    await until(lambda: keeping.finished)
+    assert ([event.how for event in room.of(Left)], room.held) == ([Departure.SERVER] if joined else [], 0)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_whoever_is_in_or_sent_away_makes_place_for_the_next(
+    house: Premises, room: Listening, keeps: bool
+) -> None:
+    for name in ("ana", "eve") * AT_ONCE:
+        line = (await kept(house, name))[0] if keeps else await enter(house, name)
+        await until(lambda line=line: line.task.done() or len(line.got) > 1)  # type: ignore[misc]
+
+
+async def test_I29_whoever_comes_while_the_server_drains_opens_no_room(
+    house: Premises, room: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admission = house.handshake.admission
+
+    async def late(entry: Entry) -> Admission | Ending:
+        admitted = await admission(entry)
+        house.endpoint.draining = True
+        return admitted
+
+    monkeypatch.setattr(house.handshake, "admission", late)
+    line = await enter(house)
+    assert await line.ended() == 1012
+    assert (room.held, room.heard) == (0, [])
 
 
 async def test_what_comes_behind_something_that_waits_is_heard_after_it(house: Premises, room: Listening) -> None:
