@@ -272,37 +272,43 @@ async def test_a_socket_that_the_server_keeps_has_no_task_while_nothing_comes(ho
     assert (keeping.finished, room.held, len(room.fanout)) == (True, 0, 0)
 
 
-def visits() -> list[Visit]:
-    gc.unfreeze()
-    return [one for one in gc.get_objects() if isinstance(one, Visit)]
+class Visits:
+    """Visits of this test, for as long as they are there: no collector of cycles runs."""
+
+    def __init__(self) -> None:
+        gc.unfreeze()
+        gc.collect()
+        gc.disable()
+        self._others = {id(one) for one in gc.get_objects() if isinstance(one, Visit)}
+
+    def __len__(self) -> int:
+        gc.unfreeze()
+        return sum(isinstance(one, Visit) and id(one) not in self._others for one in gc.get_objects())
 
 
 @pytest.fixture
-def no_collector() -> Iterator[None]:
-    """Of cycles."""
-    gc.collect()
-    gc.disable()
-    yield
+def visits() -> Iterator[Visits]:
+    yield Visits()
     gc.enable()
 
 
-@pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("keeps", [True, False])
-async def test_of_a_socket_that_has_gone_nothing_waits_for_a_collector_of_cycles(house: Premises, keeps: bool) -> None:
+async def test_of_a_socket_that_has_gone_nothing_waits_for_a_collector_of_cycles(
+    house: Premises, visits: Visits, keeps: bool
+) -> None:
     line, keeping = await kept(house) if keeps else (await present(house), None)
-    await until(lambda: len(visits()) == 1)
+    await until(lambda: len(visits) == 1)
     if keeping is not None:
         await line.task
         keeping.go(code=1000, reason="")
     line.leave(code=1000, reason="")
     await line.task
     del line, keeping
-    await until(lambda: visits() == [])
+    await until(lambda: len(visits) == 0)
 
 
-@pytest.mark.usefixtures("no_collector")
 async def test_nor_of_one_that_was_cut_while_something_waited(
-    house: Premises, room: Listening, monkeypatch: pytest.MonkeyPatch
+    house: Premises, room: Listening, visits: Visits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("collab.endpoint.CLOSE_PATIENCE_S", 0.0)
     line, keeping = await kept(house)
@@ -314,7 +320,7 @@ async def test_nor_of_one_that_was_cut_while_something_waited(
     await until(lambda: len(house.tasks) == 0)
     keeping.go(code=1000, reason="")
     del line, keeping
-    await until(lambda: visits() == [])
+    await until(lambda: len(visits) == 0)
 
 
 async def test_a_bug_in_leaving_keeps_no_room_open(
