@@ -27,7 +27,7 @@ from collab.fanout import Connected, Fanout
 from collab.handshake import Entry, Handshake, Refused, Scope
 from collab.outbox import Outbox
 from collab.ports import Clock, StoreUnavailable
-from collab.sockets import READY_FRAMES, AsgiSocket, FrameSocket, Message, Socket
+from collab.sockets import READY_FRAMES, AsgiSocket, FrameSocket, Message, Socket, nothing
 from collab.tasks import Tasks
 from protocol.codec import Encoding, decode
 from protocol.intents import Aware, Edit, Intent, Misedit, Redo, RefreshToken, Resume, Undo
@@ -261,7 +261,7 @@ class Visit:
         if self._performing is not None:
             self._performing.cancel()
             self._performing = None
-        self._connected.on_end = _nothing
+        self._connected.on_end = nothing
         self._socket.finish()
         if self._connected.ending is not None:
             log.info("socket %s closed, diagram %s: %s", self.id, self._entry.diagram, self._connected.ending)
@@ -440,10 +440,6 @@ def _named(intent: Intent) -> Intent:
 
 def _in_a_while() -> float:
     return asyncio.get_running_loop().time() + CLOSE_PATIENCE_S
-
-
-def _nothing() -> None:
-    pass
 
 
 def departure(message: Message) -> Departure:

@@ -19,7 +19,7 @@ import msgspec
 from collab.circle import Circle
 from collab.core.events import Barred, Event, Lagged
 from collab.outbox import Kind, Outbox, Parcel
-from collab.sockets import Frame
+from collab.sockets import Frame, nothing
 from protocol.codec import Encoding, encode
 from protocol.dialects import Dialect
 from protocol.notices import (
@@ -110,7 +110,7 @@ class Connected:
         self.early: list[Parcel] | None = []
         """What was sent to it before it was admitted; None ever after."""
         self.ending: Ending | None = None
-        self.on_end: Callable[[], None] = lambda: None
+        self.on_end: Callable[[], None] = nothing
         self.unanswered = 0
         self._moved: asyncio.Future[None] | None = None
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from enum import Enum, auto
 
-from collab.sockets import HANDOVER, LACKING, Batch, Frame, Socket
+from collab.sockets import HANDOVER, LACKING, Batch, Frame, Socket, nothing
 
 BOUND = 1024 * 1024
 STATES = 3
@@ -67,10 +67,6 @@ class Phase(Enum):
 FLOWING = Phase.FLOWING
 
 
-def _nothing() -> None:
-    pass
-
-
 class Outbox:
     """`on_lag` must ask for one fresh full state, `on_slow` for the end of the socket, and neither may act at once."""
 
@@ -94,8 +90,8 @@ class Outbox:
         self._buffered = socket.buffered
         socket.drained = self._drained
         self._bound = bound
-        self.on_lag: Callable[[], None] = _nothing
-        self.on_slow: Callable[[], None] = _nothing
+        self.on_lag: Callable[[], None] = nothing
+        self.on_slow: Callable[[], None] = nothing
         self._phase = Phase.FLOWING
         self._waiting: list[Parcel] = []
         self._awareness: dict[Hashable, Parcel] = {}

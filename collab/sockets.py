@@ -21,8 +21,6 @@ HANDOVER = 64 * 1024
 """Bytes that a socket may have on its way before it is given no more."""
 SHARED = 16 * 1024
 """Longer payloads are not copied to stand beside others: all sockets that wait for one hold the same bytes."""
-
-
 LACKING = (1011, "")
 """How a socket is closed that could not be written to: others are written to in that turn, and it must come back."""
 
@@ -71,8 +69,8 @@ class Batch(list[Frame]):
         self.wire = self[0].wire if len(self) == 1 else b"".join([frame.wire for frame in self])
 
 
-def _nothing() -> None:
-    pass
+def nothing() -> None:
+    """Whom a socket tells that has nobody to tell."""
 
 
 class Socket(Protocol):
@@ -108,7 +106,7 @@ class AsgiSocket:
     pass_on: Callable[[bytes], None] | None = None
 
     def __init__(self, receive: Callable[[], Awaitable[Message]], send: Callable[[Any], Awaitable[None]]) -> None:
-        self.drained: Callable[[], None] = _nothing
+        self.drained: Callable[[], None] = nothing
         self._receive = receive
         self._hear: Hear | None = None
         self._listened = asyncio.Event()
@@ -142,7 +140,7 @@ class AsgiSocket:
         self._listened.set()
 
     def finish(self) -> None:
-        self.drained = _nothing
+        self.drained = nothing
         self._hear = None
         self._finished = True
         if self._reading is not None:
@@ -224,7 +222,7 @@ class FrameSocket:
         send: Callable[[Any], Awaitable[None]],
         start: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
-        self.drained: Callable[[], None] = _nothing
+        self.drained: Callable[[], None] = nothing
         self.buffered = carrier.waiting
         self.pass_on: Callable[[bytes], None] | None = carrier.pass_on
         self._carrier = carrier
@@ -264,7 +262,7 @@ class FrameSocket:
 
     def finish(self) -> None:
         # Whom it tells holds it.
-        self.drained = _nothing
+        self.drained = nothing
         self._carrier.finish()
 
     def _drained(self) -> None:

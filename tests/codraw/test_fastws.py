@@ -546,7 +546,7 @@ async def test_of_a_connection_that_is_gone_nothing_waits_for_a_collector_of_cyc
 
 
 @both_listened
-async def test_S72_after_a_full_read_others_have_their_turn(peer: Heard) -> None:
+async def test_S76_after_a_full_read_others_have_their_turn(peer: Heard) -> None:
     small = frame(TEXT, b"x")
     peer.server.data_received(small * (FULL // len(small) + 1))
     assert peer.server.read_paused
@@ -556,7 +556,7 @@ async def test_S72_after_a_full_read_others_have_their_turn(peer: Heard) -> None
 
 
 @both_listened
-async def test_S72_what_comes_in_bulk_after_our_close_is_read_slowly(peer: Heard) -> None:
+async def test_S76_what_comes_in_bulk_after_our_close_is_read_slowly(peer: Heard) -> None:
     await until(lambda: not peer.server.tasks)
     await peer.server.send({"type": "websocket.close", "code": 1012, "reason": ""})
     peer.server.data_received(frame(TEXT, b"x") * 2 * SPARE)
@@ -565,7 +565,7 @@ async def test_S72_what_comes_in_bulk_after_our_close_is_read_slowly(peer: Heard
 
 
 @both_listened
-async def test_S72_a_message_that_is_taken_does_not_end_a_rest(peer: Heard) -> None:
+async def test_S76_a_message_that_is_taken_does_not_end_a_rest(peer: Heard) -> None:
     peer.most = 1
     peer.server.data_received(frame(TEXT, b"a") + frame(TEXT, b"b") + frame(PING) * 2 * SPARE)
     peer.server.listen(peer.hear)

@@ -109,6 +109,10 @@ class Listening:
     def release(self) -> None:
         self.held -= 1
 
+    def send_away(self, ending: Ending) -> None:
+        """The first who came."""
+        self.post_now(Barred(self.of(Joined)[0].socket, ending))
+
     def of(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.heard if isinstance(event, kind)]
 
@@ -118,6 +122,12 @@ def room(house: Premises) -> Listening:
     room = Listening()
     house.endpoint = Endpoint(house.handshake, room, house.guard, house.tasks, house.clock, house.endpoint.limits)
     return room
+
+
+@pytest.fixture
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is sent away and does not go is cut at once."""
+    monkeypatch.setattr("collab.endpoint.CLOSE_PATIENCE_S", 0.0)
 
 
 async def asked(room: Listening, n: int) -> list[Any]:
@@ -176,7 +186,7 @@ async def test_a_cancelled_socket_has_left_too(house: Premises, room: Listening)
 async def test_SES12_a_socket_that_the_server_closes_was_not_left_by_its_user(house: Premises, room: Listening) -> None:
     line = await enter(house)
     await line.hear("state")
-    room.post_now(Barred(room.of(Joined)[0].socket, Ending.TOKEN_EXPIRED))
+    room.send_away(Ending.TOKEN_EXPIRED)
     assert await line.ended() == 4401
     assert [event.how for event in room.of(Left)] == [Departure.SERVER]
 
@@ -208,14 +218,12 @@ async def test_a_diagram_that_went_meanwhile_is_not_found(house: Premises, room:
     assert await (await enter(house)).ended() == 4404
 
 
-async def test_a_peer_that_does_not_read_its_last_frames_is_cut(
-    house: Premises, room: Listening, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("collab.endpoint.CLOSE_PATIENCE_S", 0.0)
+@pytest.mark.usefixtures("no_patience")
+async def test_a_peer_that_does_not_read_its_last_frames_is_cut(house: Premises, room: Listening) -> None:
     line = await enter(house)
     await line.hear("state")
     line.gate.clear()
-    room.post_now(Barred(room.of(Joined)[0].socket, Ending.FLOODING))
+    room.send_away(Ending.FLOODING)
     await line.ended()
     assert [event.how for event in room.of(Left)] == [Departure.SERVER]
     assert len(house.tasks) == 0
@@ -307,16 +315,14 @@ async def test_of_a_socket_that_has_gone_nothing_waits_for_a_collector_of_cycles
     await until(lambda: len(visits) == 0)
 
 
-async def test_nor_of_one_that_was_cut_while_something_waited(
-    house: Premises, room: Listening, visits: Visits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("collab.endpoint.CLOSE_PATIENCE_S", 0.0)
+@pytest.mark.usefixtures("no_patience")
+async def test_nor_of_one_that_was_cut_while_something_waited(house: Premises, room: Listening, visits: Visits) -> None:
     line, keeping = await kept(house)
     await line.task
     room.full_until_freed()
     keeping.come(edit())
     await turns()
-    room.post_now(Barred(room.of(Joined)[0].socket, Ending.LEFT))
+    room.send_away(Ending.LEFT)
     await until(lambda: len(house.tasks) == 0)
     keeping.go(code=1000, reason="")
     del line, keeping
@@ -377,7 +383,7 @@ async def test_who_was_sent_away_already_is_not_by_a_bug(
     free = broken_recall(room)
     keeping.come(RESUME)
     await turns()
-    room.post_now(Barred(room.of(Joined)[0].socket, Ending.LEFT))
+    room.send_away(Ending.LEFT)
     free.set()
     await turns()
     keeping.go(code=1000, reason="")
@@ -449,29 +455,25 @@ async def test_what_comes_behind_something_that_waits_is_heard_after_it(house: P
     assert [type(event.intent) for event in room.of(Asked)] == [Edit, Heartbeat, AskState]
 
 
-async def test_what_waits_of_one_who_is_cut_is_never_asked(
-    house: Premises, room: Listening, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("collab.endpoint.CLOSE_PATIENCE_S", 0.0)
+@pytest.mark.usefixtures("no_patience")
+async def test_what_waits_of_one_who_is_cut_is_never_asked(house: Premises, room: Listening) -> None:
     line, keeping = await kept(house)
     await line.task
     free = room.full_until_freed()
     keeping.come(edit())
     await turns()
-    room.post_now(Barred(room.of(Joined)[0].socket, Ending.LEFT))
+    room.send_away(Ending.LEFT)
     await until(lambda: len(house.tasks) == 0 and keeping.finished)
     free.set()
     await turns()
     assert (len(room.of(Left)), room.of(Asked)) == (1, [])
 
 
-async def test_WS12_a_kept_socket_that_does_not_read_its_last_frames_is_cut(
-    house: Premises, room: Listening, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("collab.endpoint.CLOSE_PATIENCE_S", 0.0)
+@pytest.mark.usefixtures("no_patience")
+async def test_WS12_a_kept_socket_that_does_not_read_its_last_frames_is_cut(house: Premises, room: Listening) -> None:
     line, keeping = await kept(house)
     await line.task
-    room.post_now(Barred(room.of(Joined)[0].socket, Ending.FLOODING))
+    room.send_away(Ending.FLOODING)
     await until(lambda: keeping.finished)
     assert [event.how for event in room.of(Left)] == [Departure.SERVER]
     keeping.go(code=1005)
@@ -662,7 +664,7 @@ async def test_nothing_is_read_from_a_socket_that_is_being_closed(house: Premise
     line = await enter(house)
     await line.hear("state")
     line.gate.clear()
-    room.post_now(Barred(room.of(Joined)[0].socket, Ending.LEFT))
+    room.send_away(Ending.LEFT)
     line.say(edit())
     line.say_raw(b"binary")
     line.gate.set()
