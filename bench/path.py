@@ -224,7 +224,7 @@ class Record:
 
     def __init__(self) -> None:
         self.room: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
-        self.events: list[tuple[Event, Instant]] = []
+        self.events: list[tuple[Event, Instant, bool]] = []
         self.effects: list[Effect] = []
         self.calls: dict[str, list[tuple[Any, ...]]] = {}
 
@@ -243,9 +243,9 @@ class Record:
             self.room = (args, named)
             found(room, *args, **named)
 
-        def handling(room: Room, event: Event, now: Instant) -> list[Effect]:
-            self.events.append((event, now))
-            effects = handle(room, event, now)
+        def handling(room: Room, event: Event, now: Instant, more: bool) -> list[Effect]:
+            self.events.append((event, now, more))
+            effects = handle(room, event, now, more)
             self.effects += effects
             return effects
 
@@ -294,10 +294,10 @@ def replayed(record: Record) -> dict[str, float]:
     """CPU seconds of a new room for all events of the record, by what they were."""
     (args, named), took = record.room, {"queue": 0.0, "judge": 0.0, "other": 0.0}
     room = Room(*args, **named)
-    for event, now in record.events:
+    for event, now, more in record.events:
         part = "queue" if isinstance(event, Asked) else "judge" if isinstance(event, Committed) else "other"
         begun = time.thread_time()
-        room.handle(event, now)
+        room.handle(event, now, more)
         took[part] += time.thread_time() - begun
     return took
 

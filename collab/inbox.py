@@ -26,6 +26,11 @@ class Inbox:
             self._wake(self._filled)
 
     @property
+    def more(self) -> bool:
+        """Whether `next` would not wait."""
+        return bool(self._outcomes or self._events)
+
+    @property
     def full(self) -> bool:
         """Whether `put` would wait."""
         return len(self._events) >= INBOX and not self._over

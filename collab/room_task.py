@@ -232,7 +232,7 @@ class RoomTask:
         try:
             while not self.closed:
                 event = await self._inbox.next()
-                for effect in self._room.handle(event, self._ports.clock.now()):
+                for effect in self._room.handle(event, self._ports.clock.now(), self._inbox.more):
                     self._perform(effect)
                 self._turned.set()
         finally:

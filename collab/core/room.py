@@ -154,7 +154,8 @@ class Room:
 
     # the whole surface ------------------------------------------------------------------------------------------------
 
-    def handle(self, event: Event, now: Instant) -> list[Effect]:
+    def handle(self, event: Event, now: Instant, more: bool = False) -> list[Effect]:
+        """`more`: another event is here already, and comes next."""
         state = self._state
         state.now, state.effects = now, []
         state.turn += 1
@@ -163,15 +164,19 @@ class Room:
         # nothing has happened, as mostly while a room is idle: a third of what that costs was to settle it
         if type(event) is not Stood or not self._elsewhere.stands(event):
             self._dispatch(event)
-            if not self._queued(event):
+            if not self._waits(event, more):
                 self._settle()
         return state.effects
 
-    def _queued(self, event: Event) -> bool:
-        """An edit waits for the call under way, whose outcome settles all: of what an edit cost that joins a batch, to
-        settle was half. But for the session, which it may have put in doubt (I21)."""
-        edit = type(event) is Asked and type(event.intent) is Edit
-        return edit and self._writer.in_flight and not self._state.session_unread
+    def _waits(self, event: Event, more: bool) -> bool:
+        """Whether a later event settles what this one moved: all edits that are here go with the next commit, and those
+        that come while it is under way wait for its outcome; to settle was half of what such an edit cost. But for the
+        session, which either may have put in doubt (I21)."""
+        if self._state.session_unread:
+            return False
+        if (type(event) is Asked or type(event) is Submitted) and type(event.intent) is Edit:
+            return more or self._writer.in_flight
+        return more and type(event) is Committed
 
     def _dispatch(self, event: Event) -> None:
         match event:

@@ -161,7 +161,7 @@ class Worker:
         self.handling = True
         try:
             while self.inbox and self.room is not None:
-                for effect in self.room.handle(self.inbox.popleft(), self.now()):
+                for effect in self.room.handle(self.inbox.popleft(), self.now(), bool(self.inbox)):
                     if self.doomed is not None:
                         self.doomed -= 1
                         if self.doomed < 0:

@@ -240,6 +240,13 @@ class After(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class Together:
+    """Events that are there at once, one behind the other."""
+
+    def __init__(self, *events: Event) -> None:
+        self.events = events
+
+
 class NothingNew(msgspec.Struct, frozen=True):
     """The read that was just asked for comes back with what the room knows already."""
 
@@ -264,13 +271,16 @@ class Script:
     def diagram(self) -> Diagram:
         return self.room.state.replica.diagram
 
-    def __rshift__(self, event: Event | After | NothingNew) -> Script:
+    def __rshift__(self, event: Event | After | NothingNew | Together) -> Script:
         self._check_claimed(f"before {event!r}")
         match event:
             case After(seconds=seconds):
                 self._pass_time(seconds)
             case NothingNew():
                 self._handle(self._nothing_new())
+            case Together(events=events):
+                for number, one in enumerate(events, 1):
+                    self._handle(one, more=number < len(events))
             case _:
                 self._handle(event)
         return self
@@ -292,8 +302,8 @@ class Script:
         unasserted.remove(self)
         return True
 
-    def _handle(self, event: Event) -> None:
-        effects = self.room.handle(event, self.now)
+    def _handle(self, event: Event, more: bool = False) -> None:
+        effects = self.room.handle(event, self.now, more)
         for effect in effects:
             if isinstance(effect, WakeAt):
                 self._wake_s = None if effect.at is None else effect.at.monotonic_s

@@ -56,6 +56,7 @@ from tests.support.script import (
     After,
     Guest,
     Script,
+    Together,
     add,
     answered,
     caller,
@@ -113,6 +114,17 @@ def test_a_commit_carries_the_head_it_was_judged_on_and_an_outcome_for_every_id(
 def test_what_arrives_while_a_commit_is_in_flight_forms_the_next_batch() -> None:
     begun = script("ana", "bo") >> Asked(ANA, A1) << commit("a1") >> Asked(BO, B1) >> Asked(ANA, A2)
     assert begun >> Committed() << ACCEPTED << HAPPENED << Publish << commit("b1", "a2", base=1)
+
+
+def test_edits_that_are_there_together_go_in_one_commit() -> None:
+    begun = script("ana", "bo") >> Together(Asked(ANA, A1), Asked(BO, B1), Asked(ANA, A2))
+    assert begun << commit("a1", "b1", "a2")
+
+
+def test_what_is_there_beside_the_outcome_of_a_commit_goes_with_the_next() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, A1) << commit("a1") >> Asked(BO, B1)
+    begun >> Together(Committed(), Asked(ANA, A2)) << ACCEPTED << HAPPENED << Publish
+    assert begun << commit("b1", "a2", base=1)
 
 
 def test_I8_receipts_and_news_leave_in_the_order_of_the_log() -> None:
