@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-import msgspec
-
-from collab.core.history import Step, suffice
+from collab.core.history import suffice
+from collab.core.kept import Done, Kept, Step, step
 from collab.ports import DiagramStore
-from protocol.operations import LoggedOperation
 from protocol.values import DiagramId, Epoch, UserId
 
 PAGE = 125
@@ -28,21 +26,19 @@ async def history(
     size = due = 0
     while size < BYTES and len(steps) < ROWS:
         page = await store.history(diagram, epoch, user, PAGE, steps[0].vector if steps else None)
-        steps.extendleft(reversed(page))
+        # Beside the event loop: the operations may be large.
+        read = await asyncio.to_thread(_kept, page)
+        steps.extendleft(reversed(read))
         if len(page) < PAGE:
             break
         if len(steps) >= due:
-            # Beside the event loop, and not after every page: it goes through all that was read.
+            # Not after every page: it goes through all that was read.
             if await asyncio.to_thread(suffice, steps, depth):
                 break
             due = 2 * len(steps)
-        size += await asyncio.to_thread(_size, page)
+        size += sum(len(one.effect) + len(one.rest) for one in read if isinstance(one, Kept))
     return tuple(steps)
 
 
-def _size(steps: tuple[Step, ...]) -> int:
-    return sum(
-        len(msgspec.json.encode(step.effect)) + len(msgspec.json.encode(step.inverse))
-        for step in steps
-        if isinstance(step, LoggedOperation)
-    )
+def _kept(page: tuple[Done, ...]) -> list[Step]:
+    return [step(done) for done in page]

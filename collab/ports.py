@@ -10,7 +10,7 @@ import msgspec
 from collab.core.effects import Commit
 from collab.core.events import CaughtUp, StoreOutcome, Unavailable
 from collab.core.events import Gone as Gone
-from collab.core.history import Step
+from collab.core.kept import Done
 from collab.core.meeting import End as End
 from collab.core.meeting import Leave as Leave
 from collab.core.meeting import Session as Session
@@ -85,7 +85,7 @@ class DiagramStore(Protocol):
 
     async def history(
         self, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int, below: int | None = None
-    ) -> tuple[Step, ...]:
+    ) -> tuple[Done, ...]:
         """The newest `rows` operations of that user, or of everybody, in that epoch, below a vector if one is named,
         oldest first; and among them the outcomes of the undos and redos without effect, each after the operation at
         the vector of its judgement."""

@@ -12,7 +12,7 @@ import msgspec
 
 from collab.core.effects import Commit
 from collab.core.events import CaughtUp, Committed, Gone, Known, Missed, StoreOutcome, Unavailable, Unresolved
-from collab.core.history import Step
+from collab.core.kept import Done
 from collab.ports import SnapshotData, StoredDiagram, StoreUnavailable, Watched
 from protocol.operations import Kind, LoggedOperation, Outcome, Verdict
 from protocol.values import DiagramId, Epoch, Head, OperationId, SessionId, ThreatModelId, UserId
@@ -120,7 +120,7 @@ class SqlDiagrams:
 
     async def history(
         self, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int, below: int | None = None
-    ) -> tuple[Step, ...]:
+    ) -> tuple[Done, ...]:
         end = ABOVE_ALL if below is None else below
         found = await self._database.read(lambda tx: _history(tx, diagram, epoch, user, rows, end))
         # Beside the event loop: the operations may be large.
@@ -252,8 +252,8 @@ async def _history(
     return operations, await tx.fetch(FUTILE.format(whose), diagram, epoch, below, operations[-1][0], *of)
 
 
-def _steps(operations: Sequence[Row], futile: Sequence[Row]) -> tuple[Step, ...]:
-    found: list[Step] = [columns.operation(row) for row in reversed(operations)]
+def _steps(operations: Sequence[Row], futile: Sequence[Row]) -> tuple[Done, ...]:
+    found: list[Done] = [columns.operation(row) for row in reversed(operations)]
     found += map(_outcome, futile)
     return tuple(sorted(found, key=lambda step: step.vector))
 

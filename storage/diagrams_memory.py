@@ -9,7 +9,7 @@ import msgspec
 
 from collab.core.effects import Commit
 from collab.core.events import CaughtUp, Committed, Gone, Known, Missed, StoreOutcome
-from collab.core.history import Step
+from collab.core.kept import Done
 from collab.ports import SnapshotData, StoredDiagram, Watched
 from protocol.operations import Kind, LoggedOperation, Outcome, Verdict
 from protocol.values import DiagramId, Epoch, Head, UserId
@@ -63,10 +63,10 @@ class MemoryDiagrams:
 
     async def history(
         self, diagram: DiagramId, epoch: Epoch, user: UserId | None, rows: int, below: int | None = None
-    ) -> tuple[Step, ...]:
+    ) -> tuple[Done, ...]:
         log = self._log(diagram, epoch)
         own = [done for done in log if user in (None, done.user.id) and (below is None or done.vector < below)]
-        found: list[Step] = [*own[max(0, len(own) - rows) :]]
+        found: list[Done] = [*own[max(0, len(own) - rows) :]]
         if found:
             outcomes = [
                 outcome for outcome, _ in self._store.diagrams[diagram].outcomes.values() if _is_futile(outcome)

@@ -9,7 +9,7 @@ from typing import NewType
 import msgspec
 
 from collab.core.diagram import Diagram
-from collab.core.history import Step
+from collab.core.kept import Step
 from collab.core.meeting import Session
 from protocol.intents import Edit, Intent, Redo, Replace, Resume, Undo
 from protocol.notices import AwareUpdate, Participant

@@ -7,13 +7,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 import msgspec
 
 from collab.core.apply import Applied, Refused, Unchanged, apply, becoming
 from collab.core.diagram import Diagram
+from collab.core.kept import Kept, Step
 from collab.core.reversal import Reversal
 from protocol.notices import HistoryDepth
 from protocol.operations import CellChange, Kind, LoggedOperation, Outcome, Skipped
@@ -23,9 +25,6 @@ UNDO_DEPTH = 100
 GROUP = 500
 """An entry takes so many operations; what follows them in the same group is another one."""
 
-Step = LoggedOperation | Outcome
-"""What moves a stack: a row of the log; or, as its outcome, an undo or redo that had no effect (UN6)."""
-
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """What one undo or redo inverts: these operations, oldest first.
@@ -33,7 +32,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     `vector` names the entry for good, in `undo_of` of its undo and its redo: of the edit, of a group its newest.
     """
 
-    operations: tuple[LoggedOperation, ...]
+    operations: tuple[Kept, ...]
     vector: int
 
     @property
@@ -81,7 +80,7 @@ class Stacks(msgspec.Struct, frozen=True, gc=False):
             case never:
                 assert_never(never)
 
-    def edited(self, rows: Iterable[LoggedOperation]) -> Stacks:
+    def edited(self, rows: Iterable[Kept]) -> Stacks:
         """After edits, all at once: however many they are, the entries below are copied once."""
         undo = list(self.undo)
         for row in rows:
@@ -102,11 +101,11 @@ class History:
 
     def __init__(self, stacks: Stacks) -> None:
         self._stacks = stacks
-        self._edits: list[LoggedOperation] = []
-        """Of no group: each makes an entry of its own."""
+        self._edits: deque[Kept] = deque(maxlen=stacks.limit)
+        """Of no group: each makes an entry of its own, and as many as there is room for push all others out."""
 
-    def add(self, row: LoggedOperation) -> None:
-        if row.group_id is None and row.kind is Kind.EDIT and len(self._edits) < self._stacks.limit:
+    def add(self, row: Kept) -> None:
+        if row.group_id is None and row.kind is Kind.EDIT:
             self._edits.append(row)
         else:
             self._stacks = self.stacks.after(row)
@@ -114,7 +113,8 @@ class History:
     @property
     def stacks(self) -> Stacks:
         if self._edits:
-            self._stacks, self._edits = self._stacks.edited(self._edits), []
+            self._stacks = self._stacks.edited(self._edits)
+            self._edits.clear()
         return self._stacks
 
     @property
@@ -124,7 +124,7 @@ class History:
         return HistoryDepth(min(len(self._stacks.undo) + len(self._edits), self._stacks.limit), 0)
 
 
-def _push(stack: list[Entry], row: LoggedOperation) -> None:
+def _push(stack: list[Entry], row: Kept) -> None:
     newest = stack[-1].operations if stack else ()
     if newest and len(newest) < GROUP and _goes_on(newest[-1], row):
         stack[-1] = Entry((*newest, row), row.vector)
@@ -132,7 +132,7 @@ def _push(stack: list[Entry], row: LoggedOperation) -> None:
         stack.append(Entry((row,), row.vector))
 
 
-def _goes_on(before: LoggedOperation, row: LoggedOperation) -> bool:
+def _goes_on(before: Kept, row: Kept) -> bool:
     """Two users may give their groups one name."""
     return row.group_id is not None and row.group_id == before.group_id and row.user.id == before.user.id
 
@@ -164,7 +164,7 @@ def _surely_begins(step: Step, before: Step | None) -> bool:
         return False
     if step.kind is Kind.REDO or step.group_id is None:
         return True
-    return isinstance(before, LoggedOperation) and before.kind is not Kind.UNDO and not _goes_on(before, step)
+    return isinstance(before, Kept) and before.kind is not Kind.UNDO and not _goes_on(before, step)
 
 
 class Inversion(msgspec.Struct, frozen=True):
@@ -178,19 +178,23 @@ def invert(diagram: Diagram, entry: Entry, user: UserId | None) -> Inversion:
 
     None stands for everybody together (`undo_scope = session`): then nobody is somebody else.
     """
-    reversal = Reversal(diagram, user)
-    for operation in reversed(entry.operations):
+    reversal, operations = Reversal(diagram, user), [kept.operation for kept in entry.operations]
+    for operation in reversed(operations):
         reversal.take_back(operation)
     reversal.finish()
     cells = reversal.draft.cells
-    changes = [change for id in _listed(diagram, entry, cells) for change in becoming(id, diagram.cell(id), cells[id])]
-    order = reversal.former_order(entry.operations[0]) if len(entry.operations) == 1 else None
+    changes = [
+        change for id in _listed(diagram, operations, cells) for change in becoming(id, diagram.cell(id), cells[id])
+    ]
+    order = reversal.former_order(operations[0]) if len(operations) == 1 else None
     return Inversion(tuple(changes), reversal.skipped, order)
 
 
-def _listed(diagram: Diagram, entry: Entry, cells: Mapping[CellId, Cell | None]) -> list[CellId]:
+def _listed(
+    diagram: Diagram, operations: Sequence[LoggedOperation], cells: Mapping[CellId, Cell | None]
+) -> list[CellId]:
     """What goes is listed in cell order, and what comes back as it was listed: a redo then appends in that order."""
-    listed = dict.fromkeys(cell.id for operation in reversed(entry.operations) for cell in operation.inverse.cells)
+    listed = dict.fromkeys(cell.id for operation in reversed(operations) for cell in operation.inverse.cells)
     ids = [id for id in {**listed, **dict.fromkeys(cells)} if id in cells]
     gone = diagram.in_order(id for id in ids if cells[id] is None)
     return [*gone, *(id for id in ids if cells[id] is not None)]

@@ -7,7 +7,8 @@ from collections import OrderedDict
 from collab.core.apply import advance
 from collab.core.diagram import Diagram
 from collab.core.events import Loaded
-from collab.core.history import History, Stacks, Step
+from collab.core.history import History, Stacks
+from collab.core.kept import Kept, Step
 from collab.core.recent import Recent
 from protocol.notices import HistoryDepth
 from protocol.operations import LoggedOperation, Outcome
@@ -33,7 +34,7 @@ class Replica:
         self._shared_undo = shared_undo
         here = (loaded.diagram.vector, loaded.diagram.state_hash)
         before = loaded.before if loaded.recent else here
-        self._recent = Recent(limits.resume_operations, before, loaded.recent)
+        self._recent = Recent(limits.resume_operations, before, map(Kept.of, loaded.recent))
         self._outcomes: OrderedDict[Key, Outcome] = OrderedDict()
         """A dict would look for its oldest past all that were deleted: 1.0 us an outcome, and so 0.4."""
         self._histories: dict[UserId | None, History] = {}
@@ -52,10 +53,11 @@ class Replica:
     def take(self, operation: LoggedOperation, after: Diagram | None = None) -> None:
         """Moves on by one operation of the log; `after` where its outcome was computed already."""
         self.diagram = after if after is not None else advance(self.diagram, operation)
-        self._recent.add(operation)
+        kept = Kept.of(operation)
+        self._recent.add(kept)
         history = self._histories.get(self.undoer(operation.user.id))
         if history is not None:
-            history.add(operation)
+            history.add(kept)
 
     # undo stacks ------------------------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from collab.core.events import (
     WriterOutcome,
 )
 from collab.core.history import Entry, History, Stacks, invert, judge_inversion
+from collab.core.kept import Kept
 from collab.core.merge import top_keys
 from collab.core.replica import Key, Replica
 from collab.core.rights import allowed
@@ -320,7 +321,7 @@ class Judge:
         self._diagram = diagram
         self._operations.append(operation)
         if self._histories and (history := self._histories.get(self._replica.undoer(waiting.caller.id))) is not None:
-            history.add(operation)
+            history.add(Kept.of(operation))
         return Logged(waiting, operation, diagram, skipped, doubtful)
 
     def _stack(self, waiting: Waiting) -> Stacks:
@@ -334,7 +335,7 @@ class Judge:
             history = self._histories[undoer] = History(stacks)
             for operation in self._operations:
                 if replica.undoer(operation.user.id) == undoer:
-                    history.add(operation)
+                    history.add(Kept.of(operation))
         return history.stacks
 
     def _outcome(self, waiting: Waiting, payload: bytes, verdict: Logged | NoOp | Declined) -> Outcome:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from collab import history as reading
-from collab.core.history import Stacks, Step
+from collab.core.history import Stacks
+from collab.core.kept import Done, Step, step
 from collab.history import history
 from protocol.operations import CellEffect, CellInverse, Effect, Inverse, Kind, Verb, Verdict
 from protocol.values import CellId, Epoch, OperationId, UserId
@@ -25,7 +26,7 @@ class Pages(MemoryDiagrams):
 
     async def history(
         self, diagram: str, epoch: Epoch, user: UserId | None, rows: int, below: int | None = None
-    ) -> tuple[Step, ...]:
+    ) -> tuple[Done, ...]:
         found = await super().history(D, epoch, user, rows, below)
         self.rows += len(found)
         return found
@@ -86,7 +87,7 @@ async def test_UN11_UN13_a_stack_of_groups_is_what_the_whole_log_says(world: Mem
         await grow(world, 5, group_id=f"g{group}")
     steps = await read(world, depth=3)
     assert len(steps) < 60
-    assert Stacks.of(steps, 3) == Stacks.of(await world.diagrams.history(D, EPOCH, ANA.id, ALL), 3)
+    assert Stacks.of(steps, 3) == Stacks.of(map(step, await world.diagrams.history(D, EPOCH, ANA.id, ALL)), 3)
 
 
 async def test_UN11_reading_ends_after_so_many_operations(world: MemoryWorld, monkeypatch: pytest.MonkeyPatch) -> None:

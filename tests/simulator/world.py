@@ -39,6 +39,7 @@ from collab.core.events import (
     Unavailable,
     Unresolved,
 )
+from collab.core.kept import step
 from collab.core.meeting import Deny, Session, SessionChange
 from collab.core.room import Room
 from collab.core.state import RoomSettings
@@ -281,7 +282,7 @@ class World:
             case ReadHistory(user=user):
                 assert worker.room is not None
                 epoch = worker.room.state.replica.diagram.epoch
-                return HistoryRead(user, run(diagrams.history(DIAGRAM, epoch, user, 600)))
+                return HistoryRead(user, tuple(map(step, run(diagrams.history(DIAGRAM, epoch, user, 600)))))
             case ReadRights(callers=callers):
                 return RightsRead(self.store.head.acl_version, {caller.id: self.role(caller) for caller in callers})
             case ReadSession(known=None):

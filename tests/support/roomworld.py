@@ -55,6 +55,7 @@ from collab.core.events import (
     Unresolved,
     Woke,
 )
+from collab.core.kept import Kept
 from collab.core.meeting import Deny, End, HostBack, HostGone, Leave, Session, SessionChange, SetHost, SetPresenter
 from collab.core.room import Room
 from collab.core.state import RoomSettings
@@ -164,7 +165,7 @@ class Store:
             case Reload():
                 return Loaded(self.diagram, self.acl_version, tuple(self.log))
             case ReadHistory(user=id):
-                return HistoryRead(id, tuple(row for row in self.log if id in (None, row.user.id)))
+                return HistoryRead(id, tuple(Kept.of(row) for row in self.log if id in (None, row.user.id)))
             case ReadRights(callers=callers):
                 roles = {one.id: self.role(one.user.provider_id) for one in callers}
                 return RightsRead(self.acl_version, roles)

@@ -14,6 +14,7 @@ import pytest
 from collab.core.apply import Applied, advance, apply
 from collab.core.diagram import Diagram
 from collab.core.history import Stacks, invert, judge_inversion
+from collab.core.kept import Kept
 from protocol.operations import CellChange, Verb
 from protocol.statehash import canonical_bytes
 from tests.support.drawing import ANA, BO, LIMITS, add, applied, changes, diagram, flow, logged, node, remove, update
@@ -105,7 +106,7 @@ def test_an_operation_of_the_log_and_its_undo_cost_the_same_on_many_cells(name: 
 
         def replay_and_undo(on: Diagram = on, after: Diagram = outcome.diagram, row: Any = row) -> None:
             advance(on, row)
-            judge_inversion(after, invert(after, Stacks().after(row).undo[-1], ANA), ANA, LIMITS)
+            judge_inversion(after, invert(after, Stacks().after(Kept.of(row)).undo[-1], ANA), ANA, LIMITS)
 
         counts.append(bytecodes(replay_and_undo))
     assert counts[0] == counts[1]
@@ -139,7 +140,7 @@ def test_S78_many_keys_of_one_cell_cost_each_as_much_as_few() -> None:
         data = {f"k{number}": {"p": number} for number in range(keys)}
         outcome = applied(diagram(node("a")), update("a", data=data), user=ANA)
         after = applied(outcome.diagram, update("a", x=1), user=BO).diagram
-        entry = Stacks().after(logged(outcome)).undo[-1]
+        entry = Stacks().after(Kept.of(logged(outcome))).undo[-1]
         return bytecodes(lambda: judge_inversion(after, invert(after, entry, ANA), ANA, LIMITS)) / keys
 
     assert undone(2_000) < 1.2 * undone(200)

@@ -34,6 +34,7 @@ from collab.core.events import (
     SessionRead,
     Unavailable,
 )
+from collab.core.kept import Kept
 from collab.core.state import RoomSettings
 from protocol.intents import AskVector, Aware, Eject, Heartbeat, Resume, UserName
 from protocol.notices import (
@@ -104,7 +105,7 @@ def test_WS14_a_newcomer_is_shown_the_state_first_then_the_roster() -> None:
 def test_the_welcome_says_what_the_newcomer_may_do_and_undo() -> None:
     mine = logged(FOUNDED, "cy", "c1", change("n1", x=5))
     begun = script("ana", diagram=advance(FOUNDED, mine)) >> joined(Guest("cy", role=Role.READER)) << ReadHistory
-    begun >> HistoryRead(user("cy").id, (mine,)) << CatchUp >> NOTHING_NEW
+    begun >> HistoryRead(user("cy").id, (Kept.of(mine),)) << CatchUp >> NOTHING_NEW
     welcome = some(Welcomed, role=Role.READER, history=HistoryDepth(1, 0), session=SESSION.view(), limits=Limits())
     assert begun << admitted("cy", welcome, StateShown) << sent("cy", RosterChanged) << told(RosterChanged, "cy")
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collab.core.apply import Applied, Refused
-from collab.core.history import GROUP, History, Stacks, Step, invert, judge_inversion, suffice
+from collab.core.history import GROUP, History, Stacks, invert, judge_inversion, suffice
+from collab.core.kept import Kept, Step
 from protocol.notices import HistoryDepth
 from protocol.operations import Effect, Inverse, Kind, LoggedOperation, Outcome, Verdict
 from protocol.values import Epoch, OperationId, User, UserId
@@ -22,9 +23,9 @@ def row(
     undo_of: int | None = None,
     group_id: str | None = None,
     by: UserId = ANA,
-) -> LoggedOperation:
+) -> Kept:
     provider, _, name = by.partition(":")
-    return LoggedOperation(
+    done = LoggedOperation(
         vector=vector,
         operation_id=OperationId(str(vector)),
         user=User(provider, name, f"{name}@example.com", name),
@@ -36,13 +37,14 @@ def row(
         group_id=group_id,
         undo_of=undo_of,
     )
+    return Kept.of(done)
 
 
-def undo(vector: int, of: int, group_id: str | None = None) -> LoggedOperation:
+def undo(vector: int, of: int, group_id: str | None = None) -> Kept:
     return row(vector, Kind.UNDO, of, group_id)
 
 
-def redo(vector: int, of: int, group_id: str | None = None) -> LoggedOperation:
+def redo(vector: int, of: int, group_id: str | None = None) -> Kept:
     return row(vector, Kind.REDO, of, group_id)
 
 
@@ -76,7 +78,7 @@ def test_UN6_an_entry_that_cannot_be_inverted_is_used_up() -> None:
     one = applied(now, update("b", x=1))
     two = applied(one.diagram, update("a", x=1))
     gone = applied(two.diagram, remove("a"), user=BO).diagram
-    of = Stacks.of([logged(one), logged(two)])
+    of = Stacks.of([Kept.of(logged(one)), Kept.of(logged(two))])
     inversion = invert(gone, of.undo[-1], ANA)
     assert not isinstance(judge_inversion(gone, inversion, ANA, LIMITS), Applied | Refused)
     assert inversion.skipped

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collab.core.apply import Applied, Refused, advance, apply, replacement
 from collab.core.diagram import Diagram
 from collab.core.history import Entry, Inversion, Stacks, invert, judge_inversion
+from collab.core.kept import Kept
 from collab.core.references import references
 from protocol.cells import is_edge
 from protocol.operations import CellChange, Kind, LoggedOperation, Verb
@@ -112,7 +112,7 @@ class Studio:
         self.now = outcome.diagram
         self.log.append(logged(outcome, user, kind, **more))
         self.states.append(self.now)
-        self.stacks[self.undoer(user)] = self.stacks[self.undoer(user)].after(self.log[-1])
+        self.stacks[self.undoer(user)] = self.stacks[self.undoer(user)].after(Kept.of(self.log[-1]))
 
 
 def changed(before: Diagram, after: Diagram) -> Iterator[Place]:
@@ -214,7 +214,7 @@ def test_UN5_I14_an_edit_undone_at_once_and_redone_changes_neither_cells_nor_ord
 
 def newest(studio: Studio, entry: Entry) -> bool:
     """Nothing was done since; and it is no group that removed a cell, which it may have added again: at the end."""
-    done = entry.operations
+    done = tuple(kept.operation for kept in entry.operations)
     removed = [cell for operation in done for cell in operation.inverse.cells if cell.verb is Verb.ADD]
     return done == tuple(studio.log[-len(done) :]) and (len(done) == 1 or not removed)
 
@@ -263,7 +263,7 @@ def test_UN10_undos_of_two_users_commute_where_they_touch_different_cells(seed: 
 
 def touched(studio: Studio, entry: Entry) -> set[CellId]:
     """Every cell that its operations speak of, those that name one of them, and all above these."""
-    spoken = msgspec.json.encode([(done.effect, done.inverse) for done in entry.operations]).decode()
+    spoken = b"".join(kept.effect + kept.rest for kept in entry.operations).decode()
     found = {CellId(id) for id in re.findall(r'"([ne]\d)"', spoken)}
     found |= {by for id in found for by in studio.now.referrers(id)}
     above = list(found)

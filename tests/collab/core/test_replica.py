@@ -7,6 +7,7 @@ import pytest
 from collab.core import replica as module
 from collab.core.apply import advance
 from collab.core.events import Loaded
+from collab.core.kept import Kept
 from collab.core.replica import OUTCOMES, Replica
 from protocol.operations import CellChange, Kind, LoggedOperation, Outcome, Verb, Verdict
 from protocol.values import CellId, Epoch, Limits, OperationId, UserId
@@ -36,6 +37,7 @@ def outcome(id: str, by: str = "bo") -> Outcome:
 
 
 THREE = run_of(3)
+KEPT = tuple(Kept.of(operation) for operation in THREE)
 
 
 def test_I3_an_operation_moves_the_head_on_by_one() -> None:
@@ -90,7 +92,7 @@ def test_a_history_that_was_not_read_is_not_known() -> None:
 
 def test_UN1_a_history_grows_with_the_operations_of_its_user() -> None:
     replica = at(THREE[:1])
-    replica.set_history(user("bo").id, THREE[:1])
+    replica.set_history(user("bo").id, KEPT[:1])
     replica.take(THREE[1])
     stacks = replica.stacks(user("bo").id)
     assert stacks is not None
@@ -99,7 +101,7 @@ def test_UN1_a_history_grows_with_the_operations_of_its_user() -> None:
 
 def test_UN1_rows_above_our_vector_count_when_they_come() -> None:
     replica = at(THREE[:1])
-    replica.set_history(user("bo").id, THREE)
+    replica.set_history(user("bo").id, KEPT)
     replica.take(THREE[1])
     stacks = replica.stacks(user("bo").id)
     assert stacks is not None
@@ -108,7 +110,7 @@ def test_UN1_rows_above_our_vector_count_when_they_come() -> None:
 
 def test_OP23_the_depth_of_undo_is_the_one_in_force() -> None:
     replica = at(THREE, Limits(undo_depth=2))
-    replica.set_history(user("bo").id, THREE)
+    replica.set_history(user("bo").id, KEPT)
     stacks = replica.stacks(user("bo").id)
     assert stacks is not None
     assert stacks.depth.undo == 2

@@ -9,6 +9,7 @@ import pytest
 from collab.core.apply import Applied, Refused, Unchanged, apply, replacement
 from collab.core.diagram import Diagram
 from collab.core.history import Entry, Stacks, invert, judge_inversion
+from collab.core.kept import Kept
 from protocol.operations import Kind, LoggedOperation, Skipped
 from protocol.statehash import canonical_bytes
 from protocol.values import CellId, Limits, UserId
@@ -35,10 +36,10 @@ class Story:
         return self._take(outcome, user, kind=Kind.REST)
 
     def undo(self) -> Story:
-        return self._inverted(Stacks.of(self.ana).undo[-1], Kind.UNDO)
+        return self._inverted(Stacks.of(map(Kept.of, self.ana)).undo[-1], Kind.UNDO)
 
     def redo(self) -> Story:
-        return self._inverted(Stacks.of(self.ana).redo[-1], Kind.REDO)
+        return self._inverted(Stacks.of(map(Kept.of, self.ana)).redo[-1], Kind.REDO)
 
     def _inverted(self, entry: Entry, kind: Kind) -> Story:
         inversion = invert(self.now, entry, ANA)
@@ -142,7 +143,7 @@ def test_UN2_an_object_that_others_emptied_stays_empty() -> None:
 
 def test_UN2_a_value_that_is_not_the_one_written_stays_whoever_wrote_it() -> None:
     story = Story(node("a")).by(ANA, update("a", x=1, y=1)).by(ANA, update("a", x=2))
-    inversion = invert(story.now, Stacks.of(story.ana).undo[0], ANA)
+    inversion = invert(story.now, Stacks.of(map(Kept.of, story.ana)).undo[0], ANA)
     assert inversion.skipped == (Skipped(A, ("x",), "changed"),)
 
 
@@ -297,7 +298,7 @@ def test_an_order_that_somebody_else_gave_since_stays() -> None:
 
 def test_an_undo_obeys_the_limits() -> None:
     story = Story(node("a")).by(ANA, remove("a")).by(BO, add(node("b")))
-    inversion = invert(story.now, Stacks.of(story.ana).undo[-1], ANA)
+    inversion = invert(story.now, Stacks.of(map(Kept.of, story.ana)).undo[-1], ANA)
     outcome = judge_inversion(story.now, inversion, ANA, Limits(max_cells_per_diagram=1))
     assert isinstance(outcome, Refused)
     assert outcome.refusal.reason == "limit_exceeded"
@@ -310,7 +311,7 @@ def test_UN14_with_one_stack_for_all_nobody_is_somebody_else() -> None:
         outcome = applied(now, update("a", x=x), user=user)
         now, rows = outcome.diagram, [*rows, logged(outcome, user)]
     for former in (1, 0):
-        entry = Stacks.of(rows).undo[-1]
+        entry = Stacks.of(map(Kept.of, rows)).undo[-1]
         inversion = invert(now, entry, None)
         undone = judge_inversion(now, inversion, ANA, LIMITS)
         assert isinstance(undone, Applied)
@@ -321,5 +322,5 @@ def test_UN14_with_one_stack_for_all_nobody_is_somebody_else() -> None:
 def test_an_inversion_changes_nothing_by_itself() -> None:
     story = Story(node("a")).by(ANA, update("a", x=1))
     before: Diagram = story.now
-    invert(before, Stacks.of(story.ana).undo[-1], ANA)
+    invert(before, Stacks.of(map(Kept.of, story.ana)).undo[-1], ANA)
     assert before.cell(A) == node("a", x=1)

@@ -39,6 +39,7 @@ from collab.core.events import (
     Unavailable,
     Unresolved,
 )
+from collab.core.kept import Kept
 from collab.core.meeting import End
 from collab.core.state import RoomSettings
 from collab.core.writing import BATCH_OPERATIONS
@@ -198,7 +199,7 @@ def submitted(intent: Any = A1, by: str = "di", *, acl_version: int = 1, role: R
 def test_UN11_a_stack_is_read_from_the_log_before_its_user_is_judged() -> None:
     diagram = advance(FOUNDED, THEIRS)
     begun = script("ana", diagram=diagram) >> submitted(Undo(OperationId("u1"))) << ReadHistory(user("di").id)
-    begun >> HistoryRead(user("di").id, (THEIRS,)) << commit("u1", base=1)
+    begun >> HistoryRead(user("di").id, (Kept.of(THEIRS),)) << commit("u1", base=1)
     begun >> Committed() << answered(1, Accepted, operation=row("u1", 2, kind=Kind.UNDO, undo_of=1)) << HAPPENED
     assert begun << Publish
 
@@ -206,7 +207,7 @@ def test_UN11_a_stack_is_read_from_the_log_before_its_user_is_judged() -> None:
 def test_UN14_one_stack_for_all_is_read_once_for_everybody() -> None:
     shared = RoomSettings(shared_undo=True)
     begun = script(diagram=advance(FOUNDED, THEIRS), settings=shared) >> submitted(Undo(OperationId("u1")))
-    begun << ReadHistory(None) >> HistoryRead(None, (THEIRS,)) << commit("u1", base=1)
+    begun << ReadHistory(None) >> HistoryRead(None, (Kept.of(THEIRS),)) << commit("u1", base=1)
     begun >> Committed() << answered(1, Accepted, history=HistoryDepth(0, 1)) << HAPPENED << Publish
     assert begun >> submitted(A1, by="bo") << commit("a1", base=2)
 
@@ -215,11 +216,11 @@ def test_UN14_one_stack_for_all_is_read_once_for_everybody() -> None:
 def test_UN6_a_stack_is_read_again_where_it_turns_out_that_an_entry_was_used_up(kind: Kind) -> None:
     undo = Undo(OperationId("u1"))
     begun = script("ana", diagram=advance(FOUNDED, THEIRS)) >> submitted(undo) << ReadHistory
-    begun >> HistoryRead(user("di").id, (THEIRS,)) << commit("u1", base=1)
+    begun >> HistoryRead(user("di").id, (Kept.of(THEIRS),)) << commit("u1", base=1)
     sha = payload_sha256(Kind.UNDO, ())
     known = Outcome(user("di").id, OperationId("u1"), sha, Verdict.NO_OP, EPOCH, 1, kind)
     begun >> Known({(known.user, known.operation_id): known}) << ReadHistory(user("di").id)
-    begun >> HistoryRead(user("di").id, (THEIRS, known))
+    begun >> HistoryRead(user("di").id, (Kept.of(THEIRS), known))
     assert begun << answered(1, Accepted, changed=False, duplicate=True)
 
 

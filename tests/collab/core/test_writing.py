@@ -9,6 +9,7 @@ import pytest
 
 from collab.core.apply import advance
 from collab.core.events import Loaded, Ticket, WriterOutcome
+from collab.core.kept import Kept
 from collab.core.replica import Replica
 from collab.core.writing import (
     BATCH_BYTES,
@@ -348,7 +349,7 @@ def test_UN14_UN7_with_one_stack_for_all_anybodys_edit_empties_what_can_be_redon
 def test_UN14_UN6_with_one_stack_for_all_an_entry_is_used_up_for_everybody() -> None:
     first = logged(FOUNDED, "ana", "a", change("n1", x=1))
     of = replica(first, logged(advance(FOUNDED, first), "bo", "b", change("n1", x=2)), shared_undo=True)
-    of.set_history(None, (first,))
+    of.set_history(None, (Kept.of(first),))
     assert matches((NoOp, refused(Reason.NOTHING_TO_UNDO)), judged(undo("u", "bo"), undo("v", "ana"), of=of).verdicts)
 
 
