@@ -43,6 +43,7 @@ from collab.core.events import (
     BusSensed,
     Claimed,
     Closing,
+    Committed,
     Event,
     Gone,
     Heard,
@@ -60,6 +61,7 @@ from collab.core.events import (
     Submitted,
     Surveyed,
     Ticket,
+    Told,
     Unavailable,
     Unresolved,
     Woke,
@@ -146,6 +148,8 @@ class RoomTask:
         self._said: tuple[SessionId, int, int] | None = None
         """Of whom the others were told last, with the session's facts at which version, and the number of that news."""
         self._surveys = 0
+        self._untold = False
+        """What the last commit came to waits for the flush."""
         self._healthy = True
         self._saving: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
@@ -232,11 +236,23 @@ class RoomTask:
         try:
             while not self.closed:
                 event = await self._inbox.next()
-                for effect in self._room.handle(event, self._ports.clock.now(), self._inbox.more):
+                committed = type(event) is Committed
+                self._untold = self._untold or committed
+                more = self._untold or self._inbox.more
+                for effect in self._room.handle(event, self._ports.clock.now(), more):
                     self._perform(effect)
+                if committed:
+                    # behind the flush, which the effects have asked for
+                    asyncio.get_running_loop().call_soon(self._told)
                 self._turned.set()
         finally:
             self._end()
+
+    def _told(self) -> None:
+        """What a commit came to is written before the next begins: what is heard meanwhile goes with that."""
+        self._untold = False
+        if self._room.holds_back:
+            self._inbox.outcome(Told())
 
     def _end(self) -> None:
         """After the room has closed, or after a bug in it: nobody is left waiting for it."""

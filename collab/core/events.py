@@ -283,6 +283,10 @@ class TokenRenewed(msgspec.Struct, frozen=True):
     ref: str | None = None
 
 
+class Told(msgspec.Struct, frozen=True):
+    """What the last commit came to has been written to the sockets: what waits may go with the next."""
+
+
 class Woke(msgspec.Struct, frozen=True):
     """The instant asked for by `WakeAt` has come."""
 
@@ -328,6 +332,7 @@ Event = (
     | PresenterUnseen
     | RightsMoved
     | TokenRenewed
+    | Told
     | Woke
     | Closing
 )

@@ -62,6 +62,7 @@ from collab.core.events import (
     Submitted,
     Surveyed,
     TokenRenewed,
+    Told,
     Unavailable,
     Unresolved,
     Wanted,
@@ -147,6 +148,11 @@ class Room:
         """Nobody is here and nothing is under way."""
         return not len(self._state.roster) and self._writer.idle and self._chair.idle
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether something waits that no call is under way for."""
+        return self._writer.holds_back
+
     def crowded(self, socket: SocketId) -> bool:
         """WS8: so many of its session requests wait for their decision that it is to be read no further for now. Not
         while the store is away: then the next one sends it away."""
@@ -155,7 +161,8 @@ class Room:
     # the whole surface ------------------------------------------------------------------------------------------------
 
     def handle(self, event: Event, now: Instant, more: bool = False) -> list[Effect]:
-        """`more`: another event is here already, and comes next."""
+        """`more`: no commit need begin yet. Another event is here already, or what the last commit came to has still to
+        be told, and `Told` will come."""
         state = self._state
         state.now, state.effects = now, []
         state.turn += 1
@@ -165,18 +172,15 @@ class Room:
         if type(event) is not Stood or not self._elsewhere.stands(event):
             self._dispatch(event)
             if not self._waits(event, more):
-                self._settle()
+                self._settle(more)
         return state.effects
 
     def _waits(self, event: Event, more: bool) -> bool:
-        """Whether a later event settles what this one moved: all edits that are here go with the next commit, and those
-        that come while it is under way wait for its outcome; to settle was half of what such an edit cost. But for the
-        session, which either may have put in doubt (I21)."""
-        if self._state.session_unread:
-            return False
-        if (type(event) is Asked or type(event) is Submitted) and type(event.intent) is Edit:
-            return more or self._writer.in_flight
-        return more and type(event) is Committed
+        """Whether a later event settles what this one moved: an edit behind which more is to come, or which waits for
+        the call under way; to settle was half of what it cost. But for the session, which it may have put in doubt
+        (I21)."""
+        edit = (type(event) is Asked or type(event) is Submitted) and type(event.intent) is Edit
+        return edit and (more or self._writer.in_flight) and not self._state.session_unread
 
     def _dispatch(self, event: Event) -> None:
         match event:
@@ -218,6 +222,8 @@ class Room:
                 self._writer.fall_behind()
             case TokenRenewed():
                 self._token_renewed(event)
+            case Told():
+                """It settles."""
             case Woke():
                 self._woke()
             case Closing():
@@ -322,7 +328,7 @@ class Room:
                 del self._parting[socket]
                 self._door.left(socket, how)
 
-    def _settle(self) -> None:
+    def _settle(self, more: bool) -> None:
         """After every event: end what is over, begin the next calls, admit who may come in, ask for the next waking."""
         if self._parting:
             self._part_those_answered()
@@ -331,12 +337,13 @@ class Room:
         self._elsewhere.advance(joining)
         # what may come of it that the next calls are begun with
         moved = joining or self._stale or self._state.session_doubted
-        self._advance()
+        more = more and not self._closing
+        self._advance(more)
         if moved:
             self._look_again()
             for asked in self._door.admit_ready():
                 self._asked(asked)
-            self._advance()
+            self._advance(more)
         if self._closing and not self._busy:
             self._close()
             return
@@ -345,9 +352,9 @@ class Room:
             self._wake_s = next_s
             self._state.ask(WakeAt(None if next_s is None else Instant(next_s, 0)))
 
-    def _advance(self) -> None:
+    def _advance(self, more: bool) -> None:
         if not self._gone:
-            self._writer.advance()
+            self._writer.advance(more)
         self._chair.advance()
 
     def _end_if_over(self) -> None:

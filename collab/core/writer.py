@@ -207,6 +207,10 @@ class Writer:
         return not reading or RETRY in self._state.deadlines
 
     @property
+    def holds_back(self) -> bool:
+        return bool(self._queue) and not self.in_flight
+
+    @property
     def in_flight(self) -> bool:
         return type(self._writing) is not Idle
 
@@ -365,14 +369,14 @@ class Writer:
 
     # the next call ----------------------------------------------------------------------------------------------------
 
-    def advance(self) -> None:
-        """Begins the next call of the lane, if there is need and none is under way."""
+    def advance(self, more: bool) -> None:
+        """Begins the next call of the lane, if there is need and none is under way; with `more` to come no commit."""
         self._follow()
         while type(self._writing) is Idle and RETRY not in self._state.deadlines:
-            if not self._begin():
+            if not self._begin(more):
                 return
 
-    def _begin(self) -> bool:
+    def _begin(self, more: bool) -> bool:
         """Whether there may be more to do at once."""
         state = self._state
         if self._reload is not None:
@@ -389,7 +393,7 @@ class Writer:
             joins, self._joins, self._behind = tuple(self._joins), [], False
             self._writing = CatchingUp(joins)
             state.ask(CatchUp(state.replica.head))
-        elif self._queue and not state.session_doubted and not self._claims.gives_way():
+        elif self._queue and not more and not state.session_doubted and not self._claims.gives_way():
             return self._begin_batch()
         return False
 

@@ -447,15 +447,42 @@ async def test_SES17_presence_counts_a_users_sockets_once(house: Premises) -> No
     assert [(member.user.id, member.sockets, member.role) for member in members] == [(ANA.id, 2, "writer")]
 
 
+class Counting(SqlDiagrams):
+    """Its first commit takes until `go`."""
+
+    def __init__(self, house: Premises) -> None:
+        super().__init__(house.database, house.now_ms)
+        self.commits: list[int] = []
+        self.go = asyncio.Event()
+
+    async def commit(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
+        self.commits.append(len(commit.operations))
+        await self.go.wait()
+        return await super().commit(diagram, commit)
+
+
 async def test_of_operations_that_arrive_together_one_commit_takes_all(house: Premises) -> None:
-    commits: list[int] = []
-
-    class Counting(SqlDiagrams):
-        async def commit(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
-            commits.append(len(commit.operations))
-            return await super().commit(diagram, commit)
-
-    task = await opened(house, store=Counting(house.database, house.now_ms))
+    store = Counting(house)
+    store.go.set()
+    task = await opened(house, store=store)
     await asyncio.gather(*(submit(house, task, f"op-{n}") for n in range(50)))
-    assert commits == [50]
+    assert store.commits == [50]
+    await task.close()
+
+
+async def test_what_an_outcome_is_answered_with_at_once_goes_with_the_next_commit(house: Premises) -> None:
+    store, known = Counting(house), await role(house)
+    task = await opened(house, store=store)
+
+    async def answering() -> None:
+        await task.submit(ANA, known, an_edit("one"))
+        await task.submit(ANA, known, an_edit("answer"))
+
+    one = asyncio.create_task(answering())
+    await until(lambda: bool(store.commits))
+    meanwhile = asyncio.create_task(task.submit(ANA, known, an_edit("meanwhile")))
+    await turns(3)
+    store.go.set()
+    await asyncio.gather(one, meanwhile)
+    assert store.commits == [1, 2]
     await task.close()

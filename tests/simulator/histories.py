@@ -11,6 +11,7 @@ from typing import Any
 
 from collab.core.events import Closing, Departure
 from collab.core.history import Stacks
+from collab.core.kept import step
 from collab.core.meeting import Deny, End
 from protocol.operations import Kind, LoggedOperation, Verdict
 from protocol.refusals import Ending
@@ -473,7 +474,7 @@ class History:
         for editor in self.editors:
             kept, undoer = replica.stacks(editor.user.id), replica.undoer(editor.user.id)
             steps = run(self.world.store.diagrams.history(DIAGRAM, replica.diagram.epoch, undoer, 10_000))
-            assert kept in (None, Stacks.of(steps)), (editor.name, "UN11")
+            assert kept in (None, Stacks.of(map(step, steps))), (editor.name, "UN11")
 
     def check_withdrawn(self) -> None:
         """I24, I25, I21: nothing is logged of whom the right was taken, nor between two sessions."""

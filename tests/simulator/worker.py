@@ -32,6 +32,7 @@ from collab.core.effects import (
 from collab.core.events import (
     BusSensed,
     Closing,
+    Committed,
     Event,
     Heard,
     Joined,
@@ -40,6 +41,7 @@ from collab.core.events import (
     Spoken,
     Stalled,
     Stood,
+    Told,
     Woke,
 )
 from collab.core.room import Room
@@ -93,7 +95,7 @@ class Worker:
         self.fanout = Fanout(self.post, soon=self.soon.append)
         self.wake_s: float | None = None
         self.poll_at_s = self.stamp_at_s = self.survey_at_s = self.polled_at_s = self.world.time_s
-        self.handling = False
+        self.handling = self.telling = False
         self.thawed_at_s = -1_000.0
         self.sensed = True
         self.here: frozenset[UserId] = frozenset()
@@ -161,12 +163,19 @@ class Worker:
         self.handling = True
         try:
             while self.inbox and self.room is not None:
-                for effect in self.room.handle(self.inbox.popleft(), self.now(), bool(self.inbox)):
+                event = self.inbox.popleft()
+                self.telling = self.telling or isinstance(event, Committed)
+                for effect in self.room.handle(event, self.now(), self.telling or bool(self.inbox)):
                     if self.doomed is not None:
                         self.doomed -= 1
                         if self.doomed < 0:
                             raise Died
                     self.perform(effect)
+                if not self.inbox:
+                    self.flush()
+                    if self.telling and self.room is not None and self.room.holds_back:
+                        self.inbox.append(Told())
+                    self.telling = False
             self.flush()
         except Died:
             if self.world.chance.random() < 0.5:

@@ -47,6 +47,7 @@ from collab.core.events import (
     Surveyed,
     Ticket,
     TokenRenewed,
+    Told,
     Unavailable,
     Unresolved,
     Wanted,
@@ -164,6 +165,7 @@ EVENTS: list[Event] = [
     PresenterUnseen(user("bo").id),
     RightsMoved(),
     TokenRenewed(ANA, caller("ana")),
+    Told(),
     Woke(),
     Closing(),
 ]

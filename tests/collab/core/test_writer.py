@@ -10,17 +10,20 @@ from collab.core.apply import advance
 from collab.core.effects import (
     CatchUp,
     ChangeSession,
+    Closed,
     Commit,
     Publish,
     ReadHistory,
     ReadRights,
     ReadSession,
     Reload,
+    Snapshot,
 )
 from collab.core.events import (
     Asked,
     Barred,
     CaughtUp,
+    Closing,
     Committed,
     Departure,
     Event,
@@ -36,6 +39,7 @@ from collab.core.events import (
     SessionUnchanged,
     Submitted,
     Ticket,
+    Told,
     Unavailable,
     Unresolved,
 )
@@ -126,6 +130,18 @@ def test_what_is_there_beside_the_outcome_of_a_commit_goes_with_the_next() -> No
     begun = script("ana", "bo") >> Asked(ANA, A1) << commit("a1") >> Asked(BO, B1)
     begun >> Together(Committed(), Asked(ANA, A2)) << ACCEPTED << HAPPENED << Publish
     assert begun << commit("b1", "a2", base=1)
+
+
+def test_what_waits_goes_when_what_the_last_commit_came_to_is_told() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, A1) << commit("a1") >> Asked(BO, B1)
+    assert begun >> Together(Committed(), Told()) << ACCEPTED << HAPPENED << Publish << commit("b1", base=1)
+
+
+def test_I29_a_room_that_is_told_to_close_puts_off_no_commit() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, A1) << commit("a1") >> Asked(BO, B1) >> Closing()
+    begun >> Together(Committed(), Told()) << ACCEPTED << HAPPENED << Publish << commit("b1", base=1)
+    begun >> Committed() << sent("bo", Accepted) << told(Happened, "bo") << Publish
+    assert begun << dismissed("ana", Ending.RESTART) << dismissed("bo", Ending.RESTART) << Snapshot << Closed
 
 
 def test_I8_receipts_and_news_leave_in_the_order_of_the_log() -> None:
