@@ -291,14 +291,15 @@ def timed(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], rounds
 
 
 def replayed(record: Record) -> dict[str, float]:
-    """CPU seconds of a new room for all events of the record, by what they were."""
+    """CPU seconds of a new room for all events of the record: a batch is judged as the last that it waits for comes."""
     (args, named), took = record.room, {"queue": 0.0, "judge": 0.0, "other": 0.0}
     room = Room(*args, **named)
     for event, now, more in record.events:
-        part = "queue" if isinstance(event, Asked) else "judge" if isinstance(event, Committed) else "other"
         begun = time.thread_time()
-        room.handle(event, now, more)
-        took[part] += time.thread_time() - begun
+        effects = room.handle(event, now, more)
+        spent = time.thread_time() - begun
+        judged = isinstance(event, Committed) or any([isinstance(effect, Commit) for effect in effects])
+        took["judge" if judged else "queue" if isinstance(event, Asked) else "other"] += spent
     return took
 
 
