@@ -27,7 +27,7 @@ async def history(
     while size < BYTES and len(steps) < ROWS:
         page = await store.history(diagram, epoch, user, PAGE, steps[0].vector if steps else None)
         # Beside the event loop: the operations may be large.
-        read = await asyncio.to_thread(_kept, page)
+        read = await asyncio.to_thread(_kept, page) if page else []
         steps.extendleft(reversed(read))
         if len(page) < PAGE:
             break

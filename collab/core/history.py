@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
@@ -101,20 +100,21 @@ class History:
 
     def __init__(self, stacks: Stacks) -> None:
         self._stacks = stacks
-        self._edits: deque[Kept] = deque(maxlen=stacks.limit)
+        self._edits: list[Kept] = []
         """Of no group: each makes an entry of its own, and as many as there is room for push all others out."""
 
     def add(self, row: Kept) -> None:
         if row.group_id is None and row.kind is Kind.EDIT:
             self._edits.append(row)
+            if len(self._edits) > 2 * self._stacks.limit:
+                del self._edits[: -self._stacks.limit]
         else:
             self._stacks = self.stacks.after(row)
 
     @property
     def stacks(self) -> Stacks:
         if self._edits:
-            self._stacks = self._stacks.edited(self._edits)
-            self._edits.clear()
+            self._stacks, self._edits = self._stacks.edited(self._edits), []
         return self._stacks
 
     @property

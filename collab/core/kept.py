@@ -1,5 +1,5 @@
-"""A logged operation as a room keeps it: encoded. As objects it takes three times as much, and hardly any is looked at
-again: when somebody returns who missed it, or takes it back."""
+"""A logged operation as a room keeps it: encoded. As objects it takes more than twice as much, and hardly any is looked
+at again: when somebody returns who missed it, or takes it back."""
 
 from __future__ import annotations
 

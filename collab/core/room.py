@@ -189,6 +189,8 @@ class Room:
                 self._asked(event)
             case Committed():
                 self._writer_outcome(event)
+            case Told():
+                """It settles."""
             case Joined():
                 self._comes(event)
             case Left(socket=socket, how=how):
@@ -222,8 +224,6 @@ class Room:
                 self._writer.fall_behind()
             case TokenRenewed():
                 self._token_renewed(event)
-            case Told():
-                """It settles."""
             case Woke():
                 self._woke()
             case Closing():
