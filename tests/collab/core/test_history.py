@@ -257,6 +257,16 @@ def test_UN7_UN13_stacks_that_nobody_looked_at_are_the_same(done: list[str]) -> 
     assert len(eager.undo) <= limit
 
 
+def test_I28_of_edits_that_nobody_looks_at_no_more_are_kept_than_twice_the_depth() -> None:
+    history, eager = History(Stacks(limit=5)), Stacks(limit=5)
+    for vector in range(1, 40):
+        history.add(row(vector))
+        eager = eager.after(row(vector))
+        assert len(history._edits) <= 10
+        assert history.depth == eager.depth
+    assert history.stacks == eager
+
+
 def test_edits_are_counted_and_put_on_the_stack_when_somebody_looks() -> None:
     before = Stacks.of([row(1)])
     history = History(before)
