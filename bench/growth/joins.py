@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -36,7 +36,7 @@ async def joining(size: int, joins: int, rounds: int, seed: int, folder: Path) -
         for _ in range(rounds):
             alone += [await _some(stage, room, circle, 1) for _ in range(5)]
             together.append(await _some(stage, room, circle, joins))
-        pauses = await _pauses(stage, room, joins, circle)
+        pauses = await _pauses(stage, room, joins, circle, cells(size, seed + 1))
     first, whole, cost, _ = (median(one) for one in zip(*alone, strict=True))
     curves = [
         Curve("joins", f"Joining {size} cells", "sockets at once", y, "median of the sockets; each after an edit",
@@ -68,7 +68,7 @@ async def _some(stage: Stage, room: Room, circle: Circle, count: int) -> tuple[f
     return median(firsts), median(wholes), spent / count * 1e3, max(firsts)
 
 
-async def _pauses(stage: Stage, room: Room, joins: int, circle: Circle) -> list[Row]:
+async def _pauses(stage: Stage, room: Room, joins: int, circle: Circle, others: Sequence[dict[str, Any]]) -> list[Row]:
     """Answers to heartbeats of a socket on a small diagram of the same server."""
     small = await stage.draw(cells(10, 1))
 
@@ -79,9 +79,11 @@ async def _pauses(stage: Stage, room: Room, joins: int, circle: Circle) -> list[
         quiet = await pulse.during(asyncio.sleep(1))
         storm = await pulse.during(join())
         busy = await pulse.during(circle.cost(2_000))
+        replaced = await pulse.during(stage.replace(room, others))
     return [
         told(f"ms, the latest answer to a heartbeat while {joins} join, against none", storm[-1], quiet[-1]),
         told("ms, the latest answer to a heartbeat under operations and snapshots", busy[-1], quiet[-1]),
+        told(f"ms, the latest answer to a heartbeat while REST replaces {len(others)} cells", replaced[-1], quiet[-1]),
     ]
 
 

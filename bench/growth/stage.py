@@ -19,6 +19,7 @@ SOCKETS_OF_ONE = 5
 """A user may have so many on a diagram."""
 QUIET_PINGS = "3600"
 MOST_SOCKETS = "10000"
+DIAGRAM = {"name": "growth", "type": "DFD-1.0.0"}
 
 
 class Room(NamedTuple):
@@ -61,11 +62,18 @@ class Stage:
             everyone = {"subject": "everyone", "subject_type": "group", "role": "writer"}
             model = await host.post("/threat_models", {"name": "growth", "authorization": [everyone]})
             self._model = f"/threat_models/{model['id']}/diagrams"
-        made = await host.post(self._model, {"name": "growth", "type": "DFD-1.0.0", "cells": cells})
+        made = await host.post(self._model, {**DIAGRAM, "cells": cells})
         path = f"{self._model}/{made['id']}"
         await host.post(f"{path}/collaborate")
         self.rooms.append(Room(f"{self.server.ws}{path}/ws", [cell["id"] for cell in cells if "x" in cell]))
         return self.rooms[-1]
+
+    async def replace(self, room: Room, cells: Sequence[dict[str, Any]]) -> None:
+        """All cells of the room by these, by REST."""
+        host, path = self.people[0], room.url.removeprefix(self.server.ws).removesuffix("/ws")
+        seen = await host.ask("GET", path)
+        answer = await host.ask("PUT", path, {**DIAGRAM, "cells": cells}, **{"If-Match": seen.headers["etag"]})
+        assert answer.status_code == 200, answer.text
 
     def seats(self, room: Room, count: int, each: int = SOCKETS_OF_ONE) -> list[tuple[str, str]]:
         """So many sockets, `each` of them of one person."""

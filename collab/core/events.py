@@ -8,6 +8,7 @@ from typing import NewType
 
 import msgspec
 
+from collab.core.apply import Replaced
 from collab.core.diagram import Diagram
 from collab.core.kept import Step
 from collab.core.meeting import Session
@@ -54,12 +55,17 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
 
 
 class Submitted(msgspec.Struct, frozen=True):
-    """An intent of a program by REST; answered once, by `Answer`."""
+    """An intent of a program by REST; answered once, by `Answer`.
+
+    `ahead`: of a Replace, what becomes of the diagram that stood a moment before, which is long to find. Where another
+    one stands meanwhile, it counts for nothing.
+    """
 
     ticket: Ticket
     caller: Caller
     role: RoleAt
     intent: Edit | Replace | Undo | Redo
+    ahead: Replaced | None = None
 
 
 class Committed(msgspec.Struct, frozen=True):

@@ -390,7 +390,7 @@ class Room:
             rejected = self._receipts.rejected(event.intent.operation_id or "", _RESTARTING, kind_of(event.intent))
             self._state.ask(Answer(event.ticket, rejected))
         else:
-            self._writer.queue(event.ticket, event.caller, event.role, event.intent)
+            self._writer.queue(event.ticket, event.caller, event.role, event.intent, ahead=event.ahead)
 
     def _asked(self, event: Asked) -> None:
         present = self._state.roster.get(event.socket)

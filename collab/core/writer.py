@@ -11,7 +11,7 @@ from typing import assert_never
 
 import msgspec
 
-from collab.core.apply import advance
+from collab.core.apply import Replaced, advance
 from collab.core.claims import Claims
 from collab.core.deadlines import GAP, RETRY, SNAPSHOT
 from collab.core.diagram import Diagram
@@ -78,10 +78,16 @@ class Writer:
     # what comes in ----------------------------------------------------------------------------------------------------
 
     def queue(
-        self, source: Source, caller: Caller, role: RoleAt, intent: Operational, present: Present | None = None
+        self,
+        source: Source,
+        caller: Caller,
+        role: RoleAt,
+        intent: Operational,
+        present: Present | None = None,
+        ahead: Replaced | None = None,
     ) -> None:
         """`role` as it was last read; a newer permission clock than ours makes all roles stale. `present`: the socket,
-        where it comes from one."""
+        where it comes from one. `ahead`: see `Submitted`."""
         operation_id = intent.operation_id
         assert operation_id is not None  # noqa: S101 - the edges make one where the client sent none
         self.note_role(caller, role)
@@ -95,6 +101,7 @@ class Writer:
             weight=weight(intent),
             ref=None if isinstance(intent, Replace) else intent.ref,
             grain=present.grain if present is not None else None,
+            ahead=ahead,
         )
         self._queue.append(waiting)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from collab.core.apply import Applied, Refused, Unchanged, apply, replacement
+from collab.core.apply import Applied, Refused, Replaced, Unchanged, apply, replaced
 from collab.core.diagram import Diagram
 from collab.core.events import (
     CaughtUp,
@@ -50,7 +50,8 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     sender can have known of then (OP20).
 
     `grain`: how far down the path of a key its dialect tells changes apart, None: all the way.
-    `uncertain`: it was in a commit whose outcome never came back, so the log may hold it already.
+    `uncertain`: it was in a commit whose outcome never came back, so the log may hold it already. `ahead`: see
+    `Submitted`.
     """
 
     source: Source
@@ -63,6 +64,7 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     ref: str | None = None
     grain: int | None = None
     uncertain: bool = False
+    ahead: Replaced | None = None
 
     @property
     def key(self) -> Key:
@@ -229,7 +231,8 @@ class Judge:
                 refusal = self._strictness(waiting.caller.id, edit)
                 if refusal is not None:
                     return Declined(waiting, refusal)
-                return self._applied(waiting, edit.kind, edit.changes)
+                applied = apply(self._diagram, edit.changes, waiting.caller.id, self._limits)
+                return self._concluded(waiting, edit.kind, edit.changes, applied)
             case Replace() as replace:
                 return self._replaced(waiting, replace)
             case Undo():
@@ -252,13 +255,12 @@ class Judge:
             return Refusal(Reason.CONFLICT_DETECTED, "somebody else changed the cell since base_vector", moved)
         return None
 
-    def _applied(
-        self, waiting: Waiting, kind: Kind, changes: Sequence[CellChange], order: tuple[CellId, ...] | None = None
+    def _concluded(
+        self, waiting: Waiting, kind: Kind, changes: Sequence[CellChange], outcome: Applied | Unchanged | Refused
     ) -> Logged | NoOp | Declined:
-        before = self._diagram
-        match apply(before, changes, waiting.caller.id, self._limits, order):
+        match outcome:
             case Applied() as applied:
-                doubtful = _doubtful(before, waiting, changes, applied)
+                doubtful = _doubtful(self._diagram, waiting, changes, applied)
                 return self._log(waiting, kind, applied, doubtful=doubtful)
             case Unchanged():
                 return NoOp(waiting, self._stack(waiting))
@@ -270,8 +272,10 @@ class Judge:
         if replace.expected_vector is not None and replace.expected_vector != vector:
             refusal = Refusal(Reason.CONFLICT_DETECTED, "the diagram has moved on", details={"update_vector": vector})
             return Declined(waiting, refusal)
-        changes, order = replacement(self._diagram, replace.cells, replace.texts)
-        return self._applied(waiting, Kind.REST, changes, order)
+        found = waiting.ahead
+        if found is None or found.before is not self._diagram:
+            found = replaced(self._diagram, replace, waiting.caller.id, self._limits)
+        return self._concluded(waiting, Kind.REST, found.changes, found.outcome)
 
     def _inverted(self, waiting: Waiting, kind: Kind) -> Logged | NoOp | Declined:
         stacks = self._stack(waiting)

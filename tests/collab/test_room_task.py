@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from collab import room_task
+from collab.core import writing
+from collab.core.apply import Replaced, replaced
 from collab.core.chair import WAITING
 from collab.core.effects import Commit, Effect
 from collab.core.events import Asked, Event, Missed, StoreOutcome, Submitted, Unavailable
@@ -22,14 +26,16 @@ from collab.loading import Opened, load
 from collab.ports import Alive, Stale, StoreUnavailable
 from collab.room_task import RoomTask
 from collab.rooms import Rooms
-from protocol.intents import Edit, Heartbeat
+from protocol.cells import canonical_cells
+from protocol.intents import Edit, Heartbeat, Replace
 from protocol.notices import Accepted, Rejected
 from protocol.refusals import Reason
-from protocol.values import Caller, DiagramId, Instant, RoleAt, SessionId, UserId
+from protocol.statehash import canonical_bytes
+from protocol.values import Caller, DiagramId, Instant, Limits, OperationId, RoleAt, SessionId, UserId
 from storage.diagrams import SqlDiagrams
 from storage.sessions import SqlSessions
 from tests.support.premises import Premises, person, premises
-from tests.support.script import add, edit
+from tests.support.script import add, edit, node
 from tests.support.turns import turns, until, until_read
 from tests.support.wire import Line
 
@@ -85,6 +91,32 @@ async def test_an_operation_of_a_program_gets_its_outcome(house: Premises) -> No
     assert isinstance(accepted, Accepted) and accepted.vector == 1
     again = await submit(house, task, "two")
     assert isinstance(again, Accepted) and again.vector == 2
+    await task.close()
+
+
+@pytest.mark.parametrize(("cells", "expected", "beside"), [(101, 0, 1), (101, None, 1), (100, 0, 0), (101, 1, 0)])
+async def test_RE14_a_long_list_is_compared_beside_the_event_loop(
+    house: Premises, monkeypatch: pytest.MonkeyPatch, cells: int, expected: int | None, beside: int
+) -> None:
+    """Once, and nothing in the loop; one that will be refused is not compared at all."""
+    threads: list[threading.Thread] = []
+
+    def noting(*args: Any) -> Replaced:
+        threads.append(threading.current_thread())
+        return replaced(*args)
+
+    for module in (room_task, writing):
+        monkeypatch.setattr(module, "replaced", noting)
+    listed = canonical_cells([node(f"n{n}") for n in range(cells)], free_ids=True, limits=Limits())
+    intent = Replace(OperationId("all"), listed, tuple(map(canonical_bytes, listed)), b"sha", expected)
+    task = await opened(house)
+    outcome = await task.submit(ANA, await role(house), intent)
+    if expected == 1:
+        assert isinstance(outcome, Rejected) and outcome.refusal.reason is Reason.CONFLICT_DETECTED
+        assert threads == []
+    else:
+        assert isinstance(outcome, Accepted) and outcome.vector == 1
+        assert [thread is not threading.main_thread() for thread in threads] == [beside == 1]
     await task.close()
 
 
