@@ -63,7 +63,12 @@ from tests.support.tree import ROOT
 
 T = TypeVar("T")
 RESULTS = ROOT / "bench" / "results"
-UNLIMITED = Limits(operations_per_second=0, max_sockets_per_session=100)
+UNLIMITED = Limits(
+    operations_per_second=0,
+    max_sockets_per_session=100,
+    max_cells_per_diagram=100_000,
+    max_diagram_bytes=1 << 30,
+)
 PEOPLE = ("ana", "bo")
 KINDS = ("update", "move", "attrs", "update", "move", "attrs", "update", "add")
 """What editors do, in turn."""

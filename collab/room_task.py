@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, assert_never
 
 import msgspec
 
-from collab.core.apply import Replaced, replaced
+from collab.core.apply import Replaced, foresee, replaced
 from collab.core.diagram import Diagram
 from collab.core.effects import (
     Admit,
@@ -42,6 +42,7 @@ from collab.core.effects import (
 from collab.core.events import (
     Asked,
     BusSensed,
+    CaughtUp,
     Claimed,
     Closing,
     Committed,
@@ -50,6 +51,7 @@ from collab.core.events import (
     Heard,
     HistoryRead,
     Joined,
+    Missed,
     RightsRead,
     RollCalled,
     Said,
@@ -92,6 +94,7 @@ from collab.ports import (
 from collab.tasks import Tasks
 from protocol.intents import Edit, Redo, Replace, Resume, Undo
 from protocol.notices import Accepted, Ended, Participant, Rejected, ServerFacts
+from protocol.operations import LoggedOperation
 from protocol.refusals import Ending
 from protocol.values import Caller, DiagramId, RoleAt, SessionId, UserId
 
@@ -99,6 +102,8 @@ PRESENCE_S = 1.0
 """So long presence may take to say who is elsewhere; then it is unknown."""
 FEW_CELLS = 100
 """So many are compared in the event loop: 4 ms."""
+LARGE_NEWS = 262_144
+"""Bytes, of more than a full batch of common operations."""
 IN_FULL = 1
 """Every so many surveys a room says in full who is here, and asks presence even if it has heard of everybody. With 3 an
 idle room would cost a third, and who came is known up to 4 s later where news of it is lost."""
@@ -193,9 +198,27 @@ class RoomTask:
 
     def hear(self, sealed: bytes | None) -> None:
         """A piece of news, our own among them; None: some may have been lost."""
-        if sealed is not None:
-            self._newcomers.heard(sealed)
-        news = Heard("", (), gap=True) if sealed is None else self._ports.seal.opened(self.diagram, sealed)
+        if sealed is None:
+            self._inbox.put_now(Heard("", (), gap=True))
+            return
+        self._newcomers.heard(sealed)
+        if len(sealed) > LARGE_NEWS:
+            self._start("News", self._hear_beside(sealed))
+        else:
+            self._heard(self._ports.seal.opened(self.diagram, sealed))
+
+    async def _hear_beside(self, sealed: bytes) -> None:
+        """Large news takes its time, up to a third of a second; what overtakes it waits for it (`follow.Held`)."""
+        news = await asyncio.to_thread(self._ports.seal.opened, self.diagram, sealed)
+        if isinstance(news, Heard):
+            await self._foresee(news.operations)
+        self._heard(news)
+
+    async def _foresee(self, operations: Sequence[LoggedOperation]) -> None:
+        if sum([len(operation.effect.cells) for operation in operations]) > FEW_CELLS:
+            await asyncio.to_thread(foresee, self._room.state.replica.diagram, operations)
+
+    def _heard(self, news: Heard | Spoken | Standing | None) -> None:
         if isinstance(news, Standing):
             return
         if isinstance(news, Claimed):
@@ -352,6 +375,8 @@ class RoomTask:
     async def _writing_call(self, effect: Commit | CatchUp | Reload | ReadHistory | ReadRights) -> None:
         try:
             outcome = await self._written(effect)
+            if isinstance(outcome, (CaughtUp, Missed)):
+                await self._foresee(outcome.operations)
         except StoreUnavailable:
             outcome = Unavailable()
         except Exception:

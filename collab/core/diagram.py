@@ -12,7 +12,7 @@ from collab.core.difference import Difference
 from collab.core.references import parent, references
 from collab.core.traces import Traces, Write, traced
 from protocol.cell_list import CellList, read_cell
-from protocol.operations import KeyPath
+from protocol.operations import KeyPath, LoggedOperation
 from protocol.statehash import MODULUS, hash_and_text
 from protocol.values import Cell, CellId, DiagramId, Epoch, UserId
 
@@ -49,6 +49,8 @@ class Diagram(msgspec.Struct, frozen=True, gc=False):
     traces: Traces = Traces()
     ordered: tuple[tuple[CellId, ...], CellList] | None = None
     """What `_in_order` found; nobody else reads it."""
+    followed: tuple[LoggedOperation, Diagram] | None = None
+    """What an operation of the log makes of it, where that was found before it is asked for."""
 
     @staticmethod
     def found(id: DiagramId, epoch: Epoch, cells: Iterable[Cell]) -> Diagram:
@@ -90,7 +92,7 @@ class Diagram(msgspec.Struct, frozen=True, gc=False):
 
     def forget_below(self, vector: int) -> Diagram:
         """The same diagram without the traces of writes at or below `vector`; costs a walk over all traces."""
-        return msgspec.structs.replace(self, traces=self.traces.above(vector))
+        return msgspec.structs.replace(self, traces=self.traces.above(vector), followed=None)
 
     # reading ----------------------------------------------------------------------------------------------------------
 
@@ -177,6 +179,11 @@ class Diagram(msgspec.Struct, frozen=True, gc=False):
             order_trace = traced(order_trace, _WHOLE, write)
         traces = Traces(self.traces.floor, cell_traces.finish(), order_trace)
         return Diagram(self.id, self.epoch, vector, state_hash % MODULUS, size, left, next_place, referring, traces)
+
+    def follow(self, operation: LoggedOperation, after: Diagram) -> Diagram:
+        """`after`, which this one remembers from now on."""
+        msgspec.structs.force_setattr(self, "followed", (operation, after))
+        return after
 
 
 NOBODY = UserId("")

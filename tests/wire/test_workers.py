@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,17 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from collab.core import apply
+from collab.core.difference import Difference, difference
 from collab.core.meeting import Leave, Session
 from collab.headwatch import SLICES
 from collab.room_task import IN_FULL
+from protocol.cells import canonical_cells
+from protocol.intents import Replace
+from protocol.notices import Accepted
+from protocol.statehash import canonical_bytes
+from protocol.values import Caller, Limits, OperationId, RoleAt
+from tests.support.drawing import node
 from tests.support.premises import person
 from tests.support.wire import Line, word
 from tests.support.workers import BadHub, Workers, names, workers
@@ -34,6 +43,38 @@ def adding(**more: Any) -> dict[str, Any]:
         "operation_id": str(uuid4()),
         "operation": {"type": "patch", "cells": [{"id": id, "operation": "add", "data": cell}]},
     }
+
+
+def everything(cells: int) -> Replace:
+    """So many cells of a kilobyte each, in place of whatever there is."""
+    listed = [node(f"n{n}", label="x" * 1_000) for n in range(cells)]
+    canonical = canonical_cells(listed, free_ids=True, limits=Limits())
+    texts = tuple(map(canonical_bytes, canonical))
+    return Replace(OperationId(str(uuid4())), canonical, texts, b"all of them")
+
+
+@pytest.mark.parametrize("deaf", [False, True], ids=["by news", "from the log"])
+async def test_I18_what_another_worker_did_to_many_cells_is_compared_beside_the_event_loop(
+    two: Workers, monkeypatch: pytest.MonkeyPatch, deaf: bool
+) -> None:
+    bo = await two[1].present("bo")
+    ana, threads = Caller(person("ana")), list[threading.Thread]()
+
+    def noting(*args: Any) -> Difference | None:
+        threads.append(threading.current_thread())
+        return difference(*args)
+
+    monkeypatch.setattr(apply, "difference", noting)
+    two.hub.deaf = deaf
+    role = await two[0].ports.authorizer.role(ana, two[0].diagram)
+    assert isinstance(role, RoleAt)
+    wanted = everything(400)
+    assert isinstance(await two[0].rooms.submit(two[0].diagram, ana, role, wanted), Accepted)
+    if deaf:
+        await two.look()
+    told = await bo.hear("event")
+    assert (told["update_vector"], len(told["operation"]["cells"])) == (1, 400)
+    assert threads and threading.main_thread() not in threads
 
 
 async def ids(line: Line, field: str) -> list[str]:

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collab.core.apply import Applied, Refused, Unchanged, advance, apply, founded, replacement
+from collab.core.apply import Applied, Refused, Unchanged, advance, apply, foresee, founded, replacement
 from collab.core.diagram import Diagram
 from protocol.cell_keys import NODE_SHAPES
 from protocol.cells import is_edge
@@ -436,3 +436,32 @@ def test_a_replica_that_diverged_is_told_by_its_hash_not_by_an_exception() -> No
     outcome = applied(diagram(*TRIANGLE), update("a", x=1), remove("ab"))
     there = advance(diagram(node("b")), logged(outcome))
     assert there.state_hash != outcome.diagram.state_hash
+
+
+# what is found before it is asked for ---------------------------------------------------------------------------------
+
+
+def test_what_was_foreseen_of_the_log_is_not_found_again() -> None:
+    first = applied(start := diagram(*TRIANGLE), update("a", x=1), remove("ab"))
+    second = applied(first.diagram, update("a", x=2), user=BO)
+    log = (logged(first), logged(second, BO))
+    foresee(start, log)
+    one = advance(start, log[0])
+    two = advance(one, log[1])
+    assert one is advance(start, log[0]) and two is advance(one, log[1])
+    assert (whole(one), whole(two)) == (whole(first.diagram), whole(second.diagram))
+
+
+def test_what_was_foreseen_of_one_operation_says_nothing_of_another() -> None:
+    start = diagram(*TRIANGLE)
+    foresee(start, (logged(applied(start, update("a", x=1))),))
+    other = applied(start, update("b", y=1))
+    assert whole(advance(start, logged(other))) == whole(other.diagram)
+
+
+def test_nothing_is_foreseen_of_operations_that_do_not_follow() -> None:
+    start = diagram(*TRIANGLE)
+    first = applied(start, update("a", x=1))
+    second = logged(applied(first.diagram, update("a", x=2)))
+    foresee(start, (second,))
+    assert advance(start, second) is not advance(start, second)
