@@ -2,7 +2,8 @@
 
 Laws: (1) all waiting writes share one transaction and one fsync; where one of them fails, all run again, each behind a
 savepoint of its own; (2) nobody hears of a write before the commit of its group; (3) only the writer writes, so that
-its transactions never wait.
+its transactions never wait; and it alone does checkpoints: of two connections that write and checkpoint at the same
+moment, SQLite before 3.51.3 can lose pages (sqlite.org/wal.html, "The WAL-Reset Bug").
 """
 
 from __future__ import annotations

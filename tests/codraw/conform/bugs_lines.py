@@ -102,7 +102,7 @@ def a_no_op_empties_the_redo_stack() -> None:
     from collab.core.writing import Judge
 
     stack = "__import__('msgspec').structs.replace(self._stack(waiting), redo=())"
-    changed(Judge._applied, "NoOp(waiting, self._stack(waiting))", f"NoOp(waiting, {stack})")
+    changed(Judge._concluded, "NoOp(waiting, self._stack(waiting))", f"NoOp(waiting, {stack})")
 
 
 @mutant("UN13", "codraw.v1")
