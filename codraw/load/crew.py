@@ -105,7 +105,8 @@ class Crew:
             port = where.port or (443 if tls else 80)
             loop = asyncio.get_running_loop()
             _, line = await loop.create_connection(lambda: Line(editor, request), where.hostname or "", port, ssl=tls)
-            is_in = await asyncio.wait_for(editor.synced, DIAL_S)
+            async with asyncio.timeout(DIAL_S):
+                is_in = await editor.synced
         except (OSError, TimeoutError, CodrawError) as error:
             self.measures.tally[f"dial: {type(error).__name__}"] += 1
             if editor.line is not None:
@@ -143,10 +144,15 @@ class Crew:
             if editor.line is not None:
                 editor.line.leave()
         await self.gone(2.0)
+        self.cut()
+        await self.gone(1.0)
+
+    def cut(self) -> None:
+        """Whoever is still connected is so no longer, and nobody comes back."""
+        self.is_over = True
         for editor in self.editors:
             if editor.line is not None:
                 editor.line.cut()
-        await self.gone(1.0)
 
     async def gone(self, patience_s: float) -> None:
         give_up = perf_counter() + patience_s

@@ -28,12 +28,13 @@ async def live_and_end(plan: Plan, stage: Stage, measures: Measures, tasks: Task
     number, chance = count(), chance_of(plan.seed, "lives")
 
     async def life(_: object) -> None:
-        diagram = free.pop()
+        diagram, crew = free.pop(), Crew(plan, stage, measures, tasks)
         try:
-            await _live(Crew(plan, stage, measures, tasks), diagram, next(number) % len(plan.urls), chance)
+            await _live(crew, diagram, next(number) % len(plan.urls), chance)
         except CodrawError as error:
             measures.fault("session refused", str(error))
         finally:
+            crew.cut()
             free.append(diagram)
 
     await each(tasks, range(plan.sessions), life, min(plan.at_once, len(stage.boards)))

@@ -91,7 +91,7 @@ class Run:
             else:
                 loaded = await self._sessions()
         finally:
-            self.crew.is_over = True
+            self.crew.cut()
             await self.stage.strike(keep=self.plan.keep)
             await self.tasks.close()
         return self._results(begun_at, server, agreement, loaded)

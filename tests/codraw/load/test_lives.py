@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import asyncio
+from urllib.parse import urlsplit
+
+import psutil
+
 from codraw.load.lives import live_and_end
 from codraw.load.measures import Measures
 from codraw.load.plan import Plan
@@ -27,3 +32,19 @@ async def test_no_task_is_left_after_a_life(server: Server) -> None:
     await live_and_end(plan, stage, measures, tasks)
     assert measures.tally["sessions lived and ended"] == 3 and not measures.faults and len(tasks) == 0
     await stage.strike()
+
+
+async def test_a_life_that_is_cut_short_leaves_no_connection_and_nobody_comes_back(server: Server) -> None:
+    plan = Plan(urls=(server.http,), editors=2, diagrams=1, scenario=Scenario.SESSIONS, sessions=100_000)
+    measures, tasks = Measures(), Tasks()
+    stage = Stage(plan.urls, (), 1, measures, tasks)
+    await stage.build(2, 1, live=False)
+    living = tasks.start("lives", live_and_end(plan, stage, measures, tasks))
+    while not measures.join.count:  # noqa: ASYNC110 - a run tells nobody of it
+        await asyncio.sleep(0)
+    living.cancel()
+    await asyncio.wait((living,))
+    await stage.strike()
+    here = psutil.Process().net_connections("tcp")
+    assert not [one for one in here if one.raddr and one.raddr.port == urlsplit(server.http).port]
+    assert len(tasks) == 0 and not measures.closes
