@@ -2,7 +2,8 @@
 
 1. Outcomes of store calls are served before what comes in, so a full inbox cannot block the answer the room waits for.
 2. No await inside a decision nor between its effects.
-3. A store call is a task of its own: no socket's end cancels it, and every exception has become an event.
+3. A store call is a task of its own, and so is a long judgement, in a thread: no socket's end cancels it, and every
+   exception has become an event.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, assert_never
 
 import msgspec
 
-from collab.core.apply import Replaced, foresee, replaced
+from collab.core.apply import foresee
 from collab.core.diagram import Diagram
 from collab.core.effects import (
     Admit,
@@ -26,6 +27,7 @@ from collab.core.effects import (
     Commit,
     Dismiss,
     Effect,
+    JudgeBatch,
     Publish,
     ReadHistory,
     ReadRights,
@@ -41,6 +43,7 @@ from collab.core.effects import (
 )
 from collab.core.events import (
     Asked,
+    BatchJudged,
     BusSensed,
     CaughtUp,
     Claimed,
@@ -63,7 +66,6 @@ from collab.core.events import (
     Spoken,
     Submitted,
     Surveyed,
-    Ticket,
     Told,
     Unavailable,
     Unresolved,
@@ -71,6 +73,7 @@ from collab.core.events import (
 )
 from collab.core.moderation import ByUser
 from collab.core.room import Room
+from collab.core.verdicts import Ticket
 from collab.fanout import Fanout
 from collab.history import history
 from collab.inbox import Inbox
@@ -244,18 +247,10 @@ class RoomTask:
         answer: asyncio.Future[Accepted | Rejected] = asyncio.get_running_loop().create_future()
         self._tickets[ticket] = answer
         try:
-            ahead = await self._ahead(caller, intent) if isinstance(intent, Replace) else None
-            await self._inbox.put(Submitted(ticket, caller, role, intent, ahead))
+            await self._inbox.put(Submitted(ticket, caller, role, intent))
             return await answer
         finally:
             self._tickets.pop(ticket, None)
-
-    async def _ahead(self, caller: Caller, replace: Replace) -> Replaced | None:
-        """Judged beside the event loop, where that is long: half a second for 10 000 cells."""
-        diagram = self._room.state.replica.diagram
-        if len(replace.cells) <= FEW_CELLS or replace.expected_vector not in (None, diagram.vector):
-            return None
-        return await asyncio.to_thread(replaced, diagram, replace, caller.id, self._room.state.settings.limits)
 
     async def close(self) -> None:
         """Every operation read so far gets its outcome first, and the last snapshot is given to the store."""
@@ -321,7 +316,7 @@ class RoomTask:
                 fanout.replay(socket, notices)
             case Dismiss():
                 self._dismiss(effect)
-            case CatchUp() | Reload() | ReadHistory() | ReadRights():
+            case JudgeBatch() | CatchUp() | Reload() | ReadHistory() | ReadRights():
                 self._start(type(effect).__name__, self._writing_call(effect))
             case ReadSession() | ChangeSession():
                 self._start(type(effect).__name__, self._meeting_call(effect))
@@ -372,7 +367,7 @@ class RoomTask:
 
     # store calls ------------------------------------------------------------------------------------------------------
 
-    async def _writing_call(self, effect: Commit | CatchUp | Reload | ReadHistory | ReadRights) -> None:
+    async def _writing_call(self, effect: JudgeBatch | Commit | CatchUp | Reload | ReadHistory | ReadRights) -> None:
         try:
             outcome = await self._written(effect)
             if isinstance(outcome, (CaughtUp, Missed)):
@@ -385,11 +380,13 @@ class RoomTask:
             outcome = Unresolved() if isinstance(effect, Commit) else Unavailable()
         self._inbox.outcome(outcome)
 
-    async def _written(self, effect: Commit | CatchUp | Reload | ReadHistory | ReadRights) -> Event:
+    async def _written(self, effect: JudgeBatch | Commit | CatchUp | Reload | ReadHistory | ReadRights) -> Event:
         store = self._ports.store
         match effect:
             case Commit():
                 return await store.commit(self.diagram, effect)
+            case JudgeBatch(batch=batch, judge=judge):
+                return BatchJudged(batch, await asyncio.to_thread(judge.batch, batch))
             case CatchUp(since=since):
                 return await store.since(self.diagram, since)
             case Reload():

@@ -9,6 +9,7 @@ from random import Random
 from time import perf_counter
 from typing import cast
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from codraw.load.frames import PONG, extent, masked, upgrade, upgraded
 from codraw.load.scenarios import uuid
@@ -130,6 +131,14 @@ class Load:
         self._send(receipts)
         if self._done == self._wanted and not self._over.done():
             self._over.set_result(None)
+
+
+async def undo(socket: Socket) -> None:
+    """What its user did last. Returns when it has its receipt."""
+    over = asyncio.get_running_loop().create_future()
+    socket.heard = over.set_result
+    socket.transport.write(framed(Dialect.V1, {"message_type": "undo", "operation_id": str(uuid4())}))
+    await asyncio.wait_for(over, PATIENCE_S)
 
 
 async def dial(url: str, token: str) -> Socket:

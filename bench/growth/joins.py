@@ -14,7 +14,7 @@ from typing import Any, Self
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from bench.growth.crowd import Editor, hang_up
+from bench.growth.crowd import Editor, hang_up, undo
 from bench.growth.results import Curve, Found, Row, at_most, point, told
 from bench.growth.stage import QUIET_PINGS, SOCKETS_OF_ONE, Circle, Room, Stage, cells, staged
 
@@ -80,10 +80,13 @@ async def _pauses(stage: Stage, room: Room, joins: int, circle: Circle, others: 
         storm = await pulse.during(join())
         busy = await pulse.during(circle.cost(2_000))
         replaced = await pulse.during(stage.replace(room, others))
+        (replacing,) = await stage.seat([(room.url, stage.people[0].token)])
+        undone = await pulse.during(undo(replacing))
     return [
         told(f"ms, the latest answer to a heartbeat while {joins} join, against none", storm[-1], quiet[-1]),
         told("ms, the latest answer to a heartbeat under operations and snapshots", busy[-1], quiet[-1]),
         told(f"ms, the latest answer to a heartbeat while REST replaces {len(others)} cells", replaced[-1], quiet[-1]),
+        told("ms, the latest answer to a heartbeat while that is undone", undone[-1], quiet[-1]),
     ]
 
 

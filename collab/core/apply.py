@@ -17,7 +17,6 @@ from collab.core.graph import settle
 from collab.core.merge import merged, top_keys
 from collab.core.traces import Traces
 from protocol.cells import check_shape, check_size, is_edge
-from protocol.intents import Replace
 from protocol.operations import CellChange, CellEffect, Effect, Inverse, LoggedOperation, Verb
 from protocol.refusals import CellError, Reason, Refusal
 from protocol.values import Cell, CellId, DiagramId, Epoch, Limits, UserId
@@ -38,14 +37,6 @@ class Unchanged(msgspec.Struct, frozen=True):
 
 class Refused(msgspec.Struct, frozen=True):
     refusal: Refusal
-
-
-class Replaced(msgspec.Struct, frozen=True, gc=False):
-    """What a new list of cells makes of `before`, and of nothing else."""
-
-    before: Diagram
-    changes: tuple[CellChange, ...]
-    outcome: Applied | Unchanged | Refused
 
 
 def apply(
@@ -133,11 +124,6 @@ def replacement(
         if slot is None or slot.text != text:
             changes += _exchanged(id, slot is not None, cell)
     return tuple(changes), tuple(given)
-
-
-def replaced(diagram: Diagram, replace: Replace, user: UserId, limits: Limits) -> Replaced:
-    changes, order = replacement(diagram, replace.cells, replace.texts)
-    return Replaced(diagram, changes, apply(diagram, changes, user, limits, order))
 
 
 def becoming(id: CellId, before: Cell | None, after: Cell | None) -> list[CellChange]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from collab.core.diagram import Diagram
-from collab.core.events import Spoken, Ticket
+from collab.core.events import Spoken
 from collab.core.meeting import Session, SessionChange
+from collab.core.verdicts import Ticket, Waiting
+from collab.core.writing import Judge
 from protocol.notices import Accepted, Notice, Participant, Rejected
 from protocol.operations import LoggedOperation, Outcome
 from protocol.refusals import Ending
@@ -48,6 +50,13 @@ class Dismiss(msgspec.Struct, frozen=True):
     socket: SocketId
     ending: Ending
     host: User | None = None
+
+
+class JudgeBatch(msgspec.Struct, frozen=True):
+    """`judge.batch(batch)`, which takes long: it may be done beside all else, and is answered by `BatchJudged`."""
+
+    batch: tuple[Waiting, ...]
+    judge: Judge
 
 
 class Commit(msgspec.Struct, frozen=True, gc=False):
@@ -150,6 +159,7 @@ Effect = (
     | Replay
     | Tell
     | Dismiss
+    | JudgeBatch
     | Commit
     | CatchUp
     | Reload

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NewType
 
 import msgspec
 
-from collab.core.apply import Replaced
 from collab.core.diagram import Diagram
 from collab.core.kept import Step
 from collab.core.meeting import Session
+from collab.core.verdicts import Judged, Ticket, Waiting
 from protocol.intents import Edit, Intent, Redo, Replace, Resume, Undo
 from protocol.notices import AwareUpdate, Participant
 from protocol.operations import LoggedOperation, Outcome
 from protocol.refusals import Ending
 from protocol.values import Caller, Head, OperationId, RoleAt, SessionId, SocketId, User, UserId
-
-Ticket = NewType("Ticket", int)
-"""Names one request of the door for programs; its answer is `effects.Answer`."""
 
 
 class Departure(StrEnum):
@@ -55,17 +51,19 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
 
 
 class Submitted(msgspec.Struct, frozen=True):
-    """An intent of a program by REST; answered once, by `Answer`.
-
-    `ahead`: of a Replace, what becomes of the diagram that stood a moment before, which is long to find. Where another
-    one stands meanwhile, it counts for nothing.
-    """
+    """An intent of a program by REST; answered once, by `Answer`."""
 
     ticket: Ticket
     caller: Caller
     role: RoleAt
     intent: Edit | Replace | Undo | Redo
-    ahead: Replaced | None = None
+
+
+class BatchJudged(msgspec.Struct, frozen=True):
+    """What `JudgeBatch` asked for."""
+
+    batch: tuple[Waiting, ...]
+    judged: Judged
 
 
 class Committed(msgspec.Struct, frozen=True):
@@ -306,6 +304,7 @@ Event = (
     | Left
     | Asked
     | Submitted
+    | BatchJudged
     | Committed
     | Missed
     | Gone
@@ -343,7 +342,7 @@ Event = (
     | Closing
 )
 StoreOutcome = Committed | Missed | Gone | Known | Unresolved | Unavailable
-WriterOutcome = StoreOutcome | CaughtUp | Loaded | HistoryRead | RightsRead
+WriterOutcome = BatchJudged | StoreOutcome | CaughtUp | Loaded | HistoryRead | RightsRead
 ChairOutcome = SessionRead | SessionChanged | SessionStale | SessionUnchanged
 Spoken = Said | Pointed | Wanted | Declined | RollCalled | SessionMoved | RightsMoved | Claimed
 """What rooms of one diagram tell each other beside operations: each is the event that it is for the others."""

@@ -35,6 +35,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     vector: int
 
     @property
+    def size(self) -> int:
+        """Bytes of what its operations made of the cells, and of what there was before."""
+        return sum([len(kept.effect) + len(kept.rest) for kept in self.operations])
+
+    @property
     def group_id(self) -> str | None:
         """An undo and a redo are of the group of what they invert: it goes on after them."""
         return self.operations[-1].group_id

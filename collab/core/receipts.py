@@ -8,7 +8,8 @@ from collab.core.deadlines import DOUBT
 from collab.core.effects import Answer, Send, Tell
 from collab.core.roster import Present, Shown
 from collab.core.state import RoomState
-from collab.core.writing import Declined, Judgement, Logged, NoOp, Repeated, Waiting, kind_of
+from collab.core.verdicts import Declined, Judgement, Logged, NoOp, Repeated, Waiting
+from collab.core.writing import kind_of
 from protocol.intents import Edit
 from protocol.notices import Accepted, CopyDoubtful, Corrected, Happened, HistoryDepth, Rejected
 from protocol.operations import CellChange, Kind, LoggedOperation, Skipped, Verdict

@@ -10,9 +10,10 @@ from collab.core.events import Loaded
 from collab.core.history import History, Stacks
 from collab.core.kept import Kept, Step
 from collab.core.recent import Recent
+from collab.core.verdicts import Key
 from protocol.notices import HistoryDepth
 from protocol.operations import LoggedOperation, Outcome
-from protocol.values import Epoch, Head, Limits, OperationId, UserId
+from protocol.values import Epoch, Head, Limits, UserId
 
 OUTCOMES = 1_000
 
@@ -20,8 +21,6 @@ REMEMBERED = 10_000
 """So many vectors back it is known who changed what; beyond that a change counts as somebody else's."""
 FORGETTING, FEW = 2, 1_000
 """Traces of removed cells stay until they outnumber those of the cells there are."""
-
-Key = tuple[UserId, OperationId]
 
 
 class Replica:

@@ -27,6 +27,7 @@ from collab.core.elsewhere import Elsewhere
 from collab.core.events import (
     Asked,
     Barred,
+    BatchJudged,
     BusSensed,
     CaughtUp,
     ChairOutcome,
@@ -239,6 +240,8 @@ class Room:
         match event:
             case Committed():
                 self._writer.committed()
+            case BatchJudged():
+                self._writer.batch_judged(event)
             case Missed():
                 self._writer.missed(event)
             case Known():
@@ -390,7 +393,7 @@ class Room:
             rejected = self._receipts.rejected(event.intent.operation_id or "", _RESTARTING, kind_of(event.intent))
             self._state.ask(Answer(event.ticket, rejected))
         else:
-            self._writer.queue(event.ticket, event.caller, event.role, event.intent, ahead=event.ahead)
+            self._writer.queue(event.ticket, event.caller, event.role, event.intent)
 
     def _asked(self, event: Asked) -> None:
         present = self._state.roster.get(event.socket)

@@ -41,6 +41,8 @@ class RoomSettings(msgspec.Struct, frozen=True):
     heartbeat_s: float = 15.0
     gap_patience_s: float = 0.05
     retry_s: float = 0.2
+    judged_apart_bytes: int = 40_000
+    """A batch of more, as of two hundred cells, is judged by a call of its own: it takes several milliseconds."""
     snapshot_operations: int = 500
     snapshot_s: float = 30.0
 

@@ -1,4 +1,4 @@
-"""The writing lane of a room at work: queue, commit, follow, catch up, reload; it releases in log order.
+"""The writing lane of a room at work: queue, judge, commit, follow, catch up, reload; it releases in log order.
 
 Laws: (1) one call in flight, and news heard meanwhile waits for its outcome; (2) nothing judged leaves before the
 commit in which it was judged; (3) a batch commits although it accepts nothing; (4) a read counts only if it began
@@ -11,17 +11,30 @@ from typing import assert_never
 
 import msgspec
 
-from collab.core.apply import Replaced, advance
+from collab.core.apply import advance
 from collab.core.claims import Claims
 from collab.core.deadlines import GAP, RETRY, SNAPSHOT
 from collab.core.diagram import Diagram
-from collab.core.effects import CatchUp, Commit, Publish, ReadHistory, ReadRights, Reload, Send, Snapshot
-from collab.core.events import CaughtUp, Claimed, HistoryRead, Joined, Known, Loaded, Missed, RightsRead, WriterOutcome
+from collab.core.effects import CatchUp, Commit, JudgeBatch, Publish, ReadHistory, ReadRights, Reload, Send, Snapshot
+from collab.core.events import (
+    BatchJudged,
+    CaughtUp,
+    Claimed,
+    HistoryRead,
+    Joined,
+    Known,
+    Loaded,
+    Missed,
+    RightsRead,
+    WriterOutcome,
+)
 from collab.core.follow import Held
+from collab.core.history import Stacks
 from collab.core.receipts import INVERSIONS, Receipts
 from collab.core.replica import Replica
 from collab.core.roster import SENDING_LATE_S, Present
 from collab.core.state import RoomState
+from collab.core.verdicts import Judged, Judgement, NoOp, Operational, Source, Waiting
 from collab.core.writing import (
     BATCH_OPERATIONS,
     OUTCOMES,
@@ -29,24 +42,22 @@ from collab.core.writing import (
     Committing,
     Idle,
     Judge,
-    Judgement,
-    NoOp,
-    Operational,
+    Judging,
     ReadingHistory,
     ReadingRights,
     Reloading,
-    Source,
-    Waiting,
     Writing,
     kind_of,
     take_batch,
     weight,
 )
-from protocol.intents import Edit, Replace
+from protocol.intents import Edit, Redo, Replace, Undo
 from protocol.notices import StateReason, StateShown
 from protocol.operations import LoggedOperation, Verdict
 from protocol.refusals import Reason, Refusal
 from protocol.values import Caller, Head, RoleAt, SocketId, UserId
+
+_INVERTING = frozenset({Undo, Redo})
 
 SAVED_CELLS = 2
 """So many cells at most are written into a snapshot for each operation since the one before: each takes as much as a
@@ -84,10 +95,9 @@ class Writer:
         role: RoleAt,
         intent: Operational,
         present: Present | None = None,
-        ahead: Replaced | None = None,
     ) -> None:
         """`role` as it was last read; a newer permission clock than ours makes all roles stale. `present`: the socket,
-        where it comes from one. `ahead`: see `Submitted`."""
+        where it comes from one."""
         operation_id = intent.operation_id
         assert operation_id is not None  # noqa: S101 - the edges make one where the client sent none
         self.note_role(caller, role)
@@ -101,7 +111,6 @@ class Writer:
             weight=weight(intent),
             ref=None if isinstance(intent, Replace) else intent.ref,
             grain=present.grain if present is not None else None,
-            ahead=ahead,
         )
         self._queue.append(waiting)
 
@@ -129,8 +138,7 @@ class Writer:
 
     def holds(self, socket: SocketId) -> bool:
         """Whether an operation of this socket has no outcome yet."""
-        batch = self._writing.batch if isinstance(self._writing, Committing) else ()
-        return any(waiting.source == socket for waiting in (*batch, *self._queue))
+        return any(waiting.source == socket for waiting in (*self._batch, *self._queue))
 
     def drop(self, socket: SocketId) -> None:
         """What waits of a socket that was sent away is not judged. What is in a commit stays."""
@@ -188,7 +196,7 @@ class Writer:
 
     def abandon(self, refusal: Refusal) -> list[SocketId]:
         """Empties the lane, whose call is back: programs get the refusal. Returns the sockets not let in yet."""
-        batch = self._writing.batch if isinstance(self._writing, Committing) else ()
+        batch = self._batch
         sockets = [join.socket for join in self.joins()]
         for waiting in (*batch, *self._queue):
             if not isinstance(waiting.source, str):
@@ -222,6 +230,11 @@ class Writer:
         return type(self._writing) is not Idle
 
     @property
+    def _batch(self) -> tuple[Waiting, ...]:
+        """What is being judged or committed."""
+        return self._writing.batch if isinstance(self._writing, Judging | Committing) else ()
+
+    @property
     def gives_way(self) -> bool:
         """What waits is to be committed after a commit of another worker."""
         return bool(self._queue) and self._claims.waits
@@ -234,6 +247,18 @@ class Writer:
 
     def awaits(self, event: WriterOutcome) -> bool:
         return type(event) in OUTCOMES[type(self._writing)]
+
+    def batch_judged(self, event: BatchJudged) -> None:
+        """Judged anew, where it was judged with rights that may have gone since, or for somebody who has."""
+        batch = self._batch
+        if event.batch is not batch:
+            return
+        self._writing = Idle()
+        unsure = self._rights_stale or self._state.session_doubted or self._reload is not None
+        if unsure or not all(self._there(waiting.source) for waiting in batch):
+            self._queue[:0] = batch
+        else:
+            self._commit_or_tell(batch, event.judged)
 
     def committed(self) -> None:
         assert isinstance(self._writing, Committing)  # noqa: S101 - only a Commit is answered so
@@ -291,6 +316,9 @@ class Writer:
             case Committing(batch=batch):
                 if not any(waiting.uncertain for waiting in batch):
                     self._back_to_queue()
+            case Judging(batch=batch):
+                self._queue[:0] = batch
+                self._writing = Idle()
             case CatchingUp(joins=joins):
                 self._joins[:0] = joins
                 self._behind = True
@@ -411,7 +439,28 @@ class Writer:
         if not batch:
             # those behind them may be the first whose history is to be read
             return len(self._queue) < waited
-        judged = Judge(state.replica, self._role, state.settings.limits, state.now).batch(batch)
+        judge = Judge(state.replica, self._role, state.settings.limits, state.now)
+        if not self._is_long(batch):
+            return self._commit_or_tell(batch, judge.batch(batch))
+        for waiting in batch:
+            # who looks at stacks puts on them what they have not yet: not from there
+            state.replica.stacks(waiting.caller.id)
+        self._writing = Judging(batch)
+        state.ask(JudgeBatch(batch, judge))
+        return False
+
+    def _is_long(self, batch: tuple[Waiting, ...]) -> bool:
+        size = sum([waiting.weight for waiting in batch])
+        for waiting in batch:
+            if type(waiting.intent) in _INVERTING:
+                stacks = self._state.replica.stacks(waiting.caller.id) or Stacks()
+                entries = stacks.undo if isinstance(waiting.intent, Undo) else stacks.redo
+                size += sum([entry.size for entry in entries[-len(batch) :]])
+        return size > self._state.settings.judged_apart_bytes
+
+    def _commit_or_tell(self, batch: tuple[Waiting, ...], judged: Judged) -> bool:
+        """As `_begin`."""
+        state = self._state
         if not judged.binding:
             for verdict in judged.verdicts:
                 self._receipts.release(verdict)
@@ -484,7 +533,7 @@ class Writer:
 
     def _give_up(self) -> list[SocketId]:
         """What has an unknown outcome gets no answer; the rest a refusal that may be tried again, where understood."""
-        batch = self._writing.batch if isinstance(self._writing, Committing) else ()
+        batch = self._batch
         closing = [join.socket for join in self.joins()]
         for waiting in (*batch, *self._queue):
             present = self._state.roster.get(waiting.source) if isinstance(waiting.source, str) else None

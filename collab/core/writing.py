@@ -1,4 +1,4 @@
-"""The writing lane: what waits, how a batch is judged, and the one store call that may be in flight.
+"""The writing lane: what waits, how a batch is judged, and the one call that may be in flight.
 
 Laws: (1) one call of the lane at a time; (2) what is judged stays private until the call that confirms it is back;
 (3) every id of a batch whose verdict depends on the cells gets its outcome written down with the batch.
@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from collab.core.apply import Applied, Refused, Replaced, Unchanged, apply, replaced
+from collab.core.apply import Applied, Refused, Unchanged, apply, replacement
 from collab.core.diagram import Diagram
 from collab.core.events import (
+    BatchJudged,
     CaughtUp,
     Committed,
     Gone,
@@ -22,7 +23,6 @@ from collab.core.events import (
     Loaded,
     Missed,
     RightsRead,
-    Ticket,
     Unavailable,
     Unresolved,
     WriterOutcome,
@@ -30,45 +30,17 @@ from collab.core.events import (
 from collab.core.history import Entry, History, Stacks, invert, judge_inversion
 from collab.core.kept import Kept
 from collab.core.merge import top_keys
-from collab.core.replica import Key, Replica
+from collab.core.replica import Replica
 from collab.core.rights import allowed
+from collab.core.verdicts import Declined, Judged, Judgement, Key, Logged, NoOp, Operational, Repeated, Waiting
 from protocol.cells import payload_sha256
 from protocol.intents import Edit, Redo, Replace, Undo
 from protocol.operations import CellChange, CellEffect, Kind, LoggedOperation, Outcome, Skipped, Verb, Verdict
 from protocol.refusals import Reason, Refusal
-from protocol.values import Caller, CellId, Head, Instant, Limits, OperationId, RoleAt, SocketId, UserId
+from protocol.values import CellId, Head, Instant, Limits, RoleAt, UserId
 
 BATCH_OPERATIONS = 64
 BATCH_BYTES = 262_144
-
-Operational = Edit | Replace | Undo | Redo
-Source = SocketId | Ticket
-
-
-class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """One submission in the queue. `arrived`: the room's turn in which it came; `seen`: the newest vector that its
-    sender can have known of then (OP20).
-
-    `grain`: how far down the path of a key its dialect tells changes apart, None: all the way.
-    `uncertain`: it was in a commit whose outcome never came back, so the log may hold it already. `ahead`: see
-    `Submitted`.
-    """
-
-    source: Source
-    caller: Caller
-    intent: Operational
-    operation_id: OperationId
-    arrived: int
-    seen: int
-    weight: int
-    ref: str | None = None
-    grain: int | None = None
-    uncertain: bool = False
-    ahead: Replaced | None = None
-
-    @property
-    def key(self) -> Key:
-        return (self.caller.id, self.operation_id)
 
 
 # states -------------------------------------------------------------------------------------------------------------
@@ -76,6 +48,12 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
 
 class Idle(msgspec.Struct, frozen=True):
     pass
+
+
+class Judging(msgspec.Struct, frozen=True, gc=False):
+    """A batch that takes long to judge."""
+
+    batch: tuple[Waiting, ...]
 
 
 class Committing(msgspec.Struct, frozen=True, gc=False):
@@ -103,10 +81,11 @@ class ReadingRights(msgspec.Struct, frozen=True):
     pass
 
 
-Writing = Idle | Committing | CatchingUp | Reloading | ReadingHistory | ReadingRights
+Writing = Idle | Judging | Committing | CatchingUp | Reloading | ReadingHistory | ReadingRights
 
 OUTCOMES: Mapping[type[Writing], frozenset[type[WriterOutcome]]] = {
     Idle: frozenset(),
+    Judging: frozenset({BatchJudged, Unavailable}),
     Committing: frozenset({Committed, Missed, Known, Unresolved, Unavailable, Gone}),
     CatchingUp: frozenset({CaughtUp, Unavailable, Gone}),
     Reloading: frozenset({Loaded, Unavailable, Gone}),
@@ -116,54 +95,7 @@ OUTCOMES: Mapping[type[Writing], frozenset[type[WriterOutcome]]] = {
 """What the call of each state can come back with; anything else is not of our doing, and passed over."""
 
 
-# verdicts -----------------------------------------------------------------------------------------------------------
-
-
-class Logged(msgspec.Struct, frozen=True, gc=False):
-    """Accepted. `doubtful`: cells that the sender now sees otherwise than they are (E4)."""
-
-    waiting: Waiting
-    operation: LoggedOperation
-    after: Diagram
-    skipped: tuple[Skipped, ...]
-    doubtful: tuple[CellId, ...]
-
-
-class NoOp(msgspec.Struct, frozen=True, gc=False):
-    waiting: Waiting
-    stacks: Stacks
-    skipped: tuple[Skipped, ...] = ()
-
-
-class Declined(msgspec.Struct, frozen=True, gc=False):
-    waiting: Waiting
-    refusal: Refusal
-
-
-class Repeated(msgspec.Struct, frozen=True, gc=False):
-    waiting: Waiting
-    outcome: Outcome
-
-
-Judgement = Logged | NoOp | Declined | Repeated
-_WORDS: Mapping[type[Judgement], Verdict] = {
-    Logged: Verdict.ACCEPTED,
-    NoOp: Verdict.NO_OP,
-    Declined: Verdict.REFUSED,
-}
-
-
-class Judged(msgspec.Struct, frozen=True, gc=False):
-    """What a batch came to on top of one state. Private until its commit is back."""
-
-    verdicts: tuple[Judgement, ...]
-    operations: tuple[LoggedOperation, ...]
-    outcomes: tuple[Outcome, ...]
-
-    @property
-    def binding(self) -> bool:
-        """Whether there is anything to write down, or to confirm the head for."""
-        return bool(self.outcomes)
+# the queue ----------------------------------------------------------------------------------------------------------
 
 
 def weight(intent: Operational) -> int:
@@ -191,6 +123,12 @@ def take_batch(queue: list[Waiting], ready: Callable[[Waiting], bool]) -> tuple[
 
 
 # judging ------------------------------------------------------------------------------------------------------------
+
+_WORDS: Mapping[type[Judgement], Verdict] = {
+    Logged: Verdict.ACCEPTED,
+    NoOp: Verdict.NO_OP,
+    Declined: Verdict.REFUSED,
+}
 
 
 class Judge:
@@ -272,10 +210,9 @@ class Judge:
         if replace.expected_vector is not None and replace.expected_vector != vector:
             refusal = Refusal(Reason.CONFLICT_DETECTED, "the diagram has moved on", details={"update_vector": vector})
             return Declined(waiting, refusal)
-        found = waiting.ahead
-        if found is None or found.before is not self._diagram:
-            found = replaced(self._diagram, replace, waiting.caller.id, self._limits)
-        return self._concluded(waiting, Kind.REST, found.changes, found.outcome)
+        changes, order = replacement(self._diagram, replace.cells, replace.texts)
+        outcome = apply(self._diagram, changes, waiting.caller.id, self._limits, order)
+        return self._concluded(waiting, Kind.REST, changes, outcome)
 
     def _inverted(self, waiting: Waiting, kind: Kind) -> Logged | NoOp | Declined:
         stacks = self._stack(waiting)

@@ -25,8 +25,9 @@ from collab.core.events import Departure, Event, Joined, Known, Left, Loaded, Po
 from collab.core.room import Room
 from collab.core.roster import Shown
 from collab.core.state import RoomState
+from collab.core.verdicts import Declined, Judged
 from collab.core.writer import Writer
-from collab.core.writing import Committing, Declined, Idle, Judged
+from collab.core.writing import Committing, Idle
 from protocol.notices import StateShown
 from protocol.operations import LoggedOperation, Verdict
 from protocol.refusals import Reason, Refusal

@@ -16,6 +16,7 @@ from collab.core.effects import (
     Commit,
     Dismiss,
     Effect,
+    JudgeBatch,
     Publish,
     ReadHistory,
     ReadRights,
@@ -227,7 +228,8 @@ class Worker:
             case WakeAt(at=at):
                 self.wake_s = None if at is None else at.monotonic_s
             case (
-                Commit()
+                JudgeBatch()
+                | Commit()
                 | CatchUp()
                 | Reload()
                 | ReadHistory()

@@ -11,12 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+import msgspec
+
 from collab.core.diagram import Diagram
 from collab.core.effects import (
     CatchUp,
     ChangeSession,
     Commit,
     Effect,
+    JudgeBatch,
     ReadHistory,
     ReadRights,
     ReadSession,
@@ -25,6 +28,7 @@ from collab.core.effects import (
     Survey,
 )
 from collab.core.events import (
+    BatchJudged,
     Event,
     HeadSeen,
     HistoryRead,
@@ -63,7 +67,7 @@ SETTINGS = RoomSettings(limits=Limits(resume_operations=30), snapshot_operations
 CALL_S = 0.5
 """No call of the store stays unanswered for longer, but of a worker that is frozen."""
 
-WRITER_CALLS = (Commit, CatchUp, Reload, ReadHistory, ReadRights)
+WRITER_CALLS = (JudgeBatch, Commit, CatchUp, Reload, ReadHistory, ReadRights)
 CHAIR_CALLS = (ReadSession, ChangeSession)
 
 
@@ -107,7 +111,8 @@ class World:
         bus: type[Bus] = Bus,
         diagrams: type[MemoryDiagrams] = MemoryDiagrams,
     ) -> None:
-        self.settings = settings
+        # in every other world whatever is more than two short edits is judged apart
+        self.settings = settings if seed % 2 else msgspec.structs.replace(settings, judged_apart_bytes=400)
         self.chance = random.Random(seed)
         self.faults = faults
         self.faults_were = faults.on
@@ -242,6 +247,10 @@ class World:
         if isinstance(effect, Survey):
             surveyed = self.surveyed(worker, effect.session)
             return lambda: worker.post(surveyed)
+        if isinstance(effect, JudgeBatch):
+            self.count["judged apart"] += 1
+            judged = BatchJudged(effect.batch, effect.judge.batch(effect.batch))
+            return lambda: worker.post(judged)
         draw = self.chance.random()
         if isinstance(effect, Commit) and draw > 1 - self.faults["unresolved"]:
             self.count["unknown outcome"] += 1

@@ -20,6 +20,7 @@ from collab.core.effects import (
     Commit,
     Dismiss,
     Effect,
+    JudgeBatch,
     ReadHistory,
     ReadRights,
     ReadSession,
@@ -31,6 +32,7 @@ from collab.core.effects import (
 )
 from collab.core.events import (
     Asked,
+    BatchJudged,
     CaughtUp,
     Committed,
     Departure,
@@ -50,7 +52,6 @@ from collab.core.events import (
     SessionStale,
     SessionUnchanged,
     Submitted,
-    Ticket,
     Unavailable,
     Unresolved,
     Woke,
@@ -59,6 +60,7 @@ from collab.core.kept import Kept
 from collab.core.meeting import Deny, End, HostBack, HostGone, Leave, Session, SessionChange, SetHost, SetPresenter
 from collab.core.room import Room
 from collab.core.state import RoomSettings
+from collab.core.verdicts import Ticket
 from protocol.intents import Edit, Undo
 from protocol.notices import (
     Accepted,
@@ -77,7 +79,7 @@ from protocol.refusals import Ending
 from protocol.values import Head, Instant, Role, RoleAt, SessionId, SocketId, UserId
 from tests.support.script import EPOCH, FOUNDED, SESSION, START, THREAT_MODEL, Guest, caller, joined, user
 
-WRITER_CALLS = (Commit, CatchUp, Reload, ReadHistory, ReadRights)
+WRITER_CALLS = (JudgeBatch, Commit, CatchUp, Reload, ReadHistory, ReadRights)
 CHAIR_CALLS = (ReadSession, ChangeSession)
 
 
@@ -158,6 +160,8 @@ class Store:
 
     def answer(self, call: Effect) -> Event:
         match call:
+            case JudgeBatch(batch=batch, judge=judge):
+                return BatchJudged(batch, judge.batch(batch))
             case Commit():
                 return self.commit(call)
             case CatchUp(since=since):

@@ -22,6 +22,7 @@ from collab.core.effects import (
     CatchUp,
     Dismiss,
     Effect,
+    JudgeBatch,
     ReadHistory,
     ReadRights,
     ReadSession,
@@ -31,6 +32,7 @@ from collab.core.effects import (
     WakeAt,
 )
 from collab.core.events import (
+    BatchJudged,
     CaughtUp,
     Event,
     HistoryRead,
@@ -39,12 +41,12 @@ from collab.core.events import (
     RightsRead,
     SessionRead,
     Surveyed,
-    Ticket,
     Woke,
 )
 from collab.core.meeting import Session
 from collab.core.room import Room
 from collab.core.state import RoomSettings
+from collab.core.verdicts import Ticket
 from protocol.cells import payload_sha256
 from protocol.intents import Edit, Resume
 from protocol.notices import Connection, Participant
@@ -251,7 +253,12 @@ class NothingNew(msgspec.Struct, frozen=True):
     """The read that was just asked for comes back with what the room knows already."""
 
 
+class ItsVerdict(msgspec.Struct, frozen=True):
+    """The batch that was just asked to be judged apart comes back."""
+
+
 NOTHING_NEW = NothingNew()
+ITS_VERDICT = ItsVerdict()
 QUIET = (WakeAt, Announce)
 
 unasserted: list[Script] = []
@@ -264,6 +271,7 @@ class Script:
         self._roles = roles
         self._unclaimed: list[Effect] = []
         self._read: Effect | None = None
+        self._judging: JudgeBatch | None = None
         self._wake_s: float | None = None
         unasserted.append(self)
 
@@ -271,13 +279,16 @@ class Script:
     def diagram(self) -> Diagram:
         return self.room.state.replica.diagram
 
-    def __rshift__(self, event: Event | After | NothingNew | Together) -> Script:
+    def __rshift__(self, event: Event | After | NothingNew | ItsVerdict | Together) -> Script:
         self._check_claimed(f"before {event!r}")
         match event:
             case After(seconds=seconds):
                 self._pass_time(seconds)
             case NothingNew():
                 self._handle(self._nothing_new())
+            case ItsVerdict():
+                assert self._judging is not None
+                self._handle(BatchJudged(self._judging.batch, self._judging.judge.batch(self._judging.batch)))
             case Together(events=events):
                 for number, one in enumerate(events, 1):
                     self._handle(one, more=number < len(events))
@@ -307,6 +318,8 @@ class Script:
         for effect in effects:
             if isinstance(effect, WakeAt):
                 self._wake_s = None if effect.at is None else effect.at.monotonic_s
+            elif isinstance(effect, JudgeBatch):
+                self._judging = effect
             elif isinstance(effect, ReadHistory | CatchUp | ReadRights | ReadSession):
                 self._read = effect
         self._unclaimed += effects

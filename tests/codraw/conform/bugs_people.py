@@ -271,10 +271,10 @@ def server_owned_fields_are_taken() -> None:
 
 @mutant("RE14")
 def a_replacement_keeps_the_order() -> None:
-    from collab.core import apply
+    from collab.core import writing
 
-    before = apply.replacement
-    apply.replacement = lambda diagram, cells, texts: (before(diagram, cells, texts)[0], None)
+    before = writing.replacement
+    writing.replacement = lambda diagram, cells, texts: (before(diagram, cells, texts)[0], None)
 
 
 @mutant("RE18 S40")

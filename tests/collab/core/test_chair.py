@@ -24,10 +24,10 @@ from collab.core.events import (
     SessionStale,
     SessionUnchanged,
     Submitted,
-    Ticket,
 )
 from collab.core.meeting import Deny, End, HostBack, HostGone, Session, SetHost, SetPresenter
 from collab.core.state import RoomSettings
+from collab.core.verdicts import Ticket
 from collab.core.writing import BATCH_OPERATIONS
 from protocol.intents import AskPresenter, Aware, DenyPresenter, Eject, GrantPresenter, ReleasePresenter, UserName
 from protocol.notices import (

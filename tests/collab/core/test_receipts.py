@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from collab.core.effects import Commit, Publish
-from collab.core.events import Asked, Committed, Known, Submitted, Ticket
+from collab.core.events import Asked, Committed, Known, Submitted
 from collab.core.state import RoomSettings
+from collab.core.verdicts import Ticket
 from protocol.intents import AskState, Edit, Misedit, Replace, Undo
 from protocol.notices import Accepted, CopyDoubtful, Corrected, Happened, HistoryDepth, Rejected, StateShown
 from protocol.operations import CellChange, Kind, Outcome, Verb, Verdict

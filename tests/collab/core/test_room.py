@@ -37,12 +37,12 @@ from collab.core.events import (
     SessionRead,
     SessionUnchanged,
     Submitted,
-    Ticket,
     TokenRenewed,
     Unavailable,
     Woke,
 )
 from collab.core.ration import BURST, INTERVAL_S
+from collab.core.verdicts import Ticket
 from protocol.intents import (
     AskResync,
     AskState,

@@ -7,10 +7,11 @@ from typing import get_args
 
 import pytest
 
-from collab.core.effects import CatchUp, ChangeSession, Commit, ReadHistory, ReadRights, ReadSession, Reload
+from collab.core.effects import CatchUp, ChangeSession, Commit, JudgeBatch, ReadHistory, ReadRights, ReadSession, Reload
 from collab.core.events import (
     Asked,
     Barred,
+    BatchJudged,
     BusSensed,
     CaughtUp,
     ChairOutcome,
@@ -45,7 +46,6 @@ from collab.core.events import (
     Stood,
     Submitted,
     Surveyed,
-    Ticket,
     TokenRenewed,
     Told,
     Unavailable,
@@ -54,11 +54,14 @@ from collab.core.events import (
     Woke,
     WriterOutcome,
 )
+from collab.core.state import RoomSettings
+from collab.core.verdicts import Judged, Ticket
 from collab.core.writing import (
     OUTCOMES,
     CatchingUp,
     Committing,
     Idle,
+    Judging,
     ReadingHistory,
     ReadingRights,
     Reloading,
@@ -91,12 +94,15 @@ OTHER_EPOCH = Head(Epoch("e2"), 0, 0, 1)
 GRANT = Asked(ANA, GrantPresenter(UserName("test", "bo")))
 
 
-def room() -> Script:
-    return script("ana", "bo", Guest("cy", "classic", Role.READER))
+def room(apart: bool = False) -> Script:
+    """`apart`: every batch is judged by a call of its own."""
+    settings = RoomSettings(judged_apart_bytes=0) if apart else RoomSettings()
+    return script("ana", "bo", Guest("cy", "classic", Role.READER), settings=settings)
 
 
 STATES: dict[str, tuple[type[Writing], Callable[[], Script]]] = {
     "idle": (Idle, room),
+    "judging": (Judging, lambda: room(apart=True) >> Asked(ANA, edit("a1", add("n9"))) << JudgeBatch),
     "committing": (Committing, lambda: room() >> Asked(ANA, edit("a1", add("n9"))) << Commit),
     "committing in doubt": (Committing, lambda: room() >> Asked(ANA, edit("a1", add("n9"))) << Commit >> Unresolved()),
     "catching up": (CatchingUp, lambda: room() >> joined(Guest("bo", socket="bo2")) << CatchUp),
@@ -124,6 +130,7 @@ EVENTS: list[Event] = [
     Asked(ANA, Aware(cursor=None)),
     GRANT,
     Submitted(Ticket(1), caller("eve"), RoleAt(Role.WRITER, 1), edit("e1", add("n7"))),
+    BatchJudged((), Judged((), (), ())),
     Committed(),
     Missed(head(FOUNDED), ()),
     Missed(head(THEIRS), (THEIRS,)),

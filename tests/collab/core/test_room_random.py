@@ -47,8 +47,15 @@ SEEDS: dict[tuple[int, int], str] = {
 
 
 class Life:
-    def __init__(self, leave_ends: bool = True) -> None:
-        settings = RoomSettings(host_grace_s=1.0, host_leave_ends=leave_ends, limits=LIMITS, store_patience_s=1.0)
+    def __init__(self, leave_ends: bool = True, apart: bool = False) -> None:
+        """`apart`: every batch is judged by a call of its own."""
+        settings = RoomSettings(
+            host_grace_s=1.0,
+            host_leave_ends=leave_ends,
+            limits=LIMITS,
+            store_patience_s=1.0,
+            judged_apart_bytes=0 if apart else 40_000,
+        )
         self.world = World(settings)
         self.number = 0
 
@@ -153,11 +160,11 @@ class Life:
                 world.post(Lagged(self.some_socket(one)))
 
 
-def long_life(seed: int, length: int) -> World:
+def long_life(seed: int, length: int, apart: bool = False) -> World:
     chance = random.Random(seed)
     draws = [chance.randrange(100) for _ in range(4 * length)]
     steps = list(zip(*[iter(draws)] * 4, strict=True))
-    world = Life(leave_ends=chance.random() < 0.7).live(steps)
+    world = Life(leave_ends=chance.random() < 0.7, apart=apart).live(steps)
     world.settle()
     return world
 
@@ -171,7 +178,7 @@ def test_I22_a_seed_that_once_failed_holds(seed: int, length: int) -> None:
 def test_I6_I8_I22_I29_hold_in_long_lives_of_a_room(block: int) -> None:
     admitted = sessions = 0
     for seed in range(1_000 + 50 * block, 1_050 + 50 * block):
-        world = long_life(seed, 200)
+        world = long_life(seed, 200, apart=seed % 2 == 1)
         world.check()
         admitted += sum(ear.admitted for ear in world.ears.values())
         sessions += len(world.store.sessions)
@@ -180,17 +187,17 @@ def test_I6_I8_I22_I29_hold_in_long_lives_of_a_room(block: int) -> None:
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(STEPS, st.booleans())
-def test_I6_I8_I9_I22_I29_hold_in_every_life_of_a_room(steps: list[Step], leave_ends: bool) -> None:
-    world = Life(leave_ends).live(steps)
+@given(STEPS, st.booleans(), st.booleans())
+def test_I6_I8_I9_I22_I29_hold_in_every_life_of_a_room(steps: list[Step], leave_ends: bool, apart: bool) -> None:
+    world = Life(leave_ends, apart).live(steps)
     world.settle()
     world.check()
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(STEPS)
-def test_a_room_that_is_told_to_close_does_so_whatever_went_before(steps: list[Step]) -> None:
-    world = Life().live(steps)
+@given(STEPS, st.booleans())
+def test_a_room_that_is_told_to_close_does_so_whatever_went_before(steps: list[Step], apart: bool) -> None:
+    world = Life(apart=apart).live(steps)
     world.post(Closing())
     world.settle()
     assert world.closed

@@ -38,7 +38,6 @@ from collab.core.events import (
     SessionRead,
     SessionUnchanged,
     Submitted,
-    Ticket,
     Told,
     Unavailable,
     Unresolved,
@@ -46,6 +45,7 @@ from collab.core.events import (
 from collab.core.kept import Kept
 from collab.core.meeting import End
 from collab.core.state import RoomSettings
+from collab.core.verdicts import Ticket
 from collab.core.writing import BATCH_OPERATIONS
 from protocol.cells import payload_sha256
 from protocol.intents import Undo

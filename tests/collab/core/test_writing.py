@@ -7,23 +7,17 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from collab.core.apply import advance, replaced
-from collab.core.events import Loaded, Ticket, WriterOutcome
+from collab.core.apply import advance
+from collab.core.events import Loaded, WriterOutcome
 from collab.core.kept import Kept
 from collab.core.replica import Replica
+from collab.core.verdicts import Declined, Judged, Logged, NoOp, Operational, Repeated, Ticket, Waiting
 from collab.core.writing import (
     BATCH_BYTES,
     BATCH_OPERATIONS,
     OUTCOMES,
-    Declined,
     Idle,
     Judge,
-    Judged,
-    Logged,
-    NoOp,
-    Operational,
-    Repeated,
-    Waiting,
     Writing,
     kind_of,
     payload_of,
@@ -395,29 +389,6 @@ def test_RE12_a_replacement_of_a_state_that_has_moved_on_is_a_conflict() -> None
     conflict = some(Refusal, reason=Reason.CONFLICT_DETECTED, details={"update_vector": 1})
     assert matches((Logged, some(Declined, refusal=conflict)), judged(*batch).verdicts)
     assert matches((Logged,), judged(replace("a", node("n2"), expected=0)).verdicts)
-
-
-def foretold(wanted: Waiting, instead: Any) -> Waiting:
-    """Judged ahead on what was founded, as if it asked for another cell: so it shows where that was believed."""
-    intent = replace("other", instead).intent
-    assert isinstance(intent, Replace)
-    return msgspec.structs.replace(wanted, ahead=replaced(FOUNDED, intent, wanted.caller.id, LIMITS))
-
-
-def xs(verdict: object) -> list[tuple[str, float]]:
-    assert isinstance(verdict, Logged)
-    return [(cell["id"], cell["x"]) for cell in verdict.after.cells_in_order()]
-
-
-def test_RE14_what_was_judged_ahead_on_the_diagram_that_stands_is_not_judged_again() -> None:
-    (verdict,) = judged(foretold(replace("a", node("n2", x=7)), node("n2", x=8))).verdicts
-    assert xs(verdict) == [("n2", 8)]
-
-
-def test_RE14_what_was_judged_ahead_on_another_diagram_counts_for_nothing() -> None:
-    moved = waiting(edit("b", change("n1", x=1)))
-    _, verdict = judged(moved, foretold(replace("a", node("n2", x=7)), node("n2", x=8))).verdicts
-    assert xs(verdict) == [("n2", 7)]
 
 
 @pytest.mark.parametrize(
