@@ -47,6 +47,8 @@ JSON = Encoding.JSON
 OPERATIONS = frozenset((Edit, Misedit, Undo, Redo))
 SLOW = frozenset((RefreshToken, Resume, *get_args(ByUser)))
 """What the store is asked for first, or the room takes only a few of."""
+ANSWER_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+"""Of a refused upgrade, which is an HTTP answer like any other (RE10)."""
 POINTING = 5
 """Times as often may a socket show its cursor: a mouse speaks up to 500 times a second, and only the newest counts."""
 
@@ -460,7 +462,7 @@ async def refuse(scope: Scope, send: Send, refused: Refused) -> None:
         if "websocket.http.response" not in (scope.get("extensions") or {}):
             await send({"type": "websocket.close", "code": 1008, "reason": refused.error})
             return
-        headers = {"content-type": "application/json", "cache-control": "no-store", **refused.headers}
+        headers = {"content-type": "application/json", **ANSWER_HEADERS, **refused.headers}
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "websocket.http.response.start", "status": refused.status, "headers": raw})
         await send({"type": "websocket.http.response.body", "body": refused.body()})

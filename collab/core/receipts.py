@@ -31,6 +31,9 @@ class Receipts:
                 self.accept(waiting, operation, verdict.skipped, verdict.doubtful)
             case NoOp(waiting=waiting, stacks=stacks, skipped=skipped):
                 self._state.replica.set_stacks(waiting.caller.id, stacks)
+                if kind_of(waiting.intent) in INVERSIONS:
+                    # UN6: the answer is the same as where it had an effect
+                    self._fetches(waiting)
                 self._answer(waiting, self._accepted(waiting, self._depth(waiting), skipped=skipped))
             case Declined(waiting=waiting, refusal=refusal):
                 self.refuse(waiting, refusal)
@@ -108,10 +111,14 @@ class Receipts:
                 self._doubt(present)
 
     def refuse(self, waiting: Waiting, refusal: Refusal) -> None:
+        self._fetches(waiting)
+        self._answer(waiting, self.rejected(waiting.operation_id, refusal, kind_of(waiting.intent), waiting.ref))
+
+    def _fetches(self, waiting: Waiting) -> None:
+        """Its answer sends the client of a dialect that fetches to do so."""
         present = self._state.roster.get(waiting.source) if isinstance(waiting.source, str) else None
         if present is not None:
             present.fetches(self._state.now.monotonic_s)
-        self._answer(waiting, self.rejected(waiting.operation_id, refusal, kind_of(waiting.intent), waiting.ref))
 
     def rejected(self, operation_id: str, refusal: Refusal, kind: Kind = Kind.EDIT, ref: str | None = None) -> Rejected:
         """With the affected cells as they are: a client takes one that is not shown for gone."""

@@ -23,11 +23,11 @@ def look_back(replica: Replica, resume: Resume, start_vector: int) -> tuple[Noti
     """
     diagram = replica.diagram
     missed = _missed(replica, resume)
+    if missed == () and _shows_another(diagram, resume):
+        missed = StateReason.HASH_MISMATCH
     if isinstance(missed, StateReason):
         repaired = None if resume.forgotten else _repaired(diagram, resume)
         return (repaired or StateShown(diagram, missed, not resume.forgotten, ref=resume.ref),)
-    if not missed and (repaired := _repaired(diagram, resume)) is not None and _needed(repaired):
-        return (repaired,)
     resumed = Resumed(diagram.epoch, resume.vector, diagram.vector, diagram.state_hash, resume.ref)
     return (resumed, *(Happened(operation, diagram, start_vector) for operation in missed))
 
@@ -43,6 +43,13 @@ def _missed(replica: Replica, resume: Resume) -> tuple[LoggedOperation, ...] | S
     return missed if resume.state_hash == hex32(known) else StateReason.HASH_MISMATCH
 
 
+def _shows_another(diagram: Diagram, resume: Resume) -> bool:
+    """Whether the cells that the client says it has are not these, or stand in another order."""
+    if resume.cell_hashes is None:
+        return False
+    return list(dict(resume.cell_hashes).items()) != [(id, _digits(diagram, id)) for id in diagram.order()]
+
+
 def _repaired(diagram: Diagram, resume: Resume) -> Repaired | None:
     """None where the client says nothing of its cells, or where the whole diagram is no more to send."""
     if resume.cell_hashes is None:
@@ -56,10 +63,6 @@ def _repaired(diagram: Diagram, resume: Resume) -> Repaired | None:
     reordered = None if theirs_then == order else order
     size = sum(diagram.slots[id].size for id in cells) + _listed(removed) + _listed(reordered or ())
     return Repaired(diagram, cells, removed, reordered, resume.ref) if size < diagram.size else None
-
-
-def _needed(repair: Repaired) -> bool:
-    return bool(repair.cells or repair.removed or repair.order is not None)
 
 
 def _digits(diagram: Diagram, id: CellId) -> str:

@@ -432,6 +432,7 @@ class Room:
         refusal = intent.refusal
         if not allowed(intent, present.role):
             refusal = Refusal(Reason.PERMISSION_DENIED, "you may not change this diagram")
+        present.fetches(self._state.now.monotonic_s)
         self._state.ask(Send(present.socket, self._receipts.rejected(intent.operation_id, refusal, ref=intent.ref)))
 
     def _look_again(self) -> None:

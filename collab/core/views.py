@@ -28,6 +28,7 @@ class Views:
             case AskVector():
                 state.ask(Send(present.socket, VectorShown(diagram.vector)))
             case AskResync():
+                present.fetches(state.now.monotonic_s)
                 state.ask(Send(present.socket, ResyncAdvised(present.user, diagram.id, state.threat_model)))
             case Resume():
                 self._resume(present, intent)

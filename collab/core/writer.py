@@ -382,6 +382,7 @@ class Writer:
         for present in state.roster:
             present.before = max(present.before, before)
             present.show(state.shown())
+            present.fetches(state.now.monotonic_s)
             state.ask(Send(present.socket, StateShown(self.diagram, why, corrects=True)))
 
     def history_read(self, event: HistoryRead) -> None:

@@ -112,9 +112,10 @@ def _accepted(notice: notices.Accepted) -> Sequence[msgspec.Struct]:
         skipped=notice.skipped or UNSET,
         ref=given(notice.ref),
     )
-    if cells is UNSET or not oversized(receipt, len(cells)):
+    is_reordered = notice.operation is not None and notice.operation.effect.order is not None
+    if cells is UNSET or not (is_reordered or oversized(receipt, len(cells))):
         return (receipt,)
-    # E7 for the one who asked: the state holds the operation, so the receipt need not show it.
+    # E7 for the one who asked: the state holds the operation, its order too, so the receipt need not show it.
     return _state(notice.after, StateReason.TOO_LARGE), msgspec.structs.replace(receipt, cells=UNSET)
 
 

@@ -242,6 +242,21 @@ async def test_E7_another_order_of_the_cells_gives_way_to_the_whole(meeting: Mee
     await stage.agree()
 
 
+async def test_E7_E5_an_undo_that_gives_the_cells_another_order_shows_it_to_its_requester(
+    meeting: Meeting, bo: Person
+) -> None:
+    stage = await staged(meeting, bo, "v1")
+    vector, cells = await meeting.cells()
+    body = {"cells": [cells[1], cells[0], cells[2]]}
+    await bo.ask("PATCH", meeting.path, body, **{"If-Match": f'"{vector}"'})
+    await stage.sender.hear("event")
+    stage.mark()
+    await stage.sender.say({"message_type": "undo"})
+    heard, _ = await stage.heard()
+    assert [word(message) for message in heard] == ["state", "operation_accepted"]
+    await stage.agree()
+
+
 async def test_E8_a_classic_client_that_skips_its_user_s_edits_is_told_at_most_once_a_second(
     meeting: Meeting, bo: Person
 ) -> None:

@@ -34,6 +34,11 @@ async def test_without_credential_the_upgrade_is_refused_with_a_body(meeting: Me
     assert (status, body["error"], headers["WWW-Authenticate"]) == (401, "unauthorized", "Bearer")
 
 
+async def test_RE10_a_refused_upgrade_is_an_answer_like_any_other(meeting: Meeting) -> None:
+    _, _, headers = await refused(meeting.url)
+    assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+
+
 async def test_S1_a_foreign_page_is_refused(meeting: Meeting, ana: Person) -> None:
     status, body, _ = await refused(f"{meeting.url}?token={ana.token}", origin="https://evil.example")
     assert (status, body["error"]) == (403, "origin_not_allowed")

@@ -153,6 +153,20 @@ async def test_UN2_what_undo_had_to_leave_alone_is_told(table: Table) -> None:
     assert [(one.id, tuple(one.keys), one.why) for one in undone.skipped] == [(new.id, ("x",), "changed")]
 
 
+async def test_I2_who_undoes_and_redoes_another_order_has_the_cells_in_the_order_of_all(table: Table) -> None:
+    ana, bo = await table.seat(), await table.seat("bo")
+    await ana.edit([box(x=0), box(x=1), box(x=2)])
+    vector, cells = await table.cells()
+    path = f"/threat_models/{table.threat_model}/diagrams/{table.diagram}"
+    replacement = {"name": "diagram", "cells": cells[::-1]}
+    await table.host.request("PUT", path, json=replacement, headers={"If-Match": f'"{vector}"'})
+    assert await table.agreed(ana, bo) == cells[::-1]
+    assert (await ana.undo()).is_accepted
+    assert await table.agreed(ana, bo) == cells
+    assert (await ana.redo()).is_accepted
+    assert await table.agreed(ana, bo) == cells[::-1]
+
+
 async def test_UN13_edits_of_one_group_are_undone_as_one(table: Table) -> None:
     ana = await table.seat()
     new = box()

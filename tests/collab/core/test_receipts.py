@@ -9,7 +9,7 @@ from collab.core.effects import Commit, Publish
 from collab.core.events import Asked, Committed, Known, Submitted
 from collab.core.state import RoomSettings
 from collab.core.verdicts import Ticket
-from protocol.intents import AskState, Edit, Misedit, Replace, Undo
+from protocol.intents import AskResync, AskState, Edit, Misedit, Replace, Undo
 from protocol.notices import Accepted, CopyDoubtful, Corrected, Happened, HistoryDepth, Rejected, StateShown
 from protocol.operations import CellChange, Kind, Outcome, Verb, Verdict
 from protocol.refusals import Reason, Refusal
@@ -314,6 +314,28 @@ def told_to_fetch() -> Script:
 def test_OP20_a_classic_client_that_fetches_is_told_to_fetch_again_after_what_another_did_meanwhile() -> None:
     begun = committed(told_to_fetch(), edit("a1", change("n1", x=5))) << Accepted_ << Happened_
     assert begun << sent("cy", CopyDoubtful) << Publish
+
+
+def overtaken(begun: Script) -> Script:
+    """Another's edit that the body which `cy` is fetching may lack."""
+    begun = committed(begun, edit("a1", change("n1", x=7))) << Accepted_ << Happened_
+    return begun << sent("cy", CopyDoubtful) << Publish
+
+
+def test_OP20_so_it_is_where_it_fetches_because_its_edit_was_no_edit() -> None:
+    misedit = Misedit(OperationId("c1"), Refusal(Reason.VALIDATION_FAILED, "why"))
+    assert overtaken(script("ana", Guest("cy", "classic")) >> Asked(SocketId("cy"), misedit) << sent("cy", Rejected))
+
+
+def test_OP20_so_it_is_where_it_asked_how_to_fetch() -> None:
+    assert overtaken(script("ana", Guest("cy", "classic")) >> Asked(SocketId("cy"), AskResync()) << some(object))
+
+
+def test_OP20_UN6_so_it_is_where_it_fetches_because_of_an_undo_without_effect() -> None:
+    begun = committed(script("ana", Guest("cy", "classic")), edit("c1", change("n1", x=5)), "cy")
+    begun << sent("cy", Accepted) << Happened_ << Publish
+    begun = committed(begun, edit("a0", change("n1", x=6))) << Accepted_ << Happened_ << Publish
+    assert overtaken(committed(begun, Undo(OperationId("u1")), "cy") << sent("cy", Accepted, changed=False))
 
 
 def test_OP20_but_not_once_it_has_long_fetched() -> None:

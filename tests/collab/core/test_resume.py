@@ -155,6 +155,14 @@ def test_WS17_cells_that_are_shown_to_be_wrong_are_repaired_where_no_hash_is_giv
     assert matches(some(Repaired, cells=("n1",), removed=(), order=None), notice)
 
 
+@pytest.mark.parametrize("theirs", [(("n1", "0" * 16), ("n2", "0" * 16)), ()])
+def test_WS17_where_a_repair_of_them_saves_nothing_the_whole_diagram_is_shown(
+    theirs: tuple[tuple[str, str], ...],
+) -> None:
+    (notice,) = look_back(replica(), Resume(EPOCH, 0, cell_hashes=theirs, ref="r"), start_vector=0)
+    assert matches(some(StateShown, reason=StateReason.HASH_MISMATCH, resend=True, ref="r"), notice)
+
+
 def test_WS17_the_right_cells_in_the_right_order_are_resumed() -> None:
     assert matches((Resumed,), look_back(replica(), shows(FOUNDED, "n1", "n2"), start_vector=0))
 

@@ -34,7 +34,7 @@ from collab.core.events import (
 )
 from collab.core.state import RoomSettings
 from collab.core.writer import SAVED_CELLS
-from protocol.notices import Accepted, Corrected, Happened, StateReason, StateShown
+from protocol.notices import Accepted, CopyDoubtful, Corrected, Happened, StateReason, StateShown
 from protocol.refusals import Ending
 from protocol.values import Epoch, Head, Role, RoleAt, SocketId
 from tests.support.script import (
@@ -173,6 +173,16 @@ def test_OP20_E6_a_base_vector_may_be_of_the_history_before(base_vector: int, co
     if corrected:
         begun << sent("ana", Corrected, cells=("n1",))
     assert begun << HAPPENED << Publish
+
+
+def test_OP20_E6_a_classic_client_is_told_to_fetch_and_told_again_after_what_another_did_meanwhile() -> None:
+    other = Diagram.found(FOUNDED.id, Epoch("e2"), (node("n1"),))
+    begun = script("ana", Guest("cy", "classic")) >> HeadSeen(Head(Epoch("e2"), 0, other.state_hash, 1)) << Reload
+    begun >> Loaded(other, 1) << StateShown_ << StateShown_ << ReadRights << ReadSession
+    begun >> rights(1, ana=RoleAt(Role.WRITER, 1), cy=RoleAt(Role.WRITER, 1)) >> SessionRead(SESSION)
+    begun >> Asked(ANA, edit("a3", change("n1", x=7))) << ReadHistory
+    begun >> HistoryRead(user("ana").id, ()) << Commit >> Committed() << ACCEPTED << HAPPENED
+    assert begun << sent("cy", CopyDoubtful) << Publish
 
 
 def test_OP20_so_may_one_of_what_damaged_memory_showed() -> None:

@@ -229,6 +229,7 @@ NOTICES: tuple[Notice, ...] = (
     happened(kind=Kind.RESTORE),
     happened(adding(big_view(20)), big_view(20)),
     accepted(),
+    accepted(CASCADE),
     accepted(CASCADE, ref="o1"),
     accepted(None),
     accepted(None, changed=True, duplicate=True, vector=41),

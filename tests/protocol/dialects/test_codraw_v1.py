@@ -236,6 +236,13 @@ def test_E7_a_receipt_that_is_too_long_follows_the_state_that_holds_it() -> None
     assert receipt == {**RECEIPT, "kind": "undo"}
 
 
+def test_E7_a_receipt_of_another_order_follows_the_state_that_holds_it() -> None:
+    reordering = Effect((), (EDGE_ID, NODE_ID))
+    state, receipt = shown(accepted(reordering, kind=Kind.UNDO), Side.SENDER)
+    assert state["message_type"] == "state"
+    assert receipt == {**RECEIPT, "kind": "undo"}
+
+
 def test_E6_a_restored_history_is_a_state() -> None:
     assert shown(happened(kind=Kind.RESTORE)) == [{**STATE, "reason": "epoch_changed"}]
 
