@@ -135,15 +135,15 @@ def unique_parameters(query: str) -> Mapping[str, str]:
     return found
 
 
-def without_server_fields(body: Body, *more: str, same: Mapping[str, Any] | None = None) -> Body:
-    """RE6: raises 400 `read_only_field`. `same` are server-owned fields that may be repeated with their value.
+def without_server_fields(body: Body, *more: str, same: Mapping[str, str] | None = None) -> Body:
+    """RE6: raises 400 `read_only_field`. `same` are ids that the server owns and that may be repeated, in any case.
 
     A null is the absence of an optional field, so it is left out.
     """
     for name in body:
         if name in READ_ONLY or name in more:
             raise read_only(name)
-        if same is not None and name in same and body[name] != same[name]:
+        if same is not None and name in same and str(body[name]).lower() != same[name]:
             raise read_only(name)
     return {name: value for name, value in body.items() if value is not None and name not in (same or ())}
 

@@ -13,7 +13,7 @@ from rest import calls, rights
 from rest.bodies import JSON, JSON_PATCH, MERGE_PATCH, REQUIRED, Body, as_object, json_value
 from rest.calls import Call
 from rest.collections import Items
-from rest.editing import ATTEMPTS, keeps_changing
+from rest.editing import ATTEMPTS, keeps_changing, turn
 from rest.paging import bare, listing
 from rest.ports import Changed, Item, ItemId, Page
 from rest.problems import Problem, bad_field, malformed, not_found, placed
@@ -80,7 +80,8 @@ class Bulk:
     async def _change(
         self, call: Call, within: ThreatModelId, entries: Mapping[ItemId, Body], change: Change
     ) -> Response:
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            await turn(attempt)
             # Once more, since the body may have taken its time (AU15).
             await self._writing(call)
             rows = [await self._row(within, id) for id in entries]

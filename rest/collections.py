@@ -28,7 +28,7 @@ from rest.bodies import (
 )
 from rest.calls import Call
 from rest.dependencies import RestDependencies
-from rest.editing import ATTEMPTS, edit_item, keeps_changing
+from rest.editing import ATTEMPTS, edit_item, keeps_changing, turn
 from rest.models import metadata_after
 from rest.paging import listing, page, text, word, words
 from rest.patching import TYPES, changes
@@ -104,7 +104,8 @@ class Items:
 
     async def delete(self, call: Call) -> Response:
         wanted = if_match(call.request)
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            await turn(attempt)
             row = await self._row(call, Role.WRITER)
             hold_to(wanted, row.version)
             gone = await self.deps.models.delete_item(self.kind.kind, row, call.cause())

@@ -36,7 +36,7 @@ from rest.bodies import (
 )
 from rest.calls import Call
 from rest.dependencies import RestDependencies
-from rest.editing import ATTEMPTS, edit_diagram, keeps_changing, telling
+from rest.editing import ATTEMPTS, edit_diagram, keeps_changing, telling, turn
 from rest.large import CELL_BYTES, beside, large_answer
 from rest.models import metadata_after
 from rest.operations import refused
@@ -130,7 +130,8 @@ class Diagrams:
         id = call.diagram_id
         await rights.on_diagram(self.deps, call, call.threat_model_id, id, Role.OWNER)
         wanted = if_match(call.request)
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            await turn(attempt)
             row = await self._row(id)
             at = _held_to(wanted, row.vector, row.epoch)
             deleted = await self.deps.models.delete_diagram(id, call.cause(), at)
@@ -168,7 +169,8 @@ class Diagrams:
         """Cells first: if they are refused, nothing of the request is applied (RE12). Whatever could refuse the fields
         is looked at before them."""
         id, wanted = call.diagram_id, if_match(call.request)
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            await turn(attempt)
             # Once more, since the body may have taken its time (AU15).
             role = await self._writing(call, within)
             viewed, row = await self._viewed(id), await self._row(id)

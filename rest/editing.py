@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import TypeAlias, TypeVar
@@ -13,6 +15,7 @@ from rest.problems import Problem, conflict, not_found
 from rest.trail import difference
 
 ATTEMPTS = 20
+PAUSE_S = 0.01
 WHOLE = Page(limit=1_000)
 
 T = TypeVar("T")
@@ -52,7 +55,8 @@ async def _edited(
     write: Callable[[R, Cause], Awaitable[Changed]],
     cause: Cause,
 ) -> tuple[R, R]:
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
+        await turn(attempt)
         before = await read()
         if before is None:
             raise not_found()
@@ -63,6 +67,13 @@ async def _edited(
         if written is Changed.GONE:
             raise not_found()
     raise keeps_changing()
+
+
+async def turn(attempt: int) -> None:
+    """Before each attempt, counted from 0. Where many change one row, one of them wins each time; if all the others try
+    again at once, the last give up. So they spread, the more the longer it takes."""
+    if attempt:
+        await asyncio.sleep(PAUSE_S * attempt * random.random())  # noqa: S311 - no secret
 
 
 def telling(cause: Cause, before: R, after: R) -> Cause:

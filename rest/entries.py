@@ -24,6 +24,8 @@ from rest.views import ANY_PROVIDER, entry_form
 MOST = 1_000
 EVERYONE = "everyone"
 Entries = tuple[Entry, ...]
+Waiting = frozenset[tuple[str | None, str | None]]
+"""Provider and address of users who have not signed in yet."""
 
 
 class Authorization:
@@ -45,15 +47,15 @@ class Authorization:
     async def add(self, call: Call) -> Response:
         id = await self._owned(call)
         entry = await read_entry(self.deps.models, await json_object(call.request))
-        model = await self._edit(call, id, lambda entries: (*entries, entry), Action.CREATED)
-        index = len(model.entries) - 1
-        return created(_indexed(model, index), call.here(str(index)), {"ETag": etag(model.entries)})
+        made = await self._edit(call, id, lambda entries: (*entries, entry), Action.CREATED)
+        index = len(made) - 1
+        return created(_indexed(made, index), call.here(str(index)), {"ETag": etag(made)})
 
     async def change(self, call: Call) -> Response:
         index, id = _index(call), await self._owned(call)
         role = role_of(check(RoleFields, await json_object(call.request)).role)
-        model = await self._edit(call, id, lambda entries: _replaced(entries, index, role), Action.UPDATED)
-        return answer(_indexed(model, index), headers={"ETag": etag(model.entries)})
+        made = await self._edit(call, id, lambda entries: _replaced(entries, index, role), Action.UPDATED)
+        return answer(_indexed(made, index), headers={"ETag": etag(made)})
 
     async def remove(self, call: Call) -> Response:
         index, id = _index(call), await self._owned(call)
@@ -65,18 +67,22 @@ class Authorization:
         await rights.on_model(self.deps, call, id, Role.OWNER)
         return id
 
-    async def _edit(
-        self, call: Call, id: ThreatModelId, edit: Callable[[Entries], Entries], action: Action
-    ) -> ThreatModel:
+    async def _edit(self, call: Call, id: ThreatModelId, edit: Callable[[Entries], Entries], action: Action) -> Entries:
+        """The list that this request made. Somebody else may have made another of it already, where a position means
+        another entry, or none."""
         wanted = _tags(call.request.headers.get("if-match"))
+        made: Entries = ()
 
         async def edited(model: ThreatModel) -> ThreatModel:
+            nonlocal made
             await rights.on_model(self.deps, call, id, Role.OWNER)
             if wanted and wanted.isdisjoint(("*", etag(model.entries))):
                 raise conflict("The list has changed.", "version_mismatch")
-            return but(model, entries=checked(edit(model.entries)))
+            made = checked(edit(model.entries))
+            return but(model, entries=made)
 
-        return await edit_model(self.deps, id, edited, call.cause("authorization", action))
+        await edit_model(self.deps, id, edited, call.cause("authorization", action))
+        return made
 
 
 def _tags(header: str | None) -> frozenset[str]:
@@ -100,8 +106,8 @@ def _replaced(entries: Entries, index: int, role: Role | None = None) -> Entries
     return (*entries[:index], *at_index, *entries[index + 1 :])
 
 
-def _indexed(model: ThreatModel, index: int) -> dict[str, Any]:
-    return {**entry_form(model.entries[index]), "index": index}
+def _indexed(entries: Entries, index: int) -> dict[str, Any]:
+    return {**entry_form(entries[index]), "index": index}
 
 
 def checked(entries: Entries) -> Entries:
@@ -148,24 +154,27 @@ def role_of(word: str) -> Role:
     return Role[word.upper()]
 
 
-async def read_entries(models: Models, value: Any) -> Entries:
-    """The `authorization` of a body. Raises 422, 409 `ambiguous_subject`."""
+async def read_entries(models: Models, value: Any, standing: Entries = ()) -> Entries:
+    """The `authorization` of a body; those of `standing` may come back in it as they were shown. Raises 422, 409
+    `ambiguous_subject`."""
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise bad_field("authorization", "must be a list of entries")
     if len(value) > MOST:
         raise bad_field("authorization", f"more than {MOST} entries")
-    return tuple([await _read_entry_at(models, n, entry) for n, entry in enumerate(value)])
+    waiting = frozenset((entry.provider, entry.email) for entry in standing if entry.provider_id is None)
+    return tuple([await _read_entry_at(models, n, entry, waiting) for n, entry in enumerate(value)])
 
 
-async def _read_entry_at(models: Models, n: int, body: dict[str, Any]) -> Entry:
+async def _read_entry_at(models: Models, n: int, body: dict[str, Any], waiting: Waiting) -> Entry:
     try:
-        return await read_entry(models, body)
+        return await read_entry(models, body, waiting)
     except Problem as refused:
         raise placed(refused, f"authorization[{n}]") from None
 
 
-async def read_entry(models: Models, body: dict[str, Any]) -> Entry:
-    """Either spelling. A user known by this e-mail address alone is named by identity from now on."""
+async def read_entry(models: Models, body: dict[str, Any], waiting: Waiting = frozenset()) -> Entry:
+    """Either spelling. A user known by this e-mail address alone is named by identity from now on. Whoever is `waiting`
+    is shown with the address in the place of the id that nobody knows yet: it is none when it comes back."""
     given = check(EntryFields, body)
     kind = given.principal_type or given.subject_type
     role = role_of(given.role)
@@ -180,7 +189,7 @@ async def read_entry(models: Models, body: dict[str, Any]) -> Entry:
         if not name:
             raise bad_field("subject", REQUIRED)
         return Entry("group", role, None if name == EVERYONE else provider, name=name)
-    if provider is not None and given.provider_id:
+    if provider is not None and given.provider_id and (provider, given.provider_id) not in waiting:
         id = dev.provider_id(given.provider_id) if provider == dev.PROVIDER else given.provider_id
         return Entry("user", role, provider, id, given.email, given.display_name)
     email = given.email or given.subject or given.provider_id

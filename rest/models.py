@@ -145,7 +145,7 @@ class ThreatModels:
             named = await read_owner(self.deps.models, body["owner"])
             owner = named if named.id != owner.id else owner
         if body.get("authorization") is not None:
-            entries = await read_entries(self.deps.models, body["authorization"])
+            entries = await read_entries(self.deps.models, body["authorization"], model.entries)
         return but(
             model,
             owner=owner,
@@ -201,10 +201,13 @@ def with_creator(given: Entries, user: User) -> Entries:
 
 
 def _entries(model: ThreatModel, entries: Entries | None, owner: User) -> Entries:
-    """A former owner keeps an entry, a new one has one."""
+    """A former owner keeps an entry, in the role that the given list has for them; a new one has one."""
     after = model.entries if entries is None else entries
     if owner.id != model.owner.id:
-        after = with_owner(with_owner(after, model.owner), owner)
+        former = subject(owner_entry(model.owner))
+        if entries is None or former not in map(subject, entries):
+            after = with_owner(after, model.owner)
+        after = with_owner(after, owner)
     return after if after is model.entries else checked(after)
 
 

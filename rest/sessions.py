@@ -29,9 +29,10 @@ class Sessions:
         self.deps = deps
 
     async def begin(self, call: Call) -> Response:
+        # First, since it may take its time (AU15).
+        await _empty_body(call)
         id, role = await self._allowed(call, Role.WRITER)
         rights.not_ejected(role)
-        await _empty_body(call)
         new = NewSession(SessionId(str(uuid.uuid4())), id, call.caller.user)
         match await self.deps.sessions.create(new):
             case Gone():
@@ -44,9 +45,9 @@ class Sessions:
                 return created(await self._form(call, session), call.here())
 
     async def join(self, call: Call) -> Response:
+        await _empty_body(call)
         id, role = await self._allowed(call, Role.READER)
         rights.not_ejected(role)
-        await _empty_body(call)
         session = await self._live(id)
         await self._expect(call, session, role)
         return answer(await self._form(call, session))

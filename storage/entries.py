@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import msgspec
 
@@ -28,7 +28,19 @@ def email_key(email: str) -> str:
 async def settled(tx: Transaction, entries: Sequence[Entry]) -> tuple[Entry, ...]:
     """As they are kept: aliases replaced, and users given by the address of exactly one known person bound to it."""
     await meet(tx, [entry.email for entry in entries if _waits(entry) and entry.email])
-    return tuple([await _bound(tx, _canonical(entry)) for entry in entries])
+    return joined([await _bound(tx, _canonical(entry)) for entry in entries])
+
+
+def joined(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Who was named by address and by identity has one entry: the first, with the highest of the roles. A list that
+    names somebody twice could not be changed any more."""
+    found: dict[Hashable, Entry] = {}
+    for n, entry in enumerate(entries):
+        who = n if entry.provider_id is None else (entry.provider, entry.provider_id)
+        first = found.get(who, entry)
+        role, email = max(first.role, entry.role), first.email or entry.email
+        found[who] = msgspec.structs.replace(first, role=role, email=email)
+    return tuple(found.values())
 
 
 async def meet(tx: Transaction, emails: Iterable[str]) -> None:
@@ -79,6 +91,9 @@ async def bind_by_email(tx: Transaction, user: User, now_ms: int) -> None:
         await raise_below(tx, model)
     bind = "UPDATE entry SET provider = $3, provider_id = $4 WHERE threat_model_id = $1 AND position = $2"
     await tx.execute_many(bind, [(*row, user.provider, user.provider_id) for row in waiting])
+    for model, standing in (await read(tx, bound)).items():
+        if len(one_each := joined(standing)) < len(standing):
+            await write(tx, model, one_each)
     cause = Cause(detail={"reason": "signed_in", "subject": user.id})
     await record(tx, now_ms, *(line(cause, Action.UPDATED, "authorization", model, model) for model in bound))
 

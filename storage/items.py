@@ -30,7 +30,7 @@ from storage.changes import line, record
 from storage.columns import text
 from storage.database import Row, Transaction, Value, first
 from storage.rights import MODEL_STAYS, READABLE, asking
-from storage.tables import Tables, containing, member, name_key, window
+from storage.tables import Tables, containing, holding, member, name_key, window
 
 COLUMNS = "id, threat_model_id, created_at, modified_at, fields, metadata, version"
 ADD = f"INSERT INTO item ({COLUMNS}, kind, name) VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8)"
@@ -165,8 +165,9 @@ def _conditions(
             either = f"({member(name)} = ANY({{0}}) OR lower({member(name)}) = ANY({{0}}))"
             also(either, [*words, *(word.lower() for word in words)])
     for word in filters.threat_type:
-        # one word, or an array of them, which is JSON here
-        also(f"('\"' || lower({member('threat_type')}) || '\"') LIKE {{}} ESCAPE '\\'", containing(text(word)))
+        # one word, or an array of them, which is JSON here; lowered by the database on both sides
+        quoted = f"('\"' || lower({member('threat_type')}) || '\"')"
+        also(f"{quoted} LIKE lower({{}}) ESCAPE '\\'", holding(text(word)))
     if filters.mitigated is not None:
         spelled = ("true", "1") if filters.mitigated else ("false", "0")
         also(f"coalesce(CAST({member('mitigated')} AS text), 'false') = ANY({{}})", spelled)

@@ -6,6 +6,7 @@ curl lines (no callback: our own answers the tokens).
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -37,6 +38,8 @@ OWN_PAGE = "/"
 """The page of this server is a client like any other, and needs no listing (AU6)."""
 LONGEST = {"state": 2_048, "scope": 256, "client_id": 256}
 """The last two go into every token, which has to fit into a cookie."""
+PRINTED = re.compile(r"[ -~]*", re.ASCII)
+"""What they may hold (RFC 6749, appendix A). Anything else would be six times as long in a token, or refused there."""
 
 Parameters = Mapping[str, str]
 
@@ -62,6 +65,9 @@ class OAuthServer:
         for name, longest in LONGEST.items():
             if len(parameters.get(name, "")) > longest:
                 raise invalid_request(f"{name} is too long.")
+        for name in ("scope", "client_id"):
+            if PRINTED.fullmatch(parameters.get(name, "")) is None:
+                raise invalid_request(f"{name} may hold printable ASCII only.")
         hint = parameters.get("login_hint") or None
         if not dev.is_hint(hint):
             raise invalid_request("login_hint is no name.")

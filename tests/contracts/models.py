@@ -310,6 +310,19 @@ class ModelsContract:
         await world.models.create(model("m2", ANA, Entry("user", Role.READER, "test", email=BO.email)))
         assert await world.models.role(caller(BO), ThreatModelId("m2")) is Role.READER
 
+    async def test_who_was_named_by_address_and_by_identity_has_one_entry(self, world: ModelWorld) -> None:
+        by_address = [Entry("user", Role.WRITER, email=spelled) for spelled in (BO.email, BO.email.upper() + " ")]
+        by_identity = Entry("user", Role.READER, BO.provider, BO.provider_id)
+        await world.models.create(model("m", ANA, by_identity, *by_address, Entry("group", Role.READER, name="team")))
+        await world.accounts.remember(caller(BO))
+        found = await world.models.read(M)
+        assert found is not None
+        assert found.entries == (
+            Entry("user", Role.WRITER, BO.provider, BO.provider_id, BO.email),
+            Entry("group", Role.READER, name="team"),
+        )
+        assert await world.models.role(caller(BO), M) is Role.WRITER
+
     # lists
 
     async def listed(self, world: ModelWorld) -> None:
@@ -657,6 +670,15 @@ class ModelsContract:
         await self.threats(world)
         rows, total = await world.models.items(ItemKind.THREAT, M, Page(sort="created_at"), filters)
         assert ("".join(sorted(row.id for row in rows)), total) == (expected, len(expected))
+
+    async def test_RE30_a_type_of_threat_is_found_in_any_language(self, world: ModelWorld) -> None:
+        await world.models.create(model())
+        for n, word in enumerate(("Verstoß", "Élévation", "Подмена")):
+            for id, given in ((f"one{n}", word), (f"list{n}", ["other", word])):
+                await world.models.create_items(ItemKind.THREAT, [item(id, fields={"threat_type": given})])
+            filters = ItemFilters(threat_type=(word,))
+            rows, _ = await world.models.items(ItemKind.THREAT, M, Page(), filters)
+            assert {row.id for row in rows} == {f"one{n}", f"list{n}"}
 
     @pytest.mark.parametrize(
         ("sort", "descending", "expected"),

@@ -74,6 +74,15 @@ async def test_a_flat_threat_names_its_model(alice: Somebody) -> None:
     await alice.refused(404, "not_found", "POST", "/threats", {"name": "T", "threat_model_id": NOWHERE})
 
 
+async def test_the_id_of_a_model_is_taken_in_capitals_too(alice: Somebody) -> None:
+    model = await alice.threat_model()
+    own = {"threat_model_id": model.removeprefix("/threat_models/").upper()}
+    for base in ("/threats", f"{model}/threats"):
+        threat = await alice.post(base, {"name": "T", **own})
+        changed = await alice.put(f"{model}/threats/{threat['id']}", {"name": "U", **own})
+        assert changed["threat_model_id"] == own["threat_model_id"].lower()
+
+
 async def test_S42_a_threat_stays_in_its_model(alice: Somebody) -> None:
     one, other = await alice.threat_model(), await alice.threat_model()
     threat = await alice.post(f"{one}/threats", {"name": "T"})

@@ -33,6 +33,12 @@ async def test_RE31_of_many_pairs_at_once_none_is_lost(alice: Somebody, holder: 
     assert (await alice.get(f"{holder}/metadata"))["total"] == 8
 
 
+async def test_RE31_of_thirty_at_once_nobody_has_to_give_up(alice: Somebody, holder: str) -> None:
+    pairs = [{"key": f"k{n}", "value": "v"} for n in range(30)]
+    answers = await asyncio.gather(*(alice.ask("POST", f"{holder}/metadata", pair) for pair in pairs))
+    assert {answer.status_code for answer in answers} == {201}
+
+
 async def test_RE31_of_many_patches_at_once_none_is_lost(alice: Somebody, holder: str) -> None:
     await asyncio.gather(*(alice.patch(holder, {f"x-{n}": n}) for n in range(8)))
     whole = await alice.get(holder)

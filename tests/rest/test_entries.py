@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from rest.ports import BY_ITSELF, Cause, Changed, ThreatModel
+from storage.models import SqlModels
 from tests.support.edges import Edge, Somebody
 
 BOB = {"subject": "bob@tmi.local", "subject_type": "user", "role": "writer"}
@@ -65,6 +69,20 @@ async def test_an_address_waits_for_its_person(here: Edge, alice: Somebody) -> N
 async def test_an_address_alone_names_a_person(alice: Somebody, bob: Somebody) -> None:
     model = await alice.threat_model(authorization=[{"subject": "bob@tmi.local", "role": "writer"}])
     assert (await bob.get(model))["authorization"][1]["principal_type"] == "user"
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/json-patch+json"])
+async def test_an_address_at_a_provider_still_waits_when_the_list_comes_back(
+    here: Edge, alice: Somebody, kind: str
+) -> None:
+    late = {"subject_type": "user", "provider": "other", "email": "late@tmi.local", "role": "reader"}
+    model = await alice.threat_model(authorization=[late])
+    listed = (await alice.get(model))["authorization"]
+    raised = [listed[0], {**listed[1], "role": "writer"}]
+    patch = [{"op": "replace", "path": "/authorization/1/role", "value": "writer"}]
+    await alice.patch(model, {"authorization": raised} if kind == "application/json" else patch, kind)
+    assert (await alice.get(model))["authorization"] == raised
+    assert (await (await here.as_("late", provider="other")).put(model, {"name": "Late's"}))["name"] == "Late's"
 
 
 async def test_AU18_one_address_at_two_providers_is_two_people(here: Edge, alice: Somebody) -> None:
@@ -176,6 +194,16 @@ async def test_an_id_is_looked_at_before_anything_is_looked_up(eve: Somebody, al
         await eve.refused(400, "invalid_id", "PUT", f"{model}/{path}", {})
 
 
+async def test_a_list_can_be_changed_after_somebody_whom_it_names_in_two_ways_has_signed_in(
+    here: Edge, alice: Somebody
+) -> None:
+    late = {"subject_type": "user", "provider": "test", "provider_id": "late", "role": "reader"}
+    model = await alice.threat_model(authorization=[late, {**BOB, "subject": "late@tmi.local"}])
+    await here.as_("late")
+    assert [entry["role"] for entry in (await alice.get(model))["authorization"]] == ["owner", "writer"]
+    await alice.post(f"{model}/authorization", EVERYONE)
+
+
 async def test_if_match_says_which_list_was_seen(alice: Somebody, bob: Somebody) -> None:
     model = await alice.shared_model(("bob", "reader"))
     seen = (await alice.ask("GET", f"{model}/authorization")).headers["etag"]
@@ -196,3 +224,40 @@ async def test_the_list_is_paged(alice: Somebody) -> None:
     page = await alice.get(f"{model}/authorization?limit=1&offset=1")
     assert [entry["subject"] for entry in page["items"]] == ["everyone"]
     assert (page["total"], page["limit"], page["offset"]) == (2, 1, 1)
+
+
+class Followed(SqlModels):
+    """Somebody's change is made right after the first one that is written."""
+
+    afterwards: Callable[[], Awaitable[Any]] | None = None
+
+    async def change(self, model: ThreatModel, cause: Cause = BY_ITSELF) -> Changed:
+        written = await super().change(model, cause)
+        afterwards, self.afterwards = self.afterwards, None
+        if afterwards is not None:
+            await afterwards()
+        return written
+
+
+async def followed(here: Edge) -> tuple[Followed, Somebody, str]:
+    """An owner, and a threat model of theirs with a second entry."""
+    models = Followed(here.database, lambda: here.clock.now().wall_ms)
+    here.deps = replace(here.deps, models=models)
+    alice = await here.as_("alice")
+    return models, alice, await alice.shared_model(("bob", "reader"))
+
+
+async def test_a_new_entry_is_shown_and_not_the_next_one(here: Edge) -> None:
+    models, alice, model = await followed(here)
+    models.afterwards = lambda: alice.post(f"{model}/authorization", EVERYONE)
+    carol = {"principal_type": "user", "provider": "test", "provider_id": "carol", "role": "reader"}
+    answer = await alice.ask("POST", f"{model}/authorization", carol)
+    assert (answer.status_code, answer.json()["provider_id"], answer.json()["index"]) == (201, "carol", 2)
+    assert answer.headers["location"] == f"{model}/authorization/2"
+
+
+async def test_a_changed_entry_is_shown_although_it_is_gone(here: Edge) -> None:
+    models, alice, model = await followed(here)
+    models.afterwards = lambda: alice.delete(f"{model}/authorization/1")
+    changed = await alice.put(f"{model}/authorization/1", {"role": "writer"})
+    assert (changed["provider_id"], changed["role"], changed["index"]) == ("bob", "writer", 1)

@@ -353,6 +353,15 @@ async def test_a_former_owner_keeps_an_entry(alice: Somebody, bob: Somebody) -> 
     await bob.delete(model)
 
 
+async def test_a_former_owner_has_the_role_that_the_same_request_gives(alice: Somebody, bob: Somebody) -> None:
+    model = await alice.shared_model(("bob", "writer"))
+    alices, bobs = (await alice.get(model))["authorization"]
+    given = {"owner": "bob@tmi.local", "authorization": [{**alices, "role": "reader"}, bobs]}
+    after = await alice.patch(model, given)
+    assert [entry["role"] for entry in after["authorization"]] == ["reader", "owner"]
+    await alice.refused(403, "forbidden", "PATCH", model, {"name": "N"})
+
+
 @pytest.mark.parametrize("owner", ["nobody@tmi.local", {"provider": "test"}, {"email": "nobody@tmi.local"}])
 async def test_an_owner_is_somebody(alice: Somebody, owner: Any) -> None:
     model = await alice.threat_model()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -59,6 +60,24 @@ async def test_SES2_creating_takes_a_writer(here: Edge, alice: Somebody, eve: So
     await (await here.as_("ron")).refused(403, "forbidden", "POST", path)
     await eve.refused(403, "forbidden", "POST", path)
     await (await here.as_("bob")).post(path, {})
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_AU15_a_right_that_goes_while_the_body_comes_is_gone(
+    alice: Somebody, bob: Somebody, path: str, method: str
+) -> None:
+    entry = f"{path.partition('/diagrams/')[0]}/authorization/1"
+    if method == "PUT":
+        await alice.post(path)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"{"
+        await alice.delete(entry)
+        yield b"}"
+
+    await bob.refused(403, "forbidden", method, path, content=slowly(), headers={"Content-Type": "application/json"})
+    if method == "POST":
+        await alice.post(path)
 
 
 async def test_SES4_whoever_reads_may_join(here: Edge, alice: Somebody, eve: Somebody, path: str) -> None:

@@ -196,6 +196,8 @@ async def test_S30_a_challenge_wants_its_verifier(here: Edge, verifier: str | No
         {"state": "x" * 3_000},
         {"scope": "x" * 257},
         {"client_id": "x" * 257},
+        {"scope": "openid\0"},
+        {"client_id": "é"},
     ],
 )
 async def test_a_malformed_request_is_answered_here_and_redirects_nowhere(
