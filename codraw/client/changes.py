@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +18,8 @@ Entry = Mapping[str, Any]
 """One change as it stands on the wire: `{id, operation, data?}`."""
 
 DEEP = ("attrs", "data")
+NOTHING: Any = msgspec.UNSET
+Path = tuple[str, ...]
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -105,17 +107,35 @@ def _remaining(change: CellChange, newer: Sequence[CellChange]) -> CellChange | 
     return CellChange(change.id, change.verb, data) if newer else change
 
 
-def _unassigned(data: Mapping[str, Any], newer: Mapping[str, Any], *, merges: bool = False) -> dict[str, Any]:
-    left = {}
-    for key, value in data.items():
-        if key in newer:
-            inner = newer[key]
-            merged = (merges or key in DEEP) and isinstance(value, Mapping) and isinstance(inner, Mapping)
-            if merged and (rest := _unassigned(value, inner, merges=True)):
-                left[key] = rest
-        elif not any(key.startswith(f"{place}/") for place in newer):
-            left[key] = value
-    return left
+def _unassigned(data: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
+    """Of `data` what neither is assigned by `newer` nor would take away what that has assigned."""
+    places = [place for key, value in newer.items() for place in _places(_path(key), value, key in DEEP)]
+    left = {key: _left(_path(key), value, places, key in DEEP) for key, value in data.items()}
+    return {key: value for key, value in left.items() if value is not NOTHING}
+
+
+def _path(key: str) -> Path:
+    return tuple(key.split("/")) if is_path(key) else (key,)
+
+
+def _places(path: Path, value: Any, merges: bool) -> Iterator[Path]:
+    """Where a value is assigned as a whole; an object that `merges` assigns what it holds."""
+    if merges and isinstance(value, Mapping) and (value or len(path) == 1):
+        for key, inner in value.items():
+            yield from _places((*path, key), inner, merges)
+    else:
+        yield path
+
+
+def _left(path: Path, value: Any, places: Sequence[Path], merges: bool) -> Any:
+    if any(path[: len(place)] == place for place in places):
+        return NOTHING
+    if not any(place[: len(path)] == path for place in places):
+        return value
+    if not merges or not isinstance(value, Mapping):
+        return NOTHING
+    left = {key: _left((*path, key), inner, places, merges) for key, inner in value.items()}
+    return {key: inner for key, inner in left.items() if inner is not NOTHING} or NOTHING
 
 
 def _is_plain(change: CellChange) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, overload
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -30,9 +31,12 @@ from collab.tasks import Tasks, log_crash
 from protocol.codec import Encoding
 from protocol.dialects import codraw_v1_messages as wire
 from protocol.dialects.parts import Point, UserRef, Viewport
+from protocol.refusals import Reason
 from protocol.values import Cell, CellId, Limits, User
 
 FLUSH_S = 10.0
+EMPTY: Mapping[str, str] = {Reason.NOTHING_TO_UNDO: "undo", Reason.NOTHING_TO_REDO: "redo"}
+"""Which stack that is said of: what used it up elsewhere was told to nobody."""
 
 
 class Named(Protocol):
@@ -127,20 +131,24 @@ class LiveDiagram:
             raise NotAdmitted(why.reason, why.message, why.code)
 
     async def close(self, timeout_s: float = FLUSH_S) -> None:
-        """Leaves, once all that was asked has its outcome; what has none by then is told as `Held`.
+        """Leaves, once all that was asked has its outcome; what has none by then is told as `Held`. Cancelled, it
+        leaves at once.
 
         If we are the host and this is our last connection, it ends the session for everybody.
         """
         self._submissions.is_open = False
-        if self._wire.state not in ("closed", "refused"):
-            try:
-                async with asyncio.timeout(timeout_s):
-                    await self._submissions.drained()
-            except TimeoutError:
-                pass
-        await self._wire.close()
-        await self._tasks.close()
-        self._end("closed", "the live diagram was closed before the server answered")
+        try:
+            if self._wire.state not in ("closed", "refused"):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(timeout_s):
+                        await self._submissions.drained()
+            await self._wire.close()
+        except BaseException:
+            self._wire.leave()
+            raise
+        finally:
+            self._end("closed", "the live diagram was closed before the server answered")
+            await self._tasks.close()
 
     def cut(self) -> None:
         """Loses the connection on purpose; it comes back by itself."""
@@ -299,10 +307,10 @@ class LiveDiagram:
     # what the wire says -----------------------------------------------------------------------------------------------
 
     async def address(self, wants: Wants) -> str:
-        url = self._url if isinstance(self._url, str) else await self._url()
+        url = self._url if isinstance(self._url, str) else await _given(self._url())
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query))
-        query["ticket"] = await self._ticket(wants)
+        query["ticket"] = await _given(self._ticket(wants))
         if self.replica.confirmed.epoch:
             query["resume"] = f"{self.replica.confirmed.epoch}:{self.vector}"
         return parts._replace(query=urlencode(query)).geturl()
@@ -342,9 +350,7 @@ class LiveDiagram:
             case wire.OperationAccepted() as receipt:
                 self._accepted(receipt)
             case OperationRejected() as rejection:
-                self._submissions.rejected(rejection)
-                if rejection.requires_resync:
-                    self._agreement.resume()
+                self._rejected(rejection)
             case wire.Heartbeat() as beat:
                 self._agreement.heartbeat(beat)
             case wire.Awareness() as awareness:
@@ -393,7 +399,8 @@ class LiveDiagram:
         self._agreement.shown(state.state_hash)
 
     def _event(self, event: wire.Event) -> None:
-        if event.by.id == self.replica.me:
+        operation = self.replica.operation(event.operation_id)
+        if event.by.id == self.replica.me and operation is not None and not operation.awaits_receipt:
             self._submissions.settle(event.operation_id, event.update_vector)
         touched = self.replica.happened(event)
         self._advance(touched, event.by, event.kind, event.operation.order is not UNSET)
@@ -405,6 +412,13 @@ class LiveDiagram:
         self._submissions.settle(receipt.operation_id, receipt.update_vector, receipt.changed, skipped)
         self._advance(self.replica.accepted(receipt), None, receipt.kind)
         self._history(receipt.history)
+
+    def _rejected(self, rejection: OperationRejected) -> None:
+        self._submissions.rejected(rejection)
+        if rejection.requires_resync:
+            self._agreement.resume()
+        if (empty := EMPTY.get(rejection.reason)) is not None:
+            self._history(msgspec.structs.replace(self.history, **{empty: 0}))
 
     def _advance(self, touched: Touched | None, by: UserRef | None, kind: str, is_reset: bool = False) -> None:
         if touched is None:
@@ -439,7 +453,7 @@ class LiveDiagram:
     async def _prolong(self) -> None:
         """The socket may stay as long as the login whose ticket it shows."""
         try:
-            ticket = await self._ticket("refresh")
+            ticket = await _given(self._ticket("refresh"))
         except Exception as error:  # whatever the caller's `ticket` raises: the connection is still good
             self._tell(Trouble("refresh_failed", str(error) or type(error).__name__))
         else:
@@ -448,6 +462,18 @@ class LiveDiagram:
     def _tell(self, event: Event) -> None:
         for subscription in list(self._subscriptions):
             subscription.tell(event)
+
+
+async def _given(answer: Awaitable[str]) -> str:
+    """What the caller's own code answers. It has failed where it was cancelled and we were not: of a task that is
+    cancelled nobody hears."""
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise RuntimeError("what was asked for an address or a ticket was cancelled") from None
 
 
 def _named(user: Named | None) -> dict[str, Any]:

@@ -53,6 +53,11 @@ class Operation:
     def id(self) -> str:
         return self.asked.id
 
+    @property
+    def awaits_receipt(self) -> bool:
+        """It is sent (again) even if it has happened: only its receipt says what an undo has left alone."""
+        return self.kind != "edit" and not self.is_sent and self.asked.outcome is None
+
 
 class Replica:
     """A foreign event goes under the pending operations, a receipt confirms one, a rejection drops one.
@@ -144,11 +149,13 @@ class Replica:
         self.pending = [operation for operation in self.pending if operation.asked.outcome is None]
 
     def happened(self, event: Event) -> Touched | None:
-        """An operation of the log. One of our own comes this way after a lost connection: that is its receipt."""
+        """An operation of the log. One of our own comes this way after a lost connection: of an edit that is the
+        receipt."""
         place = self._place(event.epoch, event.update_vector)
         if place == "gap":
             return None
-        is_ours = event.by.id == self.me
+        operation = self.operation(event.operation_id)
+        is_ours = event.by.id == self.me and not (operation is not None and operation.awaits_receipt)
         if place == "known":
             return self.drop(event.operation_id) if is_ours else NOTHING
         if is_ours:

@@ -18,6 +18,7 @@ from codraw.client.live import LiveDiagram
 from codraw.client.messages import OperationRejected
 from codraw.client.outcomes import Accepted, Rejected
 from codraw.client.returning import Backoff
+from collab.tasks import Tasks
 from protocol.codec import MAX_NUMBER
 from protocol.dialects.codraw_v1_messages import OperationAccepted
 from protocol.values import Limits
@@ -56,7 +57,8 @@ class Server:
         self.refresh_token = refresh_token
         self._timeout_s, self._sleep = timeout_s, sleep
         self._http: httpx2.AsyncClient | None = None
-        self._refreshing: asyncio.Future[None] | None = None
+        self._tasks = Tasks(lambda name, error: None)  # whoever waits hears of it
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,6 +70,7 @@ class Server:
 
     async def close(self) -> None:
         """Ends the connections of REST. Live diagrams that were opened from here stay as they are: leave them first."""
+        await self._tasks.close()
         if self._http is not None:
             await self._http.aclose()
             self._http = None
@@ -87,16 +90,18 @@ class Server:
         return self
 
     async def refresh(self) -> None:
-        """New tokens for old; one request however many ask."""
-        if self._refreshing is not None:
-            await asyncio.shield(self._refreshing)
-            return
-        self._refreshing = asyncio.get_running_loop().create_future()
-        try:
-            self._take(await self._send("POST", "/oauth2/refresh", json={"refresh_token": self.refresh_token}))
-        finally:
-            self._refreshing.set_result(None)
-            self._refreshing = None
+        """New tokens for old; one request however many ask. Who stops waiting takes the answer from nobody: the old
+        token soon counts no more."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = self._tasks.start("client refresh", self._refresh())
+        refreshing = self._refreshing
+        await asyncio.wait((refreshing,))
+        if refreshing.cancelled():
+            raise Unreachable(f"{self.url} was left before it answered")
+        refreshing.result()
+
+    async def _refresh(self) -> None:
+        self._take(await self._send("POST", "/oauth2/refresh", json={"refresh_token": self.refresh_token}))
 
     async def sign_out(self) -> None:
         await self.request("POST", "/me/logout")

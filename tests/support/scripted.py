@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -62,8 +62,10 @@ class Line:
         limits: dict[str, int] | None = None,
         presenter: dict[str, str] | None = None,
         term: int = 0,
+        missed: Sequence[dict[str, Any]] = (),
     ) -> None:
-        """Lets the client in, as Ana or as `who`, to a diagram without cells; it is live afterwards."""
+        """Lets the client in, as Ana or as `who`, to a diagram without cells; it is live afterwards. `missed`: events
+        that it is told instead of the state."""
         session = {"session_id": "s", "threat_model_id": "t", "diagram_id": "d", "host": ANA, "presenter": presenter}
         you = {
             "user": {**ANA, **(who or {})},
@@ -79,7 +81,13 @@ class Line:
             you={**you, "token_expires_at": "", "history": {"undo": 0, "redo": 0}},
             durability="disk", limits={"awareness_hz": 100, **(limits or {})}, heartbeat_seconds=15,
         )  # fmt: skip
-        await self.say("state", **place, reason="joined", resend=True, cells=[])
+        if not missed:
+            await self.say("state", **place, reason="joined", resend=True, cells=[])
+            return
+        since = {"from": vector - len(missed), "to": vector, "count": len(missed)}
+        await self.say("resumed", epoch="e", **since, state_hash=NO_CELLS)
+        for event in missed:
+            await self.say("event", **event)
 
 
 class ScriptedPeer:

@@ -1,5 +1,6 @@
 /** Ties a diagram library to a live diagram: what the server says is drawn, what the user does is sent, once. */
 
+import { spelled } from "./cells.js";
 import { canonicalChanges, isEdge, mergeCell, uuid } from "./codraw.js";
 import { canonicalJson } from "./statehash.js";
 
@@ -21,6 +22,7 @@ export function bind(diagram, editor, options) {
 class Binding {
   #diagram;
   #editor;
+  #theirs = new Map(); // id -> the library's own spelling of it
   #sendEveryMs;
   #drawn = new Map(); // id -> the replica's cell that the library shows
   #made = new Map(); // id -> what the library made of it
@@ -39,13 +41,15 @@ class Binding {
 
   constructor(diagram, editor, { sendEveryMs = SEND_EVERY_MS } = {}) {
     this.#diagram = diagram;
-    this.#editor = editor;
+    this.#editor = inTheirSpelling(editor, this.#theirs);
     this.#sendEveryMs = sendEveryMs;
     this.#stop = diagram.on("change", ({ ids }) => this.#follow(ids));
     this.#follow(Array.from(diagram.replica.cells(), ({ id }) => id));
   }
 
-  changed(id) {
+  changed(theirs) {
+    const id = spelled(theirs);
+    if (id !== theirs) this.#theirs.set(id, theirs);
     if (this.#echoes) this.#echoes.add(id);
     else this.#touch(id);
   }
@@ -73,11 +77,7 @@ class Binding {
     this.#touched.clear();
     if (changes.length === 0) return;
     this.#sentAt = Date.now();
-    // What an edge needs comes before it, should the changes not fit into one operation.
-    this.#send(
-      changes.sort((a, b) => isLate(a) - isLate(b)),
-      this.#groupId,
-    );
+    this.#send(inOrder(changes), this.#groupId);
   }
 
   stop() {
@@ -132,7 +132,7 @@ class Binding {
       const data = this.#editor.read(id);
       return data ? canonicalChanges([{ id, operation: "add", data }])[0].data : undefined;
     } catch (error) {
-      this.#editor.failed?.(error);
+      this.#editor.failed(error);
       return this.#made.get(id);
     }
   }
@@ -176,7 +176,7 @@ class Binding {
     this.#own.clear();
     this.#drawn.set(id, null);
     this.#follow([id]);
-    this.#editor.failed?.(error);
+    this.#editor.failed(error);
   }
 
   // -- to the library --
@@ -230,7 +230,7 @@ class Binding {
       draw();
       return true;
     } catch (error) {
-      this.#editor.failed?.(error);
+      this.#editor.failed(error);
       return false;
     }
   }
@@ -252,7 +252,24 @@ class Binding {
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const same = (a, b) => a === b || (a != null && b != null && canonicalJson(a) === canonicalJson(b));
-const isLate = ({ operation, data }) => Number(operation !== "add" || isEdge(data));
+const isNewNode = ({ operation, data }) => operation === "add" && !isEdge(data);
+
+/**
+ * So that nothing is missing should they not fit into one operation: new nodes come after what they stand in and before
+ * all else, and what goes last.
+ */
+function inOrder(changes) {
+  const nodes = new Map(changes.filter(isNewNode).map((change) => [change.id, change]));
+  const ordered = new Set();
+  for (const node of nodes.values()) {
+    const line = new Set();
+    for (let at = node; at && !ordered.has(at) && !line.has(at); at = nodes.get(at.data.parent)) line.add(at);
+    for (const one of [...line].reverse()) ordered.add(one);
+  }
+  const others = changes.filter((change) => !ordered.has(change));
+  const isRemoval = ({ operation }) => operation === "remove";
+  return [...ordered, ...others.filter((one) => !isRemoval(one)), ...others.filter(isRemoval)];
+}
 
 /** The `data` of an `update` from `before` to `after`: only what differs, within `attrs` and `data` by path. */
 export function difference(before, after) {
@@ -273,6 +290,27 @@ export function difference(before, after) {
 export function stepPause(sent, everyMs) {
   if (sent >= MOST_STEPS) return Infinity;
   return everyMs * 2 ** Math.ceil(Math.max(0, sent - AT_FULL_PACE) / PACE_HALVES_EVERY);
+}
+
+/** UUIDs are lower-case here; a library may spell those that it brings otherwise, and goes on doing so. */
+function inTheirSpelling(editor, theirs) {
+  const named = (id) => theirs.get(id) ?? id;
+  const end = (key, { [key]: value }) => value && { [key]: { ...value, cell: named(value.cell) } };
+  const spelt = (cell) => ({
+    ...cell,
+    id: named(cell.id),
+    ...(cell.parent && { parent: named(cell.parent) }),
+    ...(cell.children && { children: cell.children.map(named) }),
+    ...end("source", cell),
+    ...end("target", cell),
+  });
+  return {
+    draw: (cell) => editor.draw(theirs.size > 0 ? spelt(cell) : cell),
+    erase: (id) => editor.erase(named(id)),
+    read: (id) => editor.read(named(id)),
+    order: editor.order && ((ids) => editor.order(ids.map(named))),
+    failed: (error) => editor.failed?.(error),
+  };
 }
 
 const keysOf = (...objects) => new Set(objects.flatMap(Object.keys));

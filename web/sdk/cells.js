@@ -19,7 +19,7 @@ const SHAPES = {
 };
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-const spelled = (id) => (typeof id === "string" && UUID.test(id) ? id.toLowerCase() : id);
+export const spelled = (id) => (typeof id === "string" && UUID.test(id) ? id.toLowerCase() : id);
 
 export function isEdge(cell) {
   return cell.shape === "flow" || (!NODES.has(cell.shape) && ("source" in cell || "target" in cell));
@@ -112,7 +112,9 @@ export function applyEffect(cells, { cells: entries, order }) {
     }
   }
   if (order) {
-    const inOrder = order.filter((id) => cells.has(id)).map((id) => [id, cells.get(id)]);
+    // What it does not name, as in a copy that diverged, stands behind: the state hash shows it.
+    const ids = new Set([...order.filter((id) => cells.has(id)), ...cells.keys()]);
+    const inOrder = Array.from(ids, (id) => [id, cells.get(id)]);
     cells.clear();
     for (const [id, cell] of inOrder) cells.set(id, cell);
   }

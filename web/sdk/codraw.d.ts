@@ -215,7 +215,8 @@ export interface Events {
   rejected: Rejected;
   /**
    * Operations that are not being sent. `too_old`, `other_user`: they could happen twice if they were sent again, being
-   * older than the server's memory of ids, or another user's; make new edits of them if they are still wanted.
+   * older than the server's memory of ids, or another user's; or are `strict`, and the past that they were asked upon
+   * is gone. Make new edits of them if they are still wanted.
    * `unsettled`: the diagram is closed or refused; they stay pending (and in `storage`), and `open()` sends them.
    */
   held: { reason: "too_old" | "other_user" | "unsettled"; operations: { kind: Kind; cells: CellChange[] }[] };

@@ -5,7 +5,7 @@
  */
 
 import { canonicalChanges } from "./cells.js";
-import { Replica } from "./replica.js";
+import { awaitsReceipt, Replica } from "./replica.js";
 import { Wire } from "./wire.js";
 
 export { applyEffect, canonicalChanges, isEdge, mergeCell, Overlay } from "./cells.js";
@@ -327,7 +327,9 @@ export class LiveDiagram extends EventTarget {
 
   #state(message) {
     const known = message.resend ? Date.now() - MEMORY_MS : Infinity;
-    this.#holdBack("too_old", ({ wasSent, askedAt }) => wasSent && askedAt < known);
+    // The base of a strict one is of a past that is gone.
+    const isDoubtful = ({ wasSent, strict }) => wasSent || (strict && !message.resend);
+    this.#holdBack("too_old", (operation) => isDoubtful(operation) && operation.askedAt < known);
     this.#show(this.replica.show(message), { reset: true });
     this.#caughtUp();
     this.#verify(message.state_hash);
@@ -352,7 +354,8 @@ export class LiveDiagram extends EventTarget {
   }
 
   #event(message) {
-    if (message.by.id === this.you.id) this.#settle(message.operation_id, { changed: true, ...message });
+    const own = message.by.id === this.you.id && this.#pending(message.operation_id);
+    if (own && !awaitsReceipt(own)) this.#settle(own.operationId, { changed: true, ...message });
     this.#advance(this.replica.happened(message, this.you.id), message);
     if (message.history) this.#historyIs(message.history);
     this.#emit("event", message);
@@ -374,6 +377,8 @@ export class LiveDiagram extends EventTarget {
     if (message.retry) this.#askAgain(message.operation_id, message.retry_after_ms);
     else this.#refuse(message.operation_id, message);
     if (message.requires_resync) this.resume();
+    const empty = EMPTY[message.reason]; // used up elsewhere, which is told to nobody
+    if (empty) this.#historyIs({ ...this.history, [empty]: 0 });
   }
 
   #refuse(operationId, refusal) {
@@ -389,14 +394,26 @@ export class LiveDiagram extends EventTarget {
     const operation = this.#pending(operationId);
     if (!operation) return;
     operation.isSent = false;
-    this.#after(delay, "again", () => this.#transmitPending());
+    this.#after(delay, "again", () => this.#again());
   }
 
-  /** What was under way already and overtook it must have the last word: the newest wins. */
+  /** What is under way behind them may overtake them: only its outcome says what is left to ask for. */
+  #again() {
+    const isUnderWay = this.replica.pending.some(({ isSent, isDecided }) => isSent && !isDecided);
+    if (isUnderWay) this.#after(RETRY_MS, "again", () => this.#again());
+    else this.#transmitPending();
+  }
+
+  /**
+   * What was under way already and overtook it must have the last word: the newest wins. An undo would now take back
+   * the newer one.
+   */
   #sayAgain(operationId) {
     const { pending } = this.replica;
     const at = pending.findIndex((own) => own.operationId === operationId);
-    const waiting = pending.slice(0, at).flatMap(({ isSent, cells }) => (isSent ? [] : cells));
+    const overtaken = pending.slice(0, at).filter(({ isSent }) => !isSent);
+    for (const { kind, operationId: older } of overtaken) if (kind !== "edit") this.#refuse(older, SUPERSEDED);
+    const waiting = overtaken.flatMap(({ cells }) => cells);
     const isUndone = ({ id, operation }) => operation === "update" && waiting.some((before) => before.id === id);
     const cells = pending[at]?.cells.filter(isUndone);
     if (cells?.length > 0) this.#ask({ kind: "edit", cells, groupId: pending[at].groupId });
@@ -454,7 +471,7 @@ export class LiveDiagram extends EventTarget {
 
   #advance(ids, message) {
     if (!ids) return this.resume();
-    this.#show(ids, { event: message });
+    this.#show(ids, { event: message, reset: Boolean(message.operation?.order) });
     if (this.#awaited && this.replica.vector >= this.#awaited.to) this.#resumptionEnds();
     else if (!this.#awaited) this.#pendingChanged();
   }
@@ -562,7 +579,11 @@ function enqueue(queue, event) {
 const UNSETTLED = { accepted: false, reason: "unsettled", message: "not connected: open() sends it" };
 const LOST = { accepted: false, reason: "lost", message: "the connection was lost" };
 
+const SUPERSEDED = { reason: "superseded", message: "a later operation of ours has happened before it" };
+
 const nameOf = (user) => user && { provider: user.provider, provider_id: user.provider_id };
+
+const EMPTY = { __proto__: null, nothing_to_undo: "undo", nothing_to_redo: "redo" };
 
 /** What is kept of a pending operation over a reload. */
 const kept = ({ settle, saved, isSent, wasSent, ...operation }) => operation;

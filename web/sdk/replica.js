@@ -91,11 +91,12 @@ export class Replica {
     return this.#jumpTo(epoch, update_vector, [...removed, ...cells.map(({ id }) => id)]);
   }
 
-  /** An operation of the log. One of our own comes back this way after a lost connection: that is its receipt. */
+  /** An operation of the log. One of our own comes back this way after a lost connection: of an edit, its receipt. */
   happened({ epoch, update_vector, operation_id, by, operation }, me) {
     const place = this.#place(epoch, update_vector);
     if (place === "gap") return null;
-    if (by.id === me) this.pending = this.pending.filter((own) => own.operationId !== operation_id);
+    const isReceipted = (own) => own.operationId === operation_id && !awaitsReceipt(own);
+    if (by.id === me) this.pending = this.pending.filter((own) => !isReceipted(own));
     if (place === "known") return this.restack();
     return this.#moveTo(epoch, update_vector, applyEffect(this.#confirmed, operation));
   }
@@ -163,4 +164,9 @@ export class Replica {
     for (const { cells } of this.pending) this.#top.lay(cells);
     for (const id of [...before, ...this.#top.ids]) this.#touched.add(id);
   }
+}
+
+/** It is sent (again) even if it has happened: only its receipt says what an undo has left alone. */
+export function awaitsReceipt({ kind, isSent, isDecided }) {
+  return (kind === "undo" || kind === "redo") && !isSent && !isDecided;
 }

@@ -136,6 +136,22 @@ test("only what the user has changed is sent, with paths", async () => {
   assert.deepEqual(operations()[1].operation.cells[0].data, { "attrs/body/fill": "blue" });
 });
 
+test("OP15 a cell whose id the library spells in capitals stays one cell, and is edited and tied by it", async () => {
+  const { library } = await draughtsman("alice");
+  const [theirs, ours] = ["7D3E6F5A-1B2C-4D3E-8F90-A1B2C3D4E5F6", "7d3e6f5a-1b2c-4d3e-8f90-a1b2c3d4e5f6"];
+  library.put(theirs, box(theirs));
+  library.put("f", edge("f", theirs, "b"));
+  await settled();
+  library.move(theirs, 50);
+  await settled();
+  const found = (id) => server.cells.find((cell) => cell.id === id);
+  assert.deepEqual([found(ours).x, found("f").source.cell], [50, ours]);
+  assert.deepEqual([...library.cells.keys()].sort(), [theirs, "a", "b", "e", "f"]);
+  const { diagram } = await draughtsman("bob");
+  diagram.edit([{ id: ours, operation: "update", data: { x: 70 } }]);
+  assert.equal(library.cells.get(theirs).position.x, 70);
+});
+
 test("what somebody else does during a drag does not move the cell under the pointer", async () => {
   const alice = await draughtsman("alice");
   const bob = await draughtsman("bob");
@@ -220,6 +236,29 @@ test("more cells than one operation may hold go in several, undone as one, nodes
   );
   assert.equal(new Set(sent.map(({ group_id }) => group_id)).size, 1);
   assert.equal(server.vector, 2);
+});
+
+test("of what goes in several operations a node comes after what it stands in, and a removal last", async () => {
+  server = new FakeServer([...server.cells, box("c")]);
+  server.welcomeWith = { limits: { max_cells_per_operation: 1 } };
+  const { library } = await draughtsman("alice");
+  library.move("b", 9);
+  library.cells.get("e").target = { cell: "c" };
+  library.paint("e", "red");
+  library.remove("b");
+  library.put("inner", box("inner", { parent: "outer" }));
+  library.put("outer", box("outer"));
+  await settled();
+  assert.deepEqual(
+    operations().map(({ operation: { cells } }) => [cells[0].operation, cells[0].id]),
+    [
+      ["add", "outer"],
+      ["add", "inner"],
+      ["update", "e"],
+      ["remove", "b"],
+    ],
+  );
+  assert.deepEqual(server.cells.find(({ id }) => id === "e").target, { cell: "c" });
 });
 
 test("a drag while offline is one operation, where it ended", async () => {

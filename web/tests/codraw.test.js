@@ -179,6 +179,22 @@ test("WS15 a gap asks for a resume, and the wire stays", async () => {
   assert.equal(diagram.replica.stateHash, stateHash(server.cells));
 });
 
+test("RE14 another order of the cells is a change of all of them", async () => {
+  const diagram = await enter();
+  const changes = heard(diagram, "change");
+  const operation = { type: "patch", cells: [], order: ["b", "a"] };
+  const event = { epoch: "e1", update_vector: 1, operation_id: "r", by: { id: "test:bob", name: "bob" }, operation };
+  server.newest.onmessage({ data: JSON.stringify({ message_type: "event", kind: "rest", ...event }) });
+  assert.deepEqual(
+    Array.from(diagram.replica.cells(), ({ id }) => id),
+    ["b", "a"],
+  );
+  assert.deepEqual(
+    changes.map(({ reset }) => reset),
+    [true],
+  );
+});
+
 test("VEC15 a heartbeat with another hash at the same vector leads to a repair", async () => {
   const diagram = await enter();
   const mismatches = heard(diagram, "mismatch");
@@ -275,6 +291,50 @@ test("an operation that overtook one that waits to be asked again is said once m
   assert.deepEqual([server.cells[0].x, diagram.replica.get("a").x, diagram.status.pending], [2, 2, 0]);
 });
 
+test("while a later one is still under way, an operation that was sent back is not asked again", async () => {
+  const diagram = await enter();
+  const socket = server.newest;
+  socket.isDirect = false;
+  diagram.edit(update("a", { x: 1 }));
+  diagram.edit(update("a", { x: 2 }));
+  server.refuses = () => ({ reason: "unavailable", retry: true, retry_after_ms: 300 });
+  socket.deliverOut();
+  server.refuses = () => undefined;
+  socket.deliverIn();
+  await later(300);
+  assert.equal(socket.outbox.length, 1);
+  while (socket.outbox.length + socket.inbox.length > 0) (socket.deliverOut(), socket.deliverIn());
+  socket.isDirect = true;
+  await later(500);
+  assert.deepEqual([server.cells[0].x, diagram.replica.get("a").x, diagram.status.pending], [2, 2, 0]);
+});
+
+test("an undo that a later edit of ours overtook is not asked again: it would take that edit back", async () => {
+  const diagram = await enter();
+  diagram.edit(add("c"));
+  const socket = server.newest;
+  const rejected = heard(diagram, "rejected");
+  socket.isDirect = false;
+  const undo = diagram.undo();
+  diagram.edit(add("d"));
+  const [asked, edit] = socket.outbox.splice(0);
+  const refusal = { reason: "unavailable", retry: true, retry_after_ms: 300 };
+  socket.tell(server.rejection(JSON.parse(asked).operation_id, refusal));
+  socket.isDirect = true;
+  server.hear(socket, JSON.parse(edit));
+  socket.deliverIn();
+  await later(300);
+  assert.equal((await undo.saved).reason, "superseded");
+  assert.deepEqual(
+    [rejected.map(({ operation_id }) => operation_id), sent("undo"), diagram.status.pending],
+    [[undo.id], [], 0],
+  );
+  assert.deepEqual(
+    Array.from(diagram.replica.cells(), ({ id }) => id),
+    ["a", "b", "c", "d"],
+  );
+});
+
 test("a full state leaves pending operations to be sent again", async () => {
   const diagram = await enter();
   server.newest.isDirect = false;
@@ -310,6 +370,17 @@ test("what was never sent is sent whatever the server says of resending", async 
   assert.deepEqual([(await saved).accepted, held, server.cells[0].x], [true, [], 5]);
 });
 
+test("OP22 a strict edit from a past that is gone is handed back, sent or not", async () => {
+  const diagram = await enter();
+  const held = heard(diagram, "held");
+  server.newest.break();
+  const { saved } = diagram.edit(update("a", { x: 5 }), { strict: true });
+  Object.assign(server, { epoch: "e2", resend: false });
+  await later(500);
+  assert.deepEqual([(await saved).reason, server.cells[0].x, sent("operation")], ["too_old", 0, []]);
+  assert.deepEqual(held[0].operations, [{ kind: "edit", cells: update("a", { x: 5 }) }]);
+});
+
 test("an operation whose receipt came too early is done with at the next full state", async () => {
   const diagram = await enter();
   const socket = server.newest;
@@ -324,6 +395,16 @@ test("an operation whose receipt came too early is done with at the next full st
   assert.deepEqual([diagram.status.pending, diagram.replica.get("a").x], [0, 7]);
 });
 
+test("UN8 who hears that there is nothing to undo knows it from then on", async () => {
+  const diagram = await enter();
+  diagram.edit(add("c"));
+  assert.deepEqual(diagram.history, { undo: 1, redo: 0 });
+  server.undo = (socket, { operation_id }) =>
+    socket.tell(server.rejection(operation_id, { reason: "nothing_to_undo" }));
+  diagram.undo();
+  assert.deepEqual(diagram.history, { undo: 0, redo: 0 });
+});
+
 test("undo is the server's to work out, and its receipt is shown", async () => {
   const diagram = await enter();
   diagram.edit(add("c"));
@@ -331,6 +412,26 @@ test("undo is the server's to work out, and its receipt is shown", async () => {
   assert.equal((await saved).accepted, true);
   assert.equal(diagram.replica.get("c"), undefined);
   assert.equal(diagram.replica.stateHash, stateHash(server.cells));
+});
+
+test("UN2 what an undo left alone is told though its receipt was lost, and it happens once", async () => {
+  const diagram = await enter();
+  diagram.edit(add("c"));
+  const undo = server.undo.bind(server);
+  const skipped = [{ id: "a", keys: ["x"], why: "changed" }];
+  server.undo = (socket, message) => {
+    const known = server.log.find(({ operation_id }) => operation_id === message.operation_id);
+    if (!known) return undo(socket, message);
+    const receipt = { operation_id: known.operation_id, epoch: "e1", update_vector: known.vector, kind: "undo" };
+    socket.tell({ message_type: "operation_accepted", ...receipt, changed: true, duplicate: true, skipped, history: {} });
+  };
+  server.newest.isDirect = false;
+  const { saved } = diagram.undo();
+  server.newest.deliverOut();
+  server.newest.break();
+  await later(500);
+  assert.deepEqual(await saved, { accepted: true, changed: true, vector: 2, skipped });
+  assert.deepEqual([server.vector, diagram.status.pending, diagram.replica.get("c")], [2, 0, undefined]);
 });
 
 test("a drag while offline goes out in one group, and no operation changes after it was asked", async () => {

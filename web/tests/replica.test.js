@@ -170,6 +170,18 @@ test("WS17 a repair leaves what a full state would", () => {
   assert.equal(replica.vector, 4);
 });
 
+test("VEC14 what a new order does not name is still in the copy and its hash, and goes with a full state", () => {
+  const replica = replicaOf(box("a"), box("b"), box("astray"));
+  assert.equal(replica.stateHash, stateHash([box("a"), box("b"), box("astray")]));
+  const reordered = event(1, []);
+  reordered.operation.order = ["b", "a"];
+  replica.happened(reordered, ME);
+  assert.deepEqual([...replica.cells()], [box("b"), box("a"), box("astray")]);
+  assert.equal(replica.stateHash, stateHash([...replica.confirmedCells()]));
+  replica.show({ epoch: "e", update_vector: 1, cells: [box("b"), box("a")] });
+  assert.equal(replica.stateHash, stateHash([box("b"), box("a")]));
+});
+
 /** How often an operation is laid over cells while `action` runs. */
 function laysOf(action) {
   const { mock: counter } = mock.method(Overlay.prototype, "lay");

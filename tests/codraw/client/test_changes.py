@@ -120,6 +120,12 @@ def test_a_removal_between_is_left_between() -> None:
         ({"x": 1}, {"x": 2}, None),
         ({"attrs": {"a": 1, "b": {"c": 1}}}, {"attrs": {"a": 2}}, {"attrs": {"b": {"c": 1}}}),
         ({"attrs/a/b": 1, "attrs/c": 1}, {"attrs/a": {}}, {"attrs/c": 1}),
+        ({"attrs/a": 1, "x": 1}, {"attrs": {"b": 1}}, {"attrs/a": 1, "x": 1}),
+        ({"attrs": {"a": {"b": 1, "c": 1}}}, {"attrs/a/b": 2}, {"attrs": {"a": {"c": 1}}}),
+        ({"attrs/a": {"b": 1}, "x": 1}, {"attrs/a/b": 2}, {"x": 1}),
+        ({"attrs": None, "x": 1}, {"attrs/a": 2}, {"x": 1}),
+        ({"attrs": None, "x": 1}, {"attrs": {"a": 2}}, {"x": 1}),
+        ({"attrs": {"a": 1}, "x": 1}, {"attrs": None}, {"x": 1}),
         ({"source": {"cell": "b", "port": "p"}}, {"source": {"cell": "c"}}, None),
     ],
 )

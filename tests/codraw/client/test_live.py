@@ -42,7 +42,7 @@ from tests.support.client import Tmi
 from tests.support.live import Table, lay, soon, told
 from tests.support.scripted import Line, ScriptedPeer
 from tests.support.servers import Meeting, Person, Server, sign_in
-from tests.support.turns import turns, until
+from tests.support.turns import PATIENCE_S, turns, until
 
 BOX = {"shape": "process", "x": 0, "y": 0, "width": 120, "height": 60}
 
@@ -139,6 +139,20 @@ async def test_UN10_undo_takes_back_our_own_last_operation_and_nobody_else_s(tab
     assert (await table.agreed(ana, bo))[0]["x"] == 5
     nothing = await bo.redo()
     assert isinstance(nothing, Rejected) and nothing.reason == "nothing_to_redo"
+
+
+async def test_UN8_who_hears_that_there_is_nothing_to_undo_knows_it_from_then_on(table: Table) -> None:
+    one, other, bo = await table.seat(), await table.seat(), await table.seat("bo")
+    cell = box()
+    await bo.edit(cell)
+    await table.agreed(one, other)
+    await one.edit(update(cell.id, x=1))
+    await table.agreed(other, bo)
+    await bo.edit(update(cell.id, x=2))
+    await table.agreed(one, other)
+    assert not (await one.undo()).changed  # type: ignore[union-attr]
+    assert (await other.undo()).reason == "nothing_to_undo"  # type: ignore[union-attr]
+    assert (one.history.undo, other.history.undo) == (0, 0)
 
 
 async def test_UN2_what_undo_had_to_leave_alone_is_told(table: Table) -> None:
@@ -298,6 +312,19 @@ async def test_what_cannot_be_saved_before_the_end_is_handed_back(peer: Scripted
     assert isinstance(outcome, Unsettled) and outcome.reason == "closed"
 
 
+async def test_whoever_stops_waiting_for_the_close_has_left(live: LiveDiagram, line: Line) -> None:
+    events, asked = live.events(StatusChanged), live.edit(box())
+    await line.hear("operation")
+    closing = asyncio.create_task(live.close())
+    await turns()
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert isinstance(asked.outcome, Unsettled)
+    assert [event.state async for event in events] == ["closed"]
+    assert await line.rest() == ([], None)
+
+
 async def test_what_was_never_sent_is_known_not_to_have_happened(peer: ScriptedPeer) -> None:
     live = connect(peer.url, ticket)
     live.open()
@@ -455,6 +482,22 @@ async def test_events_that_are_asked_for_after_the_end_end_at_once(live: LiveDia
 async def test_SES4_who_only_joins_is_not_admitted_where_nothing_lives(table: Table) -> None:
     with pytest.raises(NotAdmitted, match="not_found"):
         await table.seat(create=False)
+
+
+async def test_a_ticket_that_was_cancelled_leaves_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    async def given_up(wants: str) -> str:
+        signing_in = asyncio.create_task(ticket(wants))
+        signing_in.cancel()
+        return await signing_in
+
+    live = connect("ws://127.0.0.1:1/", given_up)
+    live.open()
+    asked = live.edit(box())
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(NotAdmitted, match="was cancelled"):
+            await live.ready()
+    assert isinstance(asked.outcome, Rejected)
+    assert "crashed" in caplog.text
 
 
 async def test_a_fault_of_the_caller_s_own_leaves_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:

@@ -193,6 +193,57 @@ async def test_VEC8_an_operation_may_be_repeated_for_its_id() -> None:
     assert isinstance(outcome, Accepted) and outcome.vector == 4
 
 
+class Slow:
+    """Something that gives its answer when it may. `asked`: it has been."""
+
+    def __init__(self, answer: bytes = b"") -> None:
+        self.url = ""
+        self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+        self._answer = answer
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.asked.set()
+        await self.may_answer.wait()
+        writer.write(self._answer)
+        writer.close()
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[Slow]:
+    slow = Slow(http(200, {"access_token": "new", "refresh_token": "successor"}))
+    async with await asyncio.start_server(slow.take, "127.0.0.1", 0) as server:
+        slow.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield slow
+        slow.may_answer.set()
+
+
+async def test_S34_who_stops_waiting_for_a_refresh_takes_it_from_nobody(slow: Slow) -> None:
+    async with Client(slow.url, token="run out", refresh_token="old") as client:
+        first, second = (asyncio.create_task(client.refresh()) for _ in range(2))
+        await slow.asked.wait()
+        first.cancel()
+        await asyncio.wait([first])
+        slow.may_answer.set()
+        await second
+        assert (first.cancelled(), client.token, client.refresh_token) == (True, "new", "successor")
+
+
+async def test_a_refresh_ends_with_its_client(slow: Slow) -> None:
+    client = Client(slow.url, refresh_token="old")
+    refresh = asyncio.create_task(client.refresh())
+    await slow.asked.wait()
+    await client.close()
+    with pytest.raises(Unreachable):
+        await refresh
+
+
+async def test_all_who_wait_for_a_refresh_hear_that_it_failed() -> None:
+    async with answering(http(503)) as url, Client(url, refresh_token="old") as client:
+        outcomes = await asyncio.gather(client.refresh(), client.refresh(), return_exceptions=True)
+    assert [error.status for error in outcomes if isinstance(error, RestError)] == [503, 503]
+
+
 async def test_a_server_that_is_not_there_is_unreachable() -> None:
     async with Client(f"http://127.0.0.1:{free_port()}", sleep=Sleeper()) as client:
         with pytest.raises(Unreachable, match="does not answer"):

@@ -62,6 +62,26 @@ async def test_WS18_after_a_loss_everything_is_sent_again_in_its_order_with_its_
     assert [message["operation_id"] for message in again] == [first.id, second.id, third.id]
 
 
+async def test_UN2_what_an_undo_left_alone_is_told_though_its_receipt_was_lost(
+    live: LiveDiagram, peer: ScriptedPeer
+) -> None:
+    line = await welcomed(peer, live)
+    undo = live.undo()
+    await line.hear("undo")
+    live.cut()
+    line = await peer.line()
+    place = {"epoch": "e", "update_vector": 1, "operation_id": undo.id, "kind": "undo"}
+    patch = {"type": "patch", "cells": []}
+    await line.welcome(1, missed=[{**place, "by": {"id": "test:ana", "name": "Ana"}, "operation": patch, "at": ""}])
+    assert (await line.hear("undo"))["operation_id"] == undo.id
+    skipped = [{"id": "a", "keys": ["x"], "why": "changed"}]
+    more = {"history": {"undo": 0, "redo": 1}, "skipped": skipped}
+    await line.say("operation_accepted", **place, changed=True, duplicate=True, **more)
+    outcome = await undo
+    assert isinstance(outcome, Accepted) and [(one.id, one.why) for one in outcome.skipped] == [("a", "changed")]
+    assert live.status.pending == 0
+
+
 async def test_nothing_is_sent_before_the_copy_is_whole(live: LiveDiagram, peer: ScriptedPeer) -> None:
     asked = live.edit(add(**NODE))
     line = await peer.line()
