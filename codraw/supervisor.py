@@ -248,4 +248,10 @@ def told(line: bytes) -> dict[str, Any]:
 def supervise(
     settings: Settings, listeners: Sequence[socket.socket], started: Callable[[Sequence[int]], None]
 ) -> str | None:
-    return asyncio.run(Supervisor(settings, listeners, started).run())
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        return asyncio.run(Supervisor(settings, listeners, started).run())
+    finally:
+        # A loop that closes leaves them to the system, which ends who may still have to clear up.
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)

@@ -7,9 +7,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from concurrent.futures import Future
+from functools import cache
 from ipaddress import ip_address
 
 import httpx2
@@ -28,15 +30,46 @@ class Unreachable(httpx2.TransportError):
 
 
 class Resolver:
-    """In threads of its own: a name server that does not answer must not hold up who else works in threads."""
+    """In a few threads of its own: a name server that does not answer must hold up neither who else works in threads
+    nor the end of the process."""
 
     def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="codraw-names")
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._asked: deque[tuple[Future[Sequence[str]], str, int]] = deque()
+        self._at_work = 0
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
-        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-        found = await asyncio.get_running_loop().run_in_executor(self._pool, ask)
-        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+        answer: Future[Sequence[str]] = Future()
+        with self._lock:
+            self._asked.append((answer, host, port))
+            needed = self._at_work < self._threads
+            self._at_work += needed
+        if needed:
+            threading.Thread(target=self._work, name="codraw-names", daemon=True).start()
+        return await asyncio.wrap_future(answer)
+
+    def _work(self) -> None:
+        """As long as something is asked."""
+        while (asked := self._next()) is not None:
+            answer, host, port = asked
+            if answer.set_running_or_notify_cancel():
+                try:
+                    answer.set_result(_addresses(host, port))
+                except Exception as error:
+                    answer.set_exception(error)
+
+    def _next(self) -> tuple[Future[Sequence[str]], str, int] | None:
+        with self._lock:
+            if self._asked:
+                return self._asked.popleft()
+            self._at_work -= 1
+            return None
+
+
+def _addresses(host: str, port: int) -> Sequence[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class CheckedTransport(httpx2.AsyncBaseTransport):

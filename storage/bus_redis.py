@@ -86,6 +86,8 @@ class RedisBus:
         self._missed = 0
         self._sound = asyncio.Event()
         self._identity: str | None = None
+        self._known = asyncio.Event()
+        """The identity, since the start."""
         self._candidate = secrets.token_hex(8)
 
         self._received = self._beats_missed = self._gaps_told = self._connections = 0
@@ -109,12 +111,14 @@ class RedisBus:
         )
 
     async def start(self) -> None:
-        """Returns when news comes through, or after a second without it."""
+        """Returns when news comes through and the identity is known, or after a second without."""
         work = keep_running("bus", self._pipeline.run, self._ask, self._listen, self._beats)
         self._root = asyncio.get_running_loop().create_task(work, name="bus")
         with suppress(TimeoutError):
             async with asyncio.timeout(CONFIRM_S):
                 await self._sound.wait()
+                # The beat may come back before the answers to what went with it: that is another connection.
+                await self._known.wait()
 
     async def close(self) -> None:
         """What was published goes out first, if that takes no time."""
@@ -260,6 +264,7 @@ class RedisBus:
             self._end(self._line, told(kept))
         if isinstance(identity, bytes):
             self._identity = self._candidate = identity.decode("utf-8", "replace")
+            self._known.set()
         return isinstance(spread, int)
 
     def _hear_beat(self, _: bytes | None) -> None:

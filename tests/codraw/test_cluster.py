@@ -129,6 +129,18 @@ async def test_it_serves_bears_the_loss_of_a_worker_and_of_a_store_and_leaves_no
         assert not it.folder.exists()
 
 
+async def test_whoever_asks_twice_has_nothing_left_either() -> None:
+    with running() as it:
+        family, redis = it.family(), psutil.Process(it.redis)
+        it.process.send_signal(signal.SIGTERM)
+        # The last worker has gone, and what it leaves behind is being cleared up.
+        await until(lambda: gone(redis))
+        it.process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(it.process.wait, 60) == 0
+        await until(lambda: all(map(gone, family)))
+        assert not it.folder.exists()
+
+
 async def test_what_is_in_a_folder_that_was_named_is_there_at_the_next_start(tmp_path: Path) -> None:
     with running("--folder", str(tmp_path / "kept")) as it:
         table = await lay(it)  # type: ignore[arg-type]

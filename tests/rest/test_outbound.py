@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import queue
+import socket
+import subprocess
+import sys
+import threading
 from collections.abc import AsyncIterator, Sequence
 
 import httpx2
@@ -9,6 +15,8 @@ import pytest
 
 from rest.outbound import ADDRESSES, CheckedTransport, Resolver, Unreachable
 from tests.support.receiver import Receiver, receiving
+from tests.support.tree import ROOT
+from tests.support.turns import turns, until
 
 
 @pytest.fixture
@@ -85,3 +93,45 @@ async def test_names_are_resolved_by_the_system() -> None:
     assert set(await resolve("localhost", 80)) <= {"127.0.0.1", "::1"}
     with pytest.raises(OSError):
         await resolve("nowhere.invalid", 80)
+
+
+SILENT = """
+import asyncio, socket, threading
+from rest.outbound import Resolver
+
+socket.getaddrinfo = lambda *args, **more: threading.Event().wait()
+
+async def ask():
+    async with asyncio.timeout(0):
+        await Resolver(1)("draw.example.org", 443)
+
+asyncio.run(ask())
+"""
+
+
+def test_a_name_server_that_is_silent_does_not_hold_up_the_end_of_the_process() -> None:
+    ended = subprocess.run([sys.executable, "-c", SILENT], cwd=ROOT, capture_output=True, timeout=20, check=False)
+    assert ended.stderr.splitlines()[-1] == b"TimeoutError"
+
+
+async def test_so_many_names_are_asked_for_at_once_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, may_answer = queue.SimpleQueue[str](), threading.Event()
+
+    def slow(host: str, port: int, **more: object) -> list[object]:
+        asked.put(host)
+        may_answer.wait(20)
+        return [(0, 0, 0, "", (f"address of {host}", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    resolve = Resolver(2)
+    answers = [asyncio.create_task(resolve(host, 80)) for host in ("a", "b", "given up", "c")]
+    await until(lambda: asked.qsize() == 2)
+    answers[2].cancel()
+    await turns()
+    may_answer.set()
+    assert [await answer for answer in answers if answer is not answers[2]] == [
+        ["address of a"],
+        ["address of b"],
+        ["address of c"],
+    ]
+    assert {asked.get_nowait() for _ in range(3)} == {"a", "b", "c"} and asked.empty()

@@ -142,7 +142,8 @@ async def test_an_emptied_redis_keeps_the_identity_that_its_workers_know(
     await client.flushall()
     await until_read(lambda: is_kept(client, "{codraw:}identity"))
     assert bus.identity() == known
-    assert (await world.join()).identity() == known
+    newcomer = await world.join()
+    await until(lambda: newcomer.identity() == known)
 
 
 async def is_kept(client: redis.asyncio.Redis, name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import redis.asyncio
 from codraw.local_stores import LocalRedis, free_port
 from storage.bus_redis import RedisBus, news_channel
 from storage.redis_link import Line
-from tests.campaign.proxy import Proxy
+from tests.campaign.proxy import Filter, Plain, Proxy
 from tests.contracts.bus import OTHER, D, Ear
 from tests.support.redises import command, redis_here, redis_process, stopped
 from tests.support.turns import until
@@ -247,6 +247,44 @@ async def wire(redis_here: LocalRedis) -> AsyncIterator[Proxy]:
     wire = await Proxy(redis_here.port).start()
     yield wire
     await wire.close()
+
+
+class Ahead(Plain):
+    """Remembers what it has brought."""
+
+    heard = b""
+
+    def feed(self, data: bytes) -> Iterable[bytes]:
+        self.heard += data
+        return (data,)
+
+
+class Behind:
+    """Brings each of its first answers when the other one has brought the next of these words."""
+
+    def __init__(self, ahead: Ahead, *words: bytes) -> None:
+        self._ahead, self._words = ahead, list(words)
+        self._held: list[bytes] = []
+
+    def feed(self, data: bytes) -> Iterable[bytes]:
+        self._held.append(data)
+        return ()
+
+    def late(self) -> Iterable[bytes]:
+        while self._held and (not self._words or self._words[0] in self._ahead.heard):
+            del self._words[:1]
+            yield self._held.pop(0)
+
+
+async def test_the_identity_is_known_from_the_start_where_a_beat_is_heard_before_it(wire: Proxy) -> None:
+    ahead = Ahead()
+    answers: list[Filter] = [Behind(ahead, b"subscribe", b"message"), ahead]
+    wire.filters = lambda: (Plain(), answers.pop(0))
+    bus = RedisBus(f"redis://127.0.0.1:{wire.port}/0")
+    await bus.start()
+    known = bus.identity()
+    await bus.close()
+    assert known is not None
 
 
 @pytest.fixture
