@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -22,11 +20,8 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 
 from codraw.reading import ReadingProtocol
+from codraw.untaken import untaken
 from codraw.waits import Latch, Mailbox
-
-if sys.platform == "linux":
-    import fcntl
-    import termios
 
 READY_FRAMES = "codraw.frames"
 """The ASGI extension: its value takes frames as they go over the wire, made once for many sockets."""
@@ -273,13 +268,4 @@ class SocketProtocol(ReadingProtocol):
         self.pong_timer = self.loop.call_later(self.ping_timeout or 0, self.keepalive_timeout)
 
     def _untaken(self) -> int:
-        """Bytes: asyncio's and, where the system tells, the kernel's."""
-        return self.transport.get_write_buffer_size() + _unacknowledged(self.transport)
-
-
-def _unacknowledged(transport: asyncio.Transport) -> int:
-    """Bytes written to the kernel that the peer's has not confirmed (tcp(7), SIOCOUTQ)."""
-    if sys.platform != "linux":
-        return 0
-    size: int = struct.unpack("i", fcntl.ioctl(transport.get_extra_info("socket"), termios.TIOCOUTQ, bytes(4)))[0]
-    return size
+        return untaken(self.transport)

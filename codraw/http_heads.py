@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol, which does not wait for ever for a request.
+"""uvicorn's HTTP protocol, which does not wait for ever for a request, nor for a client to take its answer.
 
 A connection that says nothing, or says it byte by byte, would stay open; and a WebSocket begins as a request (S73).
-Nor does it keep a head of any length (S4).
+Nor does it keep a head of any length (S4), or any number of requests that wait for the one before them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from codraw.untaken import untaken
+
 HEAD_S = 9.0
 """So long the head of a request may take, from the connection or its first byte on: who counts to ten sees the end."""
 HEAD_BYTES = 64 * 1024
@@ -19,13 +21,24 @@ TOO_LONG = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-type: text/plain\r\ncontent-length: 21\r\nconnection: close\r\n\r\nThe head is too long."
 )
+WAITING = 64
+"""Requests of a connection that may wait for the one before them: each takes 4 KiB, whatever it asks for, and one read
+brings 10 000. Hardly anybody sends a second one before the first is answered, and who does has to bear that the
+connection ends (RFC 9112 9.3.2)."""
 BODY_S = 30.0
 LEAST_BODY = 16 * 1024
 """Bytes of a body that come in as long, unless we ourselves do not read."""
+TAKEN_S = 30.0
+LEAST_TAKEN = 16 * 1024
+"""Bytes of an answer that a client takes in as long. One that takes none would keep it here: a diagram is megabytes."""
 
 
 class HttpProtocol(HttpToolsProtocol):
     deadline: asyncio.TimerHandle | None = None
+    taking: asyncio.TimerHandle | None = None
+    """While an answer waits for its client."""
+    untaken = 0
+    """Bytes, when that was set."""
     received = 0
     """Bytes, since the deadline was set."""
     pending = 0
@@ -40,6 +53,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._came()
+        self._taken()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -55,8 +69,17 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= WAITING:
+            raise ValueError("too many requests at once")
         self.said = self.hosts = 0
         super().on_message_begin()
+
+    def send_400_response(self, msg: str) -> None:
+        """Where another request waits for its answer, this would be taken for it."""
+        if self._answering() and (self.pipeline or not self.cycle.more_body or self.cycle.response_started):
+            self.transport.close()
+        else:
+            super().send_400_response(msg)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Raises ValueError, which uvicorn answers with 400."""
@@ -82,7 +105,16 @@ class HttpProtocol(HttpToolsProtocol):
         self.pending = 0
         super().on_message_complete()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_taken()
+
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
+
     def handle_websocket_upgrade(self) -> None:
+        self._taken()
         super().handle_websocket_upgrade()
         # It holds us, as we hold it: 4 KiB for each socket until somebody looks for cycles.
         self.parser = None  # type: ignore[assignment]
@@ -101,6 +133,22 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.abort()
         else:
             self._expect(BODY_S, self.late_body)
+
+    def late_client(self) -> None:
+        if self.untaken - untaken(self.transport) < LEAST_TAKEN:
+            self.taking = None
+            self.transport.abort()
+        else:
+            self._expect_taken()
+
+    def _expect_taken(self) -> None:
+        self.untaken = untaken(self.transport)
+        self.taking = self.loop.call_later(TAKEN_S, self.late_client)
+
+    def _taken(self) -> None:
+        if self.taking is not None:
+            self.taking.cancel()
+            self.taking = None
 
     def _expect(self, seconds: float, late: Callable[[], None]) -> None:
         self.received = 0

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from collab.access.addresses import address
 from collab.access.buckets import Buckets
 from collab.access.origins import Origins
 from collab.access.tokens import InvalidToken
@@ -172,15 +173,15 @@ class Handshake:
         self, scope: Scope, query: Mapping[str, str], choice: Choice, bearer: str | None, diagram: DiagramId
     ) -> Shown:
         """Whoever fails too often from one address is not even looked at for a while."""
-        address = (scope.get("client") or ("",))[0]
-        wait_s = self._failures.ready_in(address, self._clock.now().monotonic_s)
+        source = address(scope)
+        wait_s = self._failures.ready_in(source, self._clock.now().monotonic_s)
         if wait_s:
             headers = {"Retry-After": str(max(1, round(wait_s)))}
             raise Refused(429, "rate_limit_exceeded", "Too many failed attempts.", headers)
         try:
             return await self._authenticate(query, choice, bearer, diagram)
         except (InvalidToken, Refused):
-            self._failures.ask(address, self._clock.now().monotonic_s)
+            self._failures.ask(source, self._clock.now().monotonic_s)
             raise _unauthorized() from None
         except StoreUnavailable:
             headers = {"Retry-After": str(RETRY_AFTER_S)}

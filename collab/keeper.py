@@ -15,16 +15,18 @@ from collab.ports import End, Session, Stale, StoreUnavailable
 from collab.room_task import RoomPorts
 from collab.rooms import Rooms
 from protocol.refusals import Ending
+from protocol.values import Instant
 
 log = logging.getLogger(__name__)
 
 
 class Intervals(msgspec.Struct, frozen=True):
-    """Seconds. `quiet_s`: so long after a start, a pause or a failed store call no session ends by age (SES12)."""
+    """Seconds. `quiet_s`: so long after a start, a pause, a clock that was set or a failed store call no session ends
+    by age (SES12)."""
 
     look_s: float = 1.0
     pause_s: float = 5.0
-    """So long between two looks is a pause."""
+    """So long between two looks is a pause, and by so much more or less of Unix time a clock was set."""
     stamp_s: float = 10.0
     prune_s: float = 3_600.0
     quiet_s: float = 60.0
@@ -35,9 +37,10 @@ class Intervals(msgspec.Struct, frozen=True):
 class Keeper:
     def __init__(self, rooms: Rooms, ports: RoomPorts, intervals: Intervals) -> None:
         self._rooms, self._ports, self._intervals = rooms, ports, intervals
-        now_s = ports.clock.now().monotonic_s
+        now = ports.clock.now()
+        now_s = now.monotonic_s
         self._quiet_until_s = now_s + intervals.quiet_s
-        self._looked_at_s = now_s
+        self._looked_at = now
         self._stamp_at_s = now_s
         self._prune_at_s = now_s + intervals.prune_s
         self._pruning: asyncio.Task[None] | None = None
@@ -53,10 +56,11 @@ class Keeper:
 
     async def look(self) -> None:
         """One round, by the clock that was given."""
-        now_s = self._ports.clock.now().monotonic_s
-        if now_s - self._looked_at_s >= self._intervals.pause_s:
+        now = self._ports.clock.now()
+        now_s = now.monotonic_s
+        if self._cannot_tell_ages(now):
             self._quiet_until_s = now_s + self._intervals.quiet_s
-        self._looked_at_s = now_s
+        self._looked_at = now
         try:
             if now_s >= self._stamp_at_s:
                 self._stamp_at_s = now_s + self._intervals.stamp_s
@@ -76,6 +80,13 @@ class Keeper:
             await self._rooms.sweep()
         except StoreUnavailable:
             self._quiet_until_s = now_s + self._intervals.quiet_s
+
+    def _cannot_tell_ages(self, now: Instant) -> bool:
+        """Since the last look this process stood still; or the store's clock was set, and what is stamped by the former
+        one looks old."""
+        passed_s = now.monotonic_s - self._looked_at.monotonic_s
+        set_by_s = (now.wall_ms - self._looked_at.wall_ms) / 1_000 - passed_s
+        return max(passed_s, abs(set_by_s)) >= self._intervals.pause_s
 
     async def _prune(self) -> None:
         # the next time goes on where the store failed

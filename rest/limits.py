@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from collab.access.addresses import address
 from rest.identity import SAFE, Shown
 from rest.ports import Allowance, Quota, Rates
 from rest.problems import Problem
@@ -18,7 +18,6 @@ GUESSED = frozenset(("/oauth2/token", "/oauth2/refresh"))
 """What shows a secret: it is not counted when that is good."""
 TICKET = "/ws/ticket"
 UNLIMITED = Quota("all else", 0)
-LONGEST_NAME = 100
 
 
 class Limits:
@@ -103,18 +102,3 @@ class Limits:
             await send(message)
 
         return counting
-
-
-def address(scope: Scope) -> str:
-    """Where a request comes from, as far as one has it for oneself: of IPv6 the network, which is what one is given.
-
-    A proxy that is listed has said it (`CODRAW_TRUSTED_PROXIES`); anybody else's X-Forwarded-For is not read (S8).
-    """
-    host: str = (scope.get("client") or ("",))[0]
-    try:
-        found = ip_address(host)
-    except ValueError:
-        return host[:LONGEST_NAME]
-    if not isinstance(found, IPv6Address):
-        return str(found)
-    return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))

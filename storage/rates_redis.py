@@ -26,8 +26,11 @@ AWAY_S = 1.0
 SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local back = math.max(tonumber(redis.call('GET', KEYS[1]) or 0) or 0, now)
 local step, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local back = math.max(tonumber(redis.call('GET', KEYS[1]) or 0) or 0, now)
+if back > now + window then
+  back = now
+end
 local wait = back + step - window - now
 if wait <= 0 and ARGV[3] == '1' then
   back = back + step
@@ -36,7 +39,8 @@ end
 return {math.max(0, wait), math.max(0, window - (back - now))}
 """
 """In one step, for two workers may ask at once. Answers how long to wait, and what of the window is left. Whole
-microseconds throughout: halves of them would add up to a token."""
+microseconds throughout: halves of them would add up to a token. What lies further ahead is of a clock that has
+been set back since, or of a Redis whose clock was ahead, and counts as nothing."""
 
 
 class RedisRates:

@@ -61,9 +61,10 @@ TABLE: Mapping[str, Arrows] = {
         ("asyncpg", "redis", "msgspec"),
         WEB,
     ),
-    "codraw.fastws": Arrows(("codraw.reading", "codraw.waits"), ("uvicorn", "websockets")),
+    "codraw.fastws": Arrows(("codraw.reading", "codraw.untaken", "codraw.waits"), ("uvicorn", "websockets")),
     "codraw.reading": Arrows((), ("uvicorn", "websockets")),
-    "codraw.http_heads": Arrows((), ("uvicorn",)),
+    "codraw.http_heads": Arrows(("codraw.untaken",), ("uvicorn",)),
+    "codraw.untaken": Arrows(),
     "codraw.waits": Arrows((), ()),
     # A replica judges and merges cells by the code that does it on the server, which is pure; the server stays out.
     "codraw.client": Arrows(

@@ -16,13 +16,15 @@ from uvicorn.server import ServerState
 from websockets.server import ServerProtocol
 
 from codraw.fastws import SocketProtocol
-from codraw.http_heads import BODY_S, HEAD_BYTES, HEAD_S, LEAST_BODY, HttpProtocol
+from codraw.http_heads import BODY_S, HEAD_BYTES, HEAD_S, LEAST_BODY, LEAST_TAKEN, WAITING, HttpProtocol
+from codraw.untaken import untaken
 from tests.support.loops import on_both_loops
 from tests.support.raw import HANDSHAKE
 from tests.support.turns import until
 
 WHOLE = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 UPGRADE = HANDSHAKE.format(path="/", port=80).encode()
+LENGTH = 16 * 1024 * 1024
 POST = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n"
 
 
@@ -35,7 +37,10 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         return
     while (message := await receive())["type"] == "http.request" and message.get("more_body"):
         pass
-    if message["type"] == "http.request":
+    if message["type"] == "http.request" and scope["path"] == "/long":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % LENGTH)]})
+        await send({"type": "http.response.body", "body": bytes(LENGTH)})
+    elif message["type"] == "http.request":
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
@@ -153,6 +158,35 @@ async def test_a_body_that_we_do_not_read_is_not_late(client: Client) -> None:
     assert not client.server.transport.is_closing()
 
 
+LONG = b"GET /long HTTP/1.1\r\nhost: a\r\n\r\n"
+LAST = LONG.replace(b"host: a", b"connection: close")
+
+
+@both
+@pytest.mark.parametrize("request_", [LONG, LAST])
+async def test_S74_an_answer_that_is_not_taken_is_let_go(client: Client, request_: bytes) -> None:
+    await client.send(request_)
+    await until(lambda: client.server.taking is not None)
+    client.server.late_client()
+    await until(lambda: client.server not in client.server.connections)
+    assert client.server.taking is None
+
+
+@both
+async def test_an_answer_that_is_taken_slowly_is_taken_to_its_end(client: Client) -> None:
+    await client.send(LONG)
+    await until(lambda: client.server.taking is not None)
+    taken = looks = 0
+    while taken < LENGTH:
+        taken += len(await client.read())
+        if client.server.taking is not None and client.server.untaken - untaken(client.server.transport) > LEAST_TAKEN:
+            client.server.taking.cancel()
+            client.server.late_client()
+            looks += 1
+    assert looks
+    assert client.server.taking is None
+
+
 @both
 async def test_an_upgrade_has_no_deadline_left(client: Client) -> None:
     await client.send(UPGRADE)
@@ -206,6 +240,35 @@ async def test_a_long_head_is_read_to_its_end(client: Client) -> None:
     await until(lambda: client.server.received > HEAD_BYTES // 2)
     await client.send(b"\r\n\r\n")
     assert b" 204 " in await client.read()
+
+
+@both
+async def test_requests_that_come_at_once_are_answered_one_after_the_other(client: Client) -> None:
+    await client.send(WHOLE * WAITING)
+    answers = b""
+    while answers.count(b" 204 ") < WAITING:
+        answers += await client.read()
+
+
+@both
+async def test_I28_requests_that_nobody_waits_for_are_not_kept(client: Client) -> None:
+    await client.send(WHOLE * 50 * WAITING)
+    assert await client.read() == b""
+    assert len(client.server.pipeline) <= WAITING
+
+
+@both
+async def test_a_body_that_cannot_be_read_is_answered(client: Client) -> None:
+    await client.send(b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
+    await until(lambda: client.server.cycle is not None)
+    await client.send(b"nonsense\r\n")
+    assert (await client.read()).startswith(b"HTTP/1.1 400 ")
+
+
+@both
+async def test_what_is_no_request_is_not_the_answer_to_the_one_before_it(client: Client) -> None:
+    await client.send(WHOLE + b"nonsense\r\n\r\n")
+    assert await client.read() == b""
 
 
 @both

@@ -249,6 +249,14 @@ async def test_whoever_fails_too_often_is_not_even_looked_at(house: Premises) ->
     assert await knock(house, ticket, address="192.0.2.2") == (101, "")
 
 
+async def test_S75_of_an_ipv6_address_its_network_counts(house: Premises) -> None:
+    for n in range(int(FAILURES_SAVED)):
+        assert (await knock(house, address=f"2001:db8::{n + 1:x}"))[0] == 401
+    ticket = {"ticket": await house.ticket("ana")}
+    assert (await knock(house, ticket, address="2001:db8::ffff"))[0] == 429
+    assert await knock(house, ticket, address="2001:db8:0:1::1") == (101, "")
+
+
 async def test_an_unreachable_store_is_said_before_the_upgrade(house: Premises) -> None:
     query = {"token": await house.token("ana")}
     await house.database.close()

@@ -322,6 +322,36 @@ async def test_SES12_after_a_pause_nothing_ends_by_age_for_a_minute(house: Premi
     assert await ending(house, session) is Ending.EMPTY
 
 
+async def test_SES12_a_clock_that_was_set_ends_no_session_of_another_worker(house: Premises) -> None:
+    """It has stamped by the former time, and goes by the new one up to half a minute later."""
+    session = await house.open_session()
+    await present(house)
+    here = Keeper(house.rooms, house.ports, Intervals())
+    there = Keeper(Rooms(house.ports, RoomSettings()), house.ports, Intervals())
+    for _ in range(20):
+        await look(house, here, STEP_S)
+        await look(house, there)
+    house.clock.set(60)
+    await pass_time(house, there, 24)
+    await look(house, here)
+    await pass_time(house, there, 28)
+    assert await ending(house, session) is None
+
+
+async def test_SES12_a_clock_that_was_set_ends_nobodys_session(house: Premises) -> None:
+    session, keeper = await house.open_session(), Keeper(house.rooms, house.ports, Intervals())
+    ana = await present(house)
+    await pass_time(house, keeper, 80)
+    house.clock.set(3_600)
+    await pass_time(house, keeper, 40)
+    assert await ending(house, session) is None
+    ana.say({"message_type": "heartbeat", "ref": "still here"})
+    while (await ana.hear("heartbeat")).get("ref") != "still here":
+        pass
+    await pass_time(house, keeper, 80)
+    assert await ending(house, session) is None
+
+
 class Away(SqlSessions):
     away = False
 

@@ -13,7 +13,6 @@ import httpx2
 import pytest
 
 from rest.identity import REFRESH_COOKIE
-from rest.limits import address
 from rest.rates import LocalRates, Quotas
 from rest.routes import application
 from tests.support.edges import BASE, LISTED, NOWHERE, Edge, Somebody, edge, refusal
@@ -198,28 +197,6 @@ async def test_S8_nobody_chooses_an_address_by_a_header(tmp_path: Path) -> None:
         for name in ("X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP"):
             answer = await http.get("/oauth2/authorize", headers={name: "for=203.0.113.9"})
             assert answer.status_code == 429
-
-
-@pytest.mark.parametrize(
-    ("host", "counted"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ("2001:db8:1:2::", "2001:db8:1:2::"),
-        ("fe80::1%eth0", "fe80::"),
-        ("::1", "::"),
-        ("unknown", "unknown"),
-        ("x" * 10_000, "x" * 100),
-        ("", ""),
-    ],
-)
-def test_S75_an_address_is_what_one_has_for_oneself(host: str, counted: str) -> None:
-    assert address({"client": (host, 1)}) == counted
-
-
-def test_a_connection_without_an_address_is_counted_all_the_same() -> None:
-    assert address({"client": None}) == address({}) == ""
 
 
 async def test_where_nothing_is_limited_nothing_is_asked(here: Edge, alice: Somebody) -> None:

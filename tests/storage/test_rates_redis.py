@@ -107,6 +107,14 @@ async def test_nothing_stays_of_who_is_not_seen_any_more(world: RedisRatesWorld)
     assert all(left == -2 or 0 <= left <= 60_000 for left in left_ms.values())
 
 
+async def test_S75_a_clock_of_redis_that_is_set_back_holds_nobody_up(world: RedisRatesWorld) -> None:
+    await spent(world.rates)
+    with redis.Redis.from_url(world.url) as client:
+        client.incrby("{codraw:}rates:six:ana", 3_600_000_000)
+    assert await spent(world.rates) == [5, 4, 3, 2, 1, 0]
+    assert 8 < (await world.rates.take(SIX, "ana")).wait_s <= 10
+
+
 async def test_a_count_is_one_question(world: RedisRatesWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
     ask = world.rates._pipeline.ask

@@ -20,7 +20,7 @@ class Timer:
 
 
 class HandClock:
-    """`collab.ports.Clock`: both readings move together, and only by `advance`."""
+    """`collab.ports.Clock`: both readings move together, and only by `advance`, unless the wall clock is `set`."""
 
     def __init__(self, wall_ms: int = START_MS) -> None:
         self._start_ms = wall_ms
@@ -34,6 +34,10 @@ class HandClock:
         timer = Timer(at.monotonic_s, callback)
         self.timers.append(timer)
         return timer
+
+    def set(self, seconds: float) -> None:
+        """The wall clock alone, forward or back."""
+        self._start_ms += round(seconds * 1_000)
 
     def advance(self, seconds: float) -> None:
         """Fires what falls due, each at its own time."""
