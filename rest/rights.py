@@ -29,7 +29,9 @@ async def on_diagram(
             # whether the threat model is there is told to those who may read it
             await on_model(deps, call, within, Role.READER)
         raise not_found()
-    if role.role < max(needed, Role.READER):
+    if role.role < Role.READER:
+        raise forbidden("You have no access to this diagram.")
+    if role.role < needed:
         raise forbidden()
     return role
 

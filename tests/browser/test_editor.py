@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.pictures import keep
-from tests.browser.window import Window
+from tests.browser.window import Window, visitor
 from tests.support.needs import need
 from tests.support.servers import Server
 
@@ -275,6 +276,22 @@ def test_commands_change_what_they_say_and_what_strangers_send_is_only_text(wind
     assert len(alice.cells()) == 6
 
 
+PASTE = """(text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", text);
+    const paste = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+    document.querySelector("#stage").dispatchEvent(paste);
+}"""
+
+
+def test_a_long_text_that_is_pasted_is_cut_between_two_characters(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open()
+    alice.page.evaluate(PASTE, "x" * 999 + "😀 and more")
+    (pasted,) = alice.cells()
+    assert pasted["attrs"]["text"]["text"] == "x" * 999
+
+
 def test_everything_can_be_done_with_the_keyboard_alone(window: Open, at: str) -> None:
     alice = Drawing(window("alice", at=at))
     alice.open()
@@ -347,6 +364,81 @@ def test_everything_can_be_done_with_the_keyboard_alone(window: Open, at: str) -
     alice.key("Escape")
 
 
+def test_a_flow_just_drawn_can_be_tied_elsewhere_and_stays_where_it_was_if_it_is_let_go_of(
+    window: Open, at: str
+) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0), node(2, "Orders", 400, 0), node(3, "Mail", 200, 240)])
+    bob = Drawing(window("bob", at=alice.page.url))
+    bob.saved()
+    x, y, width, height = alice.box("Shop")
+    alice.page.mouse.move(*alice.middle("Shop"))
+    alice.pull((x + width, y + height / 2), alice.middle("Orders"))
+    (drawn,) = [cell for cell in alice.cells() if cell["shape"] == "flow"]
+
+    for end in (alice.middle("Mail"), alice.at(100, 640)):
+        tip = alice.page.locator("[data-tool-name=target-arrowhead]").bounding_box()
+        assert tip is not None
+        alice.pull((tip["x"] + tip["width"] / 2, tip["y"] + tip["height"] / 2), end)
+        (flow,) = [cell for cell in alice.cells() if cell["shape"] == "flow"]
+        assert flow == {**drawn, "target": {"cell": alice.cell("Mail")["id"]}}
+    seen = alice.drawn()
+    assert bob.drawn(seen) == seen
+
+
+PRESS = """(keys) => {
+    for (const key of keys) document.activeElement.dispatchEvent(
+        new KeyboardEvent("keydown", { bubbles: true, cancelable: true, ...key }));
+}"""
+
+
+def test_keys_work_where_the_keyboard_writes_another_alphabet(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0), node(2, "Orders", 300, 0)])
+    alice.page.focus("#stage")
+    alice.page.evaluate(PRESS, [{"key": "ф", "code": "KeyA", "ctrlKey": True}, {"key": "Delete", "code": "Delete"}])
+    assert alice.cells() == []
+    alice.page.evaluate(PRESS, [{"key": "я", "code": "KeyZ", "ctrlKey": True}])
+    expect(alice.page.locator(".x6-node")).to_have_count(2)
+    alice.page.evaluate(PRESS, [{"key": "з", "code": "KeyP"}])
+    expect(alice.page.locator("#stage")).to_have_attribute("data-tool", "process")
+    alice.page.evaluate(PRESS, [{"key": "v", "code": "Period"}])  # Latin letters are where they are written
+    expect(alice.page.locator("#stage")).to_have_attribute("data-tool", "select")
+
+
+def test_escape_lets_go_of_a_flow_of_its_end_and_of_its_bend(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    shop, orders, mail = node(1, "Shop", 0, 0), node(2, "Orders", 400, 0), node(3, "Mail", 200, 240)
+    flow = {"shape": "flow", "source": {"cell": shop["id"]}, "target": {"cell": orders["id"]}, "zIndex": 0}
+    alice.open(cells=[shop, orders, mail, {"id": "00000000-0000-4000-8000-000000000004", **flow}])
+    mouse = alice.page.mouse
+    before = alice.cells()
+
+    def pull_and_escape(start: tuple[float, float], end: tuple[float, float]) -> None:
+        mouse.move(*start)
+        mouse.down()
+        mouse.move(*end, steps=10)
+        alice.key("Escape")
+        mouse.move(end[0] + 1, end[1] + 1)
+        mouse.up()
+        expect(alice.page.locator("#stage.connecting")).to_have_count(0)
+        expect(alice.page.locator(".x6-edge")).to_have_count(1)
+        assert alice.cells() == before
+
+    x, y, width, height = alice.box("Shop")
+    mouse.move(*alice.middle("Shop"))
+    pull_and_escape((x + width / 2, y + height), alice.middle("Mail"))
+
+    line = alice.page.locator(".x6-edge .x6-line").bounding_box()
+    assert line is not None
+    middle = line["x"] + line["width"] / 2, line["y"] + line["height"] / 2
+    mouse.click(*middle)
+    tip = alice.page.locator("[data-tool-name=target-arrowhead]").bounding_box()
+    assert tip is not None
+    pull_and_escape((tip["x"] + tip["width"] / 2, tip["y"] + tip["height"] / 2), alice.middle("Mail"))
+    pull_and_escape(middle, (middle[0], middle[1] + 80))
+
+
 def test_what_goes_and_comes_back_between_two_frames_is_drawn_once(window: Open, at: str) -> None:
     alice = Drawing(window("alice", at=at))
     shop, orders = node(1, "Shop", 0, 0), node(2, "Orders", 300, 0)
@@ -392,6 +484,95 @@ def test_who_may_only_read_can_look_and_select_but_not_change(window: Open, at: 
     assert json.dumps(alice.cells()) == before
 
 
+TO_READERS = """async () => {
+    const { Rest } = await import("/web/sdk/rest.js");
+    const rest = new Rest({ tokens: JSON.parse(sessionStorage["codraw.tokens"]) });
+    const path = `/threat_models/${location.hash.split("/")[1]}/authorization`;
+    const { items } = await (await rest.request("GET", path)).json();
+    const index = items.findIndex(({ subject }) => subject === "everyone");
+    await rest.request("PUT", `${path}/${index}`, { body: { role: "reader" } });
+}"""
+
+COUNT_OPERATIONS = """() => {
+    const { send } = WebSocket.prototype;
+    window.operations = 0;
+    WebSocket.prototype.send = function (text) {
+        if (JSON.parse(text).message_type === "operation") operations += 1;
+        send.call(this, text);
+    };
+}"""
+
+
+def test_who_becomes_a_reader_in_mid_drag_asks_for_nothing_more(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    bob = Drawing(window("bob", at=alice.page.url))
+    bob.saved()
+    mouse = bob.page.mouse
+    x, y = bob.middle("Shop")
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + 80, y + 40, steps=4)
+    expect(alice.node("Shop")).to_have_attribute("transform", "translate(80,40)")
+    bob.saved()
+    alice.page.evaluate(TO_READERS)
+    expect(bob.page.locator("#status .badge")).to_be_visible()
+    bob.page.evaluate(COUNT_OPERATIONS)
+    mouse.move(x + 160, y + 40, steps=4)
+    mouse.up()
+    assert bob.page.evaluate("operations") == 0
+    expect(bob.node("Shop")).to_have_attribute("transform", "translate(80,40)")
+
+
+@pytest.mark.parametrize("size", [(1024, 768), (390, 780)], ids=["tablet", "phone"])
+def test_a_finger_drags_a_shape_out_of_the_palette(
+    window: Open, browser: Browser, at: str, size: tuple[int, int]
+) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open()
+    with by_touch(browser, alice, size) as (page, finger):
+        palette = page.locator("[data-tool=actor]").bounding_box()
+        assert palette is not None
+        finger((palette["x"] + 20, palette["y"] + 20), (size[0] / 2, size[1] / 2))
+        page.locator("textarea.rename").press("Enter")
+        assert [cell["shape"] for cell in alice.cells()] == ["actor"]
+
+
+def test_a_finger_pulls_a_frame_with_the_tool_for_it(window: Open, browser: Browser, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0), node(2, "Orders", 300, 0)])
+    with by_touch(browser, alice, (1024, 768)) as (page, finger):
+        page.tap("[data-tool=frame]")
+        finger((140, 100), (1000, 560))
+        expect(page.locator(".format h2")).to_have_text("2 selected")
+
+
+@contextmanager
+def by_touch(browser: Browser, other: Drawing, size: tuple[int, int]) -> Iterator[tuple[Page, Callable[..., None]]]:
+    """Bob's page on the same diagram, and his finger, which goes from one point to another."""
+    with visitor(browser, has_touch=True) as page:
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.goto(other.page.url)
+        page.fill("input[name=name]", "bob")
+        page.tap("#sign-in")
+        page.wait_for_selector("#status[data-state=live]")
+        devtools = page.context.new_cdp_session(page)
+
+        def touch(kind: str, *points: tuple[float, float]) -> None:
+            devtools.send(
+                "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]}
+            )
+
+        def finger(start: tuple[float, float], end: tuple[float, float]) -> None:
+            touch("touchStart", start)
+            for step in range(1, 11):
+                x, y = (start[at] + (end[at] - start[at]) * step / 10 for at in (0, 1))
+                touch("touchMove", (x, y))
+            touch("touchEnd")
+
+        yield page, finger
+
+
 def test_where_the_drawing_library_does_not_load_it_is_said_so_and_nothing_is_connected(window: Open, at: str) -> None:
     page = window("alice", at=at).page
     page.locator("#create").wait_for()
@@ -401,3 +582,19 @@ def test_where_the_drawing_library_does_not_load_it_is_said_so_and_nothing_is_co
     page.evaluate(OPEN, ["writer", []])
     expect(page.get_by_role("alert")).to_contain_text("drawing library")
     assert opened == []
+
+
+def test_enter_that_ends_a_composition_does_not_end_the_name_in_the_panel(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    alice.page.mouse.click(*alice.middle("Shop"))
+    name = alice.page.locator(".format textarea.name")
+    name.focus()
+    name.select_text()
+    devtools = alice.page.context.new_cdp_session(alice.page)
+    devtools.send("Input.imeSetComposition", {"text": "みせ", "selectionStart": 2, "selectionEnd": 2})
+    devtools.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", "key": "Enter", "windowsVirtualKeyCode": 229})
+    devtools.send("Input.insertText", {"text": "店"})
+    expect(name).to_be_focused()
+    name.press("Enter")
+    expect(alice.node("店")).to_be_visible()

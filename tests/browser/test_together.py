@@ -25,6 +25,14 @@ CREATE = """async (everyone) => {
     const { id } = await rest.createThreatModel("Online shop", { everyone });
     location.hash = `#/${id}/${(await rest.createDiagram(id, "Overview")).id}`;
 }"""
+CLOSE = """async () => {
+    const { Rest } = await import("/web/sdk/rest.js");
+    const rest = new Rest({ tokens: JSON.parse(sessionStorage["codraw.tokens"]) });
+    const path = `/threat_models/${location.hash.split("/")[1]}/authorization`;
+    const { items } = await (await rest.request("GET", path)).json();
+    await rest.request("DELETE", `${path}/${items.findIndex(({ subject }) => subject === "everyone")}`);
+}"""
+"""Nobody else may see it any more."""
 LABELS = """() => [...document.querySelectorAll(".stage text")].map((one) => one.textContent).filter(Boolean).sort()"""
 STANDS_AT = """async ([label, x, y]) => {
     const give_up = performance.now() + 10_000;
@@ -243,6 +251,38 @@ def test_SES18_a_reader_looks_on_the_host_removes_and_ends(window: Open, at: str
     read(bob, ".session-over", "The session is over")
     alice.page.locator(".session-over .primary").click()
     alice.await_state("live")
+
+
+def test_SES18_whoever_was_removed_is_told_so_on_coming_back_and_who_lost_access_that(window: Open, at: str) -> None:
+    alice = window("alice", at=at)
+    draw_on(alice)
+    bob, carol = (join(window, name, alice) for name in ("bob", "carol"))
+    do(alice, "Remove Bob")
+    alice.page.locator("dialog .primary").click()
+    read(bob, ".session-over", "removed you")
+    bob.page.reload()
+    read(bob, ".session-over", "removed you")
+
+    carol.page.context.set_offline(True)
+    carol.await_state("offline")
+    alice.page.evaluate(CLOSE)
+    carol.page.context.set_offline(False)
+    read(carol, ".session-over", "You have no access to this diagram.")
+
+
+def test_who_stays_can_go_back_later(window: Open, at: str) -> None:
+    alice = window("alice", at=at)
+    draw_on(alice)
+    diagram = alice.page.url
+    bob = join(window, "bob", alice)
+    for answer in ("Stay", "Leave"):
+        read(alice, ".faces .avatar >> nth=1", "B")
+        alice.page.go_back()
+        alice.page.locator("dialog button", has_text=answer).click()
+        alice.page.locator("dialog").wait_for(state="detached")
+        assert (alice.page.url == diagram) is (answer == "Stay")
+    alice.page.locator("#create").wait_for()
+    read(bob, ".session-over", "The session is over")
 
 
 def test_fifty_moving_cursors_lay_out_nothing_and_fade_when_they_fall_silent(window: Open, at: str) -> None:

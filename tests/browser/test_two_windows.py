@@ -143,6 +143,33 @@ def looks(window: Window, selector: str, name: str) -> Any:
     return window.page.locator(selector).evaluate("(element, name) => getComputedStyle(element)[name]", name)
 
 
+def test_a_double_click_names_a_node_and_a_flow(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    alice.connect("Customer", "Shop")
+    (start, _), (end, height) = alice.middle("Customer"), alice.middle("Shop")
+    for (x, y), label in ((alice.middle("Shop"), "Web shop"), (((start + end) / 2, height), "order")):
+        alice.page.mouse.dblclick(x, y)
+        field = alice.page.locator("input.rename:focus")
+        field.fill(label)
+        field.press("Enter")
+    bob.node("Web shop").wait_for()
+    bob.page.locator("g.edge", has_text="order").wait_for()
+
+
+def test_enter_that_ends_a_composition_does_not_end_the_name(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    alice.page.mouse.click(*alice.middle("Shop"))
+    alice.page.keyboard.press("F2")
+    name = alice.page.locator("input.rename:focus")
+    name.select_text()
+    devtools = alice.page.context.new_cdp_session(alice.page)
+    devtools.send("Input.imeSetComposition", {"text": "みせ", "selectionStart": 2, "selectionEnd": 2})
+    devtools.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", "key": "Enter", "windowsVirtualKeyCode": 229})
+    devtools.send("Input.insertText", {"text": "店"})
+    name.press("Enter")
+    bob.node("店").wait_for()
+
+
 def test_a_node_that_goes_takes_its_flows_from_both_windows(two: tuple[Window, Window]) -> None:
     alice, bob = two
     alice.connect("Customer", "Shop")

@@ -223,7 +223,7 @@ function measured(font, words) {
 export function wrapped(label, font, room, most, width = measured) {
   const fits = (words) => width(font, words) <= room;
   const lines = [];
-  for (const paragraph of label.slice(0, 600).split("\n")) {
+  for (const paragraph of [...label.slice(0, 1200)].slice(0, 600).join("").split("\n")) {
     let at = -1;
     for (const word of paragraph.split(/\s+/).filter(Boolean)) {
       const longer = at < 0 ? word : `${lines[at]} ${word}`;
@@ -236,14 +236,17 @@ export function wrapped(label, font, room, most, width = measured) {
   return shown.map((line) => (fits(line) ? line : shortened(line, fits)));
 }
 
+/** By characters: half of an emoji is none. */
 function shortened(line, fits) {
-  let [least, most] = [1, line.length];
+  const characters = [...line];
+  const cut = (length) => `${characters.slice(0, length).join("")}…`;
+  let [least, most] = [1, characters.length];
   while (most - least > 1) {
     const middle = (least + most) >> 1;
-    if (fits(`${line.slice(0, middle)}…`)) least = middle;
+    if (fits(cut(middle))) least = middle;
     else most = middle;
   }
-  return `${line.slice(0, least)}…`;
+  return cut(least);
 }
 
 // -- colours ----------------------------------------------------------------------------------------------------------

@@ -32,8 +32,11 @@ export function bindGraph(diagram, graph, { failed } = {}) {
   };
   const events = ["cell:added", "cell:removed", "cell:change:*"];
   for (const event of events) graph.model.on(event, told);
+  const tied = ({ edge }) => cells.tied(edge);
+  graph.on("edge:connected", tied);
   const stop = () => {
     for (const event of events) graph.model.off(event, told);
+    graph.off("edge:connected", tied);
     binding.stop();
   };
   return { begin: () => binding.begin(), end: () => binding.end(), flush: () => binding.flush(), stop };
@@ -66,6 +69,12 @@ export class GraphCells {
     if (known) this.#remove(known);
     this.#shapes.delete(id);
     this.#ends.delete(id);
+  }
+
+  /** By the user, who sees it so: it is not drawn. */
+  tied(edge) {
+    const [source, target] = [endOf(edge.source), endOf(edge.target)];
+    if (source && target) this.#ends.set(edge.id, { source, target });
   }
 
   /** In the words of the protocol; nothing for a flow that is not tied to anything yet. */

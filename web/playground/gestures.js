@@ -2,7 +2,7 @@
 
 import { uuid } from "../sdk/codraw.js";
 import { stepPause } from "../sdk/binding.js";
-import { s } from "../shell/dom.js";
+import { letterOf, s } from "../shell/dom.js";
 import * as commands from "../shell/drawing/commands.js";
 import { between, centre, GRID, pulled, snapped } from "../shell/drawing/geometry.js";
 import { Stepping } from "../shell/drawing/stepping.js";
@@ -28,7 +28,7 @@ export class Gestures {
     root.addEventListener("pointermove", (event) => this.#gesture?.move(event));
     root.addEventListener("pointerup", (event) => this.#up(event));
     root.addEventListener("pointercancel", () => this.#cancel());
-    root.addEventListener("dblclick", (event) => this.#rename(this.#canvas.idAt(event)));
+    root.addEventListener("dblclick", (event) => this.#doubleClick(event));
     root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     root.addEventListener("keydown", (event) => this.#key(event));
     root.addEventListener("focusin", (event) => this.#focused(event));
@@ -49,6 +49,11 @@ export class Gestures {
       this.#gesture = this.#connecting(event, this.#canvas.nodeAt(event));
     else if (id) this.#grab(event, id);
     else this.#gesture = event.shiftKey ? this.#framing(event) : this.#panning(event);
+  }
+
+  /** The ground has captured the pointer and is told of as the target. */
+  #doubleClick({ clientX, clientY }) {
+    this.#rename(this.#canvas.idAt({ target: document.elementFromPoint(clientX, clientY) }));
   }
 
   #up(event) {
@@ -200,7 +205,7 @@ export class Gestures {
     const command = event.ctrlKey || event.metaKey;
     if (event.key in ARROWS && !command) this.#nudge(event);
     else if (event.key === "Escape") this.#escape();
-    else if (command && event.key === "a") this.#editor.select([...this.#look.cells()].map(({ id }) => id));
+    else if (command && letterOf(event) === "a") this.#editor.select([...this.#look.cells()].map(({ id }) => id));
     else if (event.key === "Delete" || event.key === "Backspace") this.#editor.remove();
     else if (event.key === "Enter" || event.key === "F2") this.#rename([...this.#canvas.selection].at(-1));
     else return;

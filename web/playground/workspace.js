@@ -2,7 +2,7 @@
 
 import { caption } from "../adapters/x6-shapes.js";
 import { connect, isEdge } from "../sdk/codraw.js";
-import { h, takesLetters, toast } from "../shell/dom.js";
+import { h, letterOf, takesLetters, toast } from "../shell/dom.js";
 import * as commands from "../shell/drawing/commands.js";
 import { Gestures } from "./gestures.js";
 import { icon } from "../shell/icons.js";
@@ -176,6 +176,7 @@ class Editor {
     };
     field.addEventListener("keydown", (event) => {
       event.stopPropagation();
+      if (event.isComposing) return;
       if (event.key === "Enter" || event.key === "Escape") finish(event.key === "Enter");
     });
     field.addEventListener("blur", () => finish(true));
@@ -355,7 +356,7 @@ class Editor {
 
   #shortcut(event) {
     if (event.target.closest?.("input, textarea, select, dialog, .inspector")) return;
-    const key = event.key.toLowerCase();
+    const key = letterOf(event);
     if (event.ctrlKey || event.metaKey) {
       if (key === "z" && !event.shiftKey) this.undo();
       else if (key === "y" || (key === "z" && event.shiftKey)) this.redo();

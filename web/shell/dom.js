@@ -27,6 +27,12 @@ export function assign(element, attributes) {
 /** Whether a key without Ctrl may be a command: not where the focus is on something else (WCAG 2.1.4). @param homes a selector */
 export const takesLetters = (target, homes) => target === document.body || Boolean(target.closest?.(homes));
 
+/** The letter of a pressed key; where the keyboard writes another alphabet, the Latin one in its place. */
+export function letterOf({ key, code, altKey }) {
+  const isForeign = key.length === 1 && key > "\x7f" && !altKey && /^Key[A-Z]$/.test(code);
+  return (isForeign ? code.at(-1) : key).toLowerCase();
+}
+
 /** A question with two answers; resolves to whether the first was given. */
 export function confirmed(question, yes, no = "Cancel") {
   return new Promise((resolve) => {

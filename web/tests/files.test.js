@@ -144,6 +144,7 @@ for (const [title, name] of [
   [" . ", "diagram.json"],
   ["con", "diagram con.json"],
   ["x".repeat(200), `${"x".repeat(80)}.json`],
+  [`${"x".repeat(79)}😀`, `${"x".repeat(79)}.json`],
 ]) {
   test(`a title is safe as the name of a file: ${JSON.stringify(title).slice(0, 30)}`, () =>
     assert.equal(fileName(title, "json"), name));

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { COLOURS, Palette } from "../shell/together/colours.js";
 import { described } from "../shell/together/connection.js";
-import { crowdOf, listed } from "../shell/together/crowd.js";
+import { crowdOf, initials, listed } from "../shell/together/crowd.js";
 import { Glide } from "../shell/together/glide.js";
 import { wantedMarks } from "../shell/together/marks.js";
 import { Arrivals, Refusals } from "../shell/together/notices.js";
@@ -283,4 +283,8 @@ test("whoever's login has ended is asked to sign in again", () => {
 test("the end of a session is told apart from being turned away", () => {
   const isEnd = (reason) => described({ state: "refused", pending: 0, reason }, true, 0).isEnd;
   assert.deepEqual(["host_ended", "idle", "removed", "login_ended"].map(isEnd), [true, true, false, false]);
+});
+
+test("initials are whole characters", () => {
+  assert.deepEqual(["ana", "Ana Lopez Ruiz", "😀 Bob", "Ana 😀"].map(initials), ["A", "AL", "😀B", "A😀"]);
 });

@@ -47,6 +47,8 @@ async function draughtsman(user) {
     addEdge: (metadata, how) => model.addEdge(metadata, how),
     getConnectedEdges: (cell) => model.getConnectedEdges(cell),
     findViewByCell: () => null,
+    on: (event, listener) => model.on(event, listener),
+    off: (event, listener) => model.off(event, listener),
   };
   const binding = bindGraph(diagram, graph);
   await later(0);
@@ -153,6 +155,20 @@ test("a new flow is sent once it is tied, without the looks that all flows have"
   await settle();
   const data = { shape: "flow", source: { cell: "a", port: "top" }, target: { cell: "b" }, zIndex: 0 };
   assert.deepEqual(asked(), [{ id, operation: "add", data }]);
+});
+
+test("the end of a flow that was drawn here can be pulled about, too", options, async () => {
+  const { model } = await draughtsman("alice");
+  const id = uuid();
+  const edge = model.addEdge({ id, shape: "flow", source: { cell: "a" }, target: { cell: "b" }, zIndex: 0 });
+  model.trigger("edge:connected", { edge, isNew: true });
+  await settle();
+  edge.setTarget({ x: 7, y: 7 });
+  await settle();
+  assert.deepEqual(
+    asked().map(({ operation }) => operation),
+    ["add"],
+  );
 });
 
 test(

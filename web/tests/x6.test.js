@@ -137,3 +137,10 @@ test("lines fit, and the last one says that there is more", () => {
   assert.deepEqual(wrapped("one\ntwo", "", 20, 3, width), ["one", "two"]);
   assert.deepEqual(wrapped("", "", 20, 3, width), []);
 });
+
+test("a line is cut between two characters, never within one", () => {
+  const width = (_, words) => words.length;
+  for (const room of [4, 5, 6, 7]) assert.match(wrapped("😀".repeat(9), "", room, 1, width)[0], /^😀+…$/u);
+  const long = wrapped(`${"a".repeat(599)}😀b`, "", 999, 1, width)[0];
+  assert.equal(long, `${"a".repeat(599)}😀`);
+});

@@ -62,7 +62,7 @@ export class Clipboard {
     event.preventDefault();
     const cells = cellsIn(text);
     if (cells) this.#put(cells, this.#shift(text, cells));
-    else if (text.trim()) this.#write(text.trim().slice(0, LONGEST));
+    else if (text.trim()) this.#write(text.trim().slice(0, LONGEST).replace(/\p{Surrogate}/gu, "")); // half an emoji
   }
 
   /** Beside where it was copied if that can be seen, else in the middle; each time a little further. */

@@ -167,7 +167,7 @@ export class FormatPanel {
       "data-does": "name",
       onchange: () => this.#edit(commands.retyped(this.#diagram.replica.get(cell.id), field.defaultValue, field.value)),
       onkeydown: (event) => {
-        if (event.key !== "Enter" || event.shiftKey) return;
+        if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
         event.preventDefault();
         field.blur();
         this.#stage.root.focus({ preventScroll: true });

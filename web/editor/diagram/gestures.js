@@ -6,6 +6,7 @@ import { between, encloses, pulled, snapped } from "../../shell/drawing/geometry
 import { Move } from "./move.js";
 
 const THRESHOLD = 4;
+const NOWHERE = { clientX: -1e6, clientY: -1e6 };
 
 export class Gestures {
   #stage;
@@ -73,7 +74,7 @@ export class Gestures {
     if (event.button === 1 || this.#isSpaceDown) return this.#panning(event);
     if (canWrite && this.#editor.tool in commands.SHAPES) return this.#placing(event);
     if (canWrite && handle) return this.#resizing(event, handle);
-    if (event.target.closest(".x6-cell-tool, [magnet]")) return canWrite ? this.#leftToX6() : this.#panning(event);
+    if (event.target.closest(".x6-cell-tool, [magnet]")) return canWrite ? this.#leftToX6(event) : this.#panning(event);
     const id = this.#stage.idAt(event);
     if (id && canWrite && this.#editor.tool === "flow") return this.#connecting(event, id);
     if (id) return this.#grabbing(event, id);
@@ -81,8 +82,8 @@ export class Gestures {
   }
 
   /** The empty ground pans, as on a map; with Shift, or with the tool for it, a frame is pulled. */
-  #isFraming({ shiftKey, pointerType }) {
-    return shiftKey || (this.#editor.tool === "frame" && pointerType === "mouse");
+  #isFraming({ shiftKey }) {
+    return shiftKey || this.#editor.tool === "frame";
   }
 
   #move(event) {
@@ -194,13 +195,21 @@ export class Gestures {
   }
 
   /** X6 connects, moves vertices and the ends of flows; we say when it begins and ends. */
-  #leftToX6() {
-    const { root } = this.#stage;
+  #leftToX6({ target }) {
+    const { root, graph, selection } = this.#stage;
+    const edge = target.closest(".x6-cell-tool") ? graph.getCellById(selection[0]) : null;
+    const bends = edge?.getVertices();
     this.#stage.begin();
     root.classList.add("connecting");
     // X6 hears of the button after us.
     const end = () => setTimeout(() => (root.classList.remove("connecting"), this.#stage.end()));
-    return { end, cancel: end };
+    const cancel = () => {
+      // An end that is let go of where there is no cell goes back by itself, a bend does not.
+      for (const type of ["mousemove", "mouseup"]) document.dispatchEvent(new MouseEvent(type, NOWHERE));
+      if (edge?.model) edge.setVertices(bends);
+      end();
+    };
+    return { end, cancel };
   }
 
   #placing(event) {
@@ -285,9 +294,15 @@ export class Gestures {
         this.#stage.end();
       }
     };
+    // Somebody has taken the right to write away: what is saved by then stays, and the rest is not asked for.
+    const lapse = () => {
+      this.#gesture = null;
+      finish();
+    };
     return {
       move: (now) => {
         if (!hasBegun && !hasMoved(event, now)) return;
+        if (!this.#diagram.canWrite) return lapse();
         if (!hasBegun) {
           pick();
           classList.add("moving");
@@ -298,7 +313,7 @@ export class Gestures {
       },
       end: (now) => {
         if (!hasBegun) clicked?.(now);
-        finish(() => (follow(now), settle?.()));
+        finish(() => this.#diagram.canWrite && (follow(now), settle?.()));
       },
       cancel: () => finish(restore),
     };

@@ -1,6 +1,6 @@
 /** Everything without a mouse: going through the cells, moving, resizing, connecting, naming; and the list of keys. */
 
-import { h, takesLetters } from "../../shell/dom.js";
+import { h, letterOf, takesLetters } from "../../shell/dom.js";
 import * as commands from "../../shell/drawing/commands.js";
 import { GRID } from "../../shell/drawing/geometry.js";
 import { Stepping } from "../../shell/drawing/stepping.js";
@@ -38,7 +38,7 @@ export class Keyboard {
 
   #anywhere(event) {
     if (event.defaultPrevented || event.target.closest?.("input, textarea, select, dialog, [contenteditable]")) return;
-    const key = event.key.toLowerCase();
+    const key = letterOf(event);
     const command = event.ctrlKey || event.metaKey;
     if (command && key === "z" && !event.shiftKey) this.#editor.undo();
     else if (command && (key === "y" || key === "z")) this.#editor.redo();
@@ -65,7 +65,7 @@ export class Keyboard {
   #onStage(event) {
     if (event.target !== this.#stage.root) return;
     const command = event.ctrlKey || event.metaKey;
-    const key = event.key.toLowerCase();
+    const key = letterOf(event);
     if (event.key in ARROWS && !command) this.#arrow(event, ARROWS[event.key]);
     else if (event.key === "Tab" && !command) return this.#walk(event);
     else if (key === " " && (event.ctrlKey || event.shiftKey)) this.#keep();

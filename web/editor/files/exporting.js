@@ -16,6 +16,7 @@ export function fileName(title, extension) {
     .replace(/\s+/g, " ")
     .replace(/^[. ]+|[. ]+$/g, "")
     .slice(0, 80)
+    .replace(/\p{Surrogate}/gu, "") // half of an emoji
     .trim();
   const isReserved = /^(con|prn|aux|nul|com\d|lpt\d)$/i.test(safe);
   return `${safe && !isReserved ? safe : `diagram${safe && ` ${safe}`}`}.${extension}`;

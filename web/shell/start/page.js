@@ -47,7 +47,7 @@ class Page {
 
   async #changed() {
     if (location.hash === this.#shown) return;
-    if (this.#view?.leave && !(await this.#view.leave())) return history.replaceState(null, "", this.#shown || location.pathname);
+    if (this.#view?.leave && !(await this.#view.leave())) return history.pushState(null, "", this.#shown || location.pathname);
     this.#again();
   }
 

@@ -24,7 +24,6 @@ const WHY = {
   diagram_not_found: "There is no such diagram.",
   too_many_connections: "You have this diagram open in too many windows.",
   session_full: "The session is full.",
-  forbidden: "You have no access to this diagram.",
   restart: "The server restarts.",
   slow: "This connection is too slow.",
   silent: "The server has fallen silent.",

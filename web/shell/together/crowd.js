@@ -101,10 +101,15 @@ class Crowd {
 
 /** Two letters on the person's colour; whoever shows it writes the name beside it. */
 export function avatar({ name, colour }) {
-  const letters = name.split(/\s+/).map((word) => [...word][0] ?? "");
-  const element = h("span", { class: "avatar", "aria-hidden": "true" }, letters.join("").slice(0, 2).toUpperCase());
+  const element = h("span", { class: "avatar", "aria-hidden": "true" }, initials(name));
   element.style.setProperty("--who", colour);
   return element;
+}
+
+/** Of the first two words; a letter may be an emoji. */
+export function initials(name) {
+  const words = name.split(/\s+/).filter(Boolean).slice(0, 2);
+  return words.map((word) => [...word][0]).join("").toUpperCase();
 }
 
 /** "Bob", "Bob and Carol", "Bob, Carol and 3 others". */
