@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from codraw.clock import SystemClock
 from codraw.stores import Stores
@@ -19,12 +20,13 @@ log = logging.getLogger(__name__)
 
 
 class Health:
-    """`draining` is set by whoever begins that."""
+    """`draining` is set by whoever begins that. `saves`: whether the store takes commits, as far as it was asked to."""
 
-    def __init__(self, stores: Stores, clock: SystemClock) -> None:
+    def __init__(self, stores: Stores, clock: SystemClock, saves: Callable[[], bool]) -> None:
         self.draining = False
         self._stores = stores
         self._clock = clock
+        self._saves = saves
         self._store_there = True
         self._tasks = Tasks()
         self._asked: asyncio.Task[bool] | None = None
@@ -76,7 +78,7 @@ class Health:
             await self._stores.database.fetch("SELECT 1")
         except StoreUnavailable:
             return False
-        return True
+        return self._saves()
 
     def _set_clock(self, offset_ms: int) -> None:
         self._clock.follow(offset_ms)

@@ -82,13 +82,13 @@ class House:
         self._tasks = Tasks()
         self._drain: asyncio.Task[None] | None = None
         self._clock = SystemClock()
-        self._health = Health(stores, self._clock)
         self._tokens = tokens(settings, self._clock)
         now_ms = self._clock.wall_ms
         self._accounts = SqlAccounts(database, now_ms)
         self._sessions = SqlSessions(database, now_ms, ages(settings))
         self._authorizer = SqlAuthorizer(database)
         self._store = SqlDiagrams(database, now_ms, settings.audit_days * DAY_MS or None)
+        self._health = Health(stores, self._clock, lambda: self._store.saves)
         rules = room_settings(settings)
         ports = RoomPorts(
             store=self._store,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -26,6 +27,8 @@ from storage.turns import Turns
 
 log = logging.getLogger(__name__)
 
+REFUSED_S = 10.0
+"""So long a commit that was refused says that nothing can be saved, unless another one can."""
 PAGE = 1_000
 KEPT = 2
 """Snapshots of a diagram."""
@@ -74,6 +77,7 @@ class SqlDiagrams:
         self._database = database
         self._now_ms = now_ms
         self._keep_changes_ms = keep_changes_ms
+        self._refused_at_s = float("-inf")
         self._turns: Turns[Missed | Gone] | None = None
         self._written: Callable[[DiagramId, Commit, int], Awaitable[bool]] = partial(written, database)
         if database.writes_tables_at_once:
@@ -87,15 +91,28 @@ class SqlDiagrams:
 
     async def commit(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
         try:
-            return await self._committed(diagram, commit)
+            outcome = await self._committed(diagram, commit)
         except CommitUnknown:
             return Unresolved()
-        except StoreUnavailable:
+        except StoreUnavailable as error:
+            self._refused(error)
             return Unavailable()
         except Exception:
             # A fault of ours or of the data: nothing was written. The room must not hang on it.
             log.exception("a commit failed in diagram %s", diagram)
             return Unavailable()
+        self._refused_at_s = float("-inf")
+        return outcome
+
+    @property
+    def saves(self) -> bool:
+        """False where a store that answers takes no commits, as with a full disk."""
+        return time.monotonic() - self._refused_at_s >= REFUSED_S
+
+    def _refused(self, error: StoreUnavailable) -> None:
+        if self.saves:
+            log.warning("the store takes no commits: %s", error)
+        self._refused_at_s = time.monotonic()
 
     async def _committed(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
         try:

@@ -30,8 +30,19 @@ async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
 
 
 async def test_all_is_well(stores: Stores) -> None:
-    now = await Health(stores, SystemClock()).readiness()
+    now = await Health(stores, SystemClock(), saving).readiness()
     assert now.ready and (now.store, now.bus, now.clock, now.workers) == ("ok", "ok", "ok", "ok")
+
+
+def saving() -> bool:
+    return True
+
+
+async def test_a_store_that_answers_and_saves_nothing_is_down(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
+    health = Health(stores, SystemClock(), lambda: False)
+    await health.look()
+    assert (await health.readiness()).store == "down"
+    assert caplog.messages == ["the store is away"]
 
 
 class CountingStore(SqliteDatabase):
@@ -44,7 +55,7 @@ class CountingStore(SqliteDatabase):
 
 async def test_however_many_ask_at_once_the_store_is_asked_once(tmp_path: Path) -> None:
     store = CountingStore(tmp_path / "store.db")
-    health = Health(Stores(store), SystemClock())
+    health = Health(Stores(store), SystemClock(), saving)
     found = await asyncio.gather(*(health.readiness() for _ in range(100)))
     assert (store.asked, {now.store for now in found}) == (1, {"ok"})
     await store.close()
@@ -52,12 +63,12 @@ async def test_however_many_ask_at_once_the_store_is_asked_once(tmp_path: Path) 
 
 async def test_SES19_a_bus_that_is_away_makes_it_degraded_and_not_unready(stores: Stores) -> None:
     stores.bus = DeafBus()
-    now = await Health(stores, SystemClock()).readiness()
+    now = await Health(stores, SystemClock(), saving).readiness()
     assert now.ready and now.bus == "degraded"
 
 
 async def test_a_change_of_the_store_is_one_line(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
-    health = Health(stores, SystemClock())
+    health = Health(stores, SystemClock(), saving)
     await health.look()
     await stores.database.close()
     for _ in range(3):
@@ -76,6 +87,6 @@ async def test_the_stores_clock_counts_and_one_that_is_far_off_is_told(
     stores.offset_ms = offset_ms
     clock = SystemClock(lambda: 1_800_000_000_000_000_000, lambda: 50_000_000_000)
     with caplog.at_level(logging.WARNING):
-        now = await Health(stores, clock).readiness()
+        now = await Health(stores, clock, saving).readiness()
     assert (clock.wall_ms() - 1_800_000_000_000, now.clock, now.ready) == (kept_ms, state, True)
     assert len(caplog.messages) == (state != "ok")

@@ -92,6 +92,30 @@ async def test_a_store_that_cannot_be_reached_is_unavailable(database: SqliteDat
         await world.diagrams.load(D)
 
 
+async def room_for(database: SqliteDatabase, pages: int) -> None:
+    """As much as there is, or more: as on a disk that is full, or was."""
+    await database.transaction(lambda tx: tx.fetch(f"PRAGMA max_page_count = {pages}"))
+
+
+async def test_I30_a_store_that_takes_no_commits_says_why_once_and_until_it_takes_one(
+    database: SqliteDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = SqlWorld(database)
+    await world.add()
+    await room_for(database, 1)
+    saved = 0
+    while await world.diagrams.commit(D, batch(await head_of(world), operation(saved + 1))) == Committed():
+        saved += 1
+        assert world.diagrams.saves
+    assert await world.diagrams.commit(D, batch(await head_of(world), operation(saved + 1))) == Unavailable()
+    assert not world.diagrams.saves
+    said = [record.message for record in caplog.records if record.name == "storage.diagrams"]
+    assert said == ["the store takes no commits: SQLITE_FULL: database or disk is full"]
+    await room_for(database, 1_000_000)
+    assert await world.diagrams.commit(D, batch(await head_of(world), operation(saved + 1))) == Committed()
+    assert world.diagrams.saves
+
+
 # damage ---------------------------------------------------------------------------------------------------------------
 
 
