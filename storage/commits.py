@@ -6,6 +6,7 @@ whole batch back, and no vector is burnt.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from collab.core.effects import Commit
@@ -39,23 +40,27 @@ WHOLE = (
 """READ COMMITTED: a claim that has waited for another transaction is judged anew by what that left: after a
 revocation it finds no row."""
 OUTCOME_COLUMNS, OPERATION_COLUMNS = 8, 11
+FEW_CELLS = 200
+"""So many are written in the event loop: a millisecond."""
 
 
 async def written(database: Database, diagram: DiagramId, commit: Commit, decided_at: int) -> bool:
     """False: the base does not stand any more. Conflict: an id has its outcome already."""
-    claim, outcomes, operations = _claim(diagram, commit), _outcome_rows(commit), _operation_rows(commit)
+    claim, outcomes = _claim(diagram, commit), _outcome_rows(commit)
+    operations = await _operation_rows(commit)
     return await database.transaction(lambda tx: _write(tx, claim, outcomes, operations, decided_at))
 
 
 async def written_at_once(database: Database, diagram: DiagramId, commit: Commit, decided_at: int) -> bool:
     """As `written`."""
-    return bool(await database.write(WHOLE, *values(diagram, commit, decided_at)))
+    return bool(await database.write(WHOLE, *await values(diagram, commit, decided_at)))
 
 
-def values(diagram: DiagramId, commit: Commit, decided_at: int) -> tuple[Value, ...]:
+async def values(diagram: DiagramId, commit: Commit, decided_at: int) -> tuple[Value, ...]:
     """Of the one statement."""
     outcomes = _turned(_outcome_rows(commit), OUTCOME_COLUMNS)
-    return (*_claim(diagram, commit), decided_at, *outcomes, *_turned(_operation_rows(commit), OPERATION_COLUMNS))
+    operations = _turned(await _operation_rows(commit), OPERATION_COLUMNS)
+    return (*_claim(diagram, commit), decided_at, *outcomes, *operations)
 
 
 def _claim(diagram: DiagramId, commit: Commit) -> tuple[Value, ...]:
@@ -69,7 +74,13 @@ def _outcome_rows(commit: Commit) -> list[tuple[Value, ...]]:
     return [_outcome_row(outcome) for outcome in commit.outcomes]
 
 
-def _operation_rows(commit: Commit) -> list[tuple[Value, ...]]:
+async def _operation_rows(commit: Commit) -> list[tuple[Value, ...]]:
+    """Written beside the event loop, where they are large."""
+    cells = sum([len(operation.effect.cells) for operation in commit.operations])
+    return await asyncio.to_thread(_encoded, commit) if cells > FEW_CELLS else _encoded(commit)
+
+
+def _encoded(commit: Commit) -> list[tuple[Value, ...]]:
     return [columns.operation_row(operation) for operation in commit.operations]
 
 

@@ -117,7 +117,8 @@ class SqlDiagrams:
     async def _committed(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
         try:
             if self._turns is not None and self._turns.due(diagram, commit.attempt):
-                missed = await self._turns.written(diagram, commit.base, values(diagram, commit, self._now_ms()))
+                wanted = await values(diagram, commit, self._now_ms())
+                missed = await self._turns.written(diagram, commit.base, wanted)
                 return Committed() if missed is None else missed
             if await self._written(diagram, commit, self._now_ms()):
                 return Committed()

@@ -27,7 +27,7 @@ class Receipts:
     def release(self, verdict: Judgement) -> None:
         match verdict:
             case Logged(waiting=waiting, operation=operation):
-                self._state.replica.take(operation, verdict.after)
+                self._state.replica.take(operation, verdict.after, verdict.kept)
                 self.accept(waiting, operation, verdict.skipped, verdict.doubtful)
             case NoOp(waiting=waiting, stacks=stacks, skipped=skipped):
                 self._state.replica.set_stacks(waiting.caller.id, stacks)

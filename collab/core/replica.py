@@ -49,10 +49,10 @@ class Replica:
         if len(diagram.traces.cells) > FORGETTING * (len(diagram) + FEW):
             self.diagram = diagram.forget_below(diagram.vector - REMEMBERED)
 
-    def take(self, operation: LoggedOperation, after: Diagram | None = None) -> None:
-        """Moves on by one operation of the log; `after` where its outcome was computed already."""
+    def take(self, operation: LoggedOperation, after: Diagram | None = None, kept: Kept | None = None) -> None:
+        """Moves on by one operation of the log; `after` and `kept` where what becomes of it was found already."""
         self.diagram = after if after is not None else advance(self.diagram, operation)
-        kept = Kept.of(operation)
+        kept = kept or Kept.of(operation)
         self._recent.add(kept)
         history = self._histories.get(self.undoer(operation.user.id))
         if history is not None:

@@ -8,6 +8,7 @@ import msgspec
 
 from collab.core.diagram import Diagram
 from collab.core.history import Stacks
+from collab.core.kept import Kept
 from protocol.intents import Edit, Redo, Replace, Undo
 from protocol.operations import LoggedOperation, Outcome, Skipped
 from protocol.refusals import Refusal
@@ -46,10 +47,12 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
 
 
 class Logged(msgspec.Struct, frozen=True, gc=False):
-    """Accepted. `doubtful`: cells that the sender now sees otherwise than they are (E4)."""
+    """Accepted. `kept`: the operation, as the room keeps it; `doubtful`: cells that the sender now sees otherwise than
+    they are (E4)."""
 
     waiting: Waiting
     operation: LoggedOperation
+    kept: Kept
     after: Diagram
     skipped: tuple[Skipped, ...]
     doubtful: tuple[CellId, ...]

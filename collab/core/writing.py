@@ -143,6 +143,7 @@ class Judge:
         self._histories: dict[UserId | None, History] = {}
         self._outcomes: dict[Key, Outcome] = {}
         self._operations: list[LoggedOperation] = []
+        self._kept: list[Kept] = []
 
     def batch(self, batch: Iterable[Waiting]) -> Judged:
         verdicts = tuple([self._one(waiting) for waiting in batch])
@@ -259,11 +260,13 @@ class Judge:
             group_id=group_id,
             undo_of=inverted.vector if inverted is not None else None,
         )
+        kept = Kept.of(operation)
         self._diagram = diagram
         self._operations.append(operation)
+        self._kept.append(kept)
         if self._histories and (history := self._histories.get(self._replica.undoer(waiting.caller.id))) is not None:
-            history.add(Kept.of(operation))
-        return Logged(waiting, operation, diagram, skipped, doubtful)
+            history.add(kept)
+        return Logged(waiting, operation, kept, diagram, skipped, doubtful)
 
     def _stack(self, waiting: Waiting) -> Stacks:
         """Made when somebody asks for it: most batches are edits alone."""
@@ -274,9 +277,9 @@ class Judge:
             stacks = replica.stacks(user)
             assert stacks is not None  # noqa: S101 - the room reads the history of everybody in a batch first
             history = self._histories[undoer] = History(stacks)
-            for operation in self._operations:
-                if replica.undoer(operation.user.id) == undoer:
-                    history.add(Kept.of(operation))
+            for kept in self._kept:
+                if replica.undoer(kept.user.id) == undoer:
+                    history.add(kept)
         return history.stacks
 
     def _outcome(self, waiting: Waiting, payload: bytes, verdict: Logged | NoOp | Declined) -> Outcome:

@@ -112,11 +112,10 @@ export function applyEffect(cells, { cells: entries, order }) {
     }
   }
   if (order) {
-    // What it does not name, as in a copy that diverged, stands behind: the state hash shows it.
-    const ids = new Set([...order.filter((id) => cells.has(id)), ...cells.keys()]);
-    const inOrder = Array.from(ids, (id) => [id, cells.get(id)]);
+    const former = new Map(cells);
     cells.clear();
-    for (const [id, cell] of inOrder) cells.set(id, cell);
+    // What it does not name, as in a copy that diverged, stands behind: the state hash shows it.
+    for (const id of [...order, ...former.keys()]) if (former.has(id)) cells.set(id, former.get(id));
   }
   return entries.map(({ id }) => id);
 }

@@ -327,7 +327,7 @@ export class LiveDiagram extends EventTarget {
 
   #state(message) {
     const known = message.resend ? Date.now() - MEMORY_MS : Infinity;
-    // The base of a strict one is of a past that is gone.
+    // Without `resend` the base of a strict one is of a past that is gone.
     const isDoubtful = ({ wasSent, strict }) => wasSent || (strict && !message.resend);
     this.#holdBack("too_old", (operation) => isDoubtful(operation) && operation.askedAt < known);
     this.#show(this.replica.show(message), { reset: true });
@@ -377,7 +377,7 @@ export class LiveDiagram extends EventTarget {
     if (message.retry) this.#askAgain(message.operation_id, message.retry_after_ms);
     else this.#refuse(message.operation_id, message);
     if (message.requires_resync) this.resume();
-    const empty = EMPTY[message.reason]; // used up elsewhere, which is told to nobody
+    const [, empty] = /^nothing_to_(undo|redo)$/.exec(message.reason) ?? []; // used up elsewhere: that is told to nobody
     if (empty) this.#historyIs({ ...this.history, [empty]: 0 });
   }
 
@@ -394,14 +394,16 @@ export class LiveDiagram extends EventTarget {
     const operation = this.#pending(operationId);
     if (!operation) return;
     operation.isSent = false;
-    this.#after(delay, "again", () => this.#again());
+    this.#again(delay);
   }
 
   /** What is under way behind them may overtake them: only its outcome says what is left to ask for. */
-  #again() {
-    const isUnderWay = this.replica.pending.some(({ isSent, isDecided }) => isSent && !isDecided);
-    if (isUnderWay) this.#after(RETRY_MS, "again", () => this.#again());
-    else this.#transmitPending();
+  #again(delay) {
+    this.#after(delay, "again", () => {
+      const isUnderWay = this.replica.pending.some(({ isSent, isDecided }) => isSent && !isDecided);
+      if (isUnderWay) this.#again(RETRY_MS);
+      else this.#transmitPending();
+    });
   }
 
   /**
@@ -412,7 +414,7 @@ export class LiveDiagram extends EventTarget {
     const { pending } = this.replica;
     const at = pending.findIndex((own) => own.operationId === operationId);
     const overtaken = pending.slice(0, at).filter(({ isSent }) => !isSent);
-    for (const { kind, operationId: older } of overtaken) if (kind !== "edit") this.#refuse(older, SUPERSEDED);
+    for (const own of overtaken) if (own.kind !== "edit") this.#refuse(own.operationId, SUPERSEDED);
     const waiting = overtaken.flatMap(({ cells }) => cells);
     const isUndone = ({ id, operation }) => operation === "update" && waiting.some((before) => before.id === id);
     const cells = pending[at]?.cells.filter(isUndone);
@@ -578,12 +580,9 @@ function enqueue(queue, event) {
 
 const UNSETTLED = { accepted: false, reason: "unsettled", message: "not connected: open() sends it" };
 const LOST = { accepted: false, reason: "lost", message: "the connection was lost" };
-
-const SUPERSEDED = { reason: "superseded", message: "a later operation of ours has happened before it" };
+const SUPERSEDED = { reason: "superseded", message: "a later one came first" };
 
 const nameOf = (user) => user && { provider: user.provider, provider_id: user.provider_id };
-
-const EMPTY = { __proto__: null, nothing_to_undo: "undo", nothing_to_redo: "redo" };
 
 /** What is kept of a pending operation over a reload. */
 const kept = ({ settle, saved, isSent, wasSent, ...operation }) => operation;
