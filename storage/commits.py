@@ -7,7 +7,9 @@ whole batch back, and no vector is burnt.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 from collab.core.effects import Commit
 from protocol.operations import Outcome
@@ -15,6 +17,8 @@ from protocol.values import DiagramId
 from storage import columns
 from storage.columns import OPERATION
 from storage.database import Database, Transaction, Value, first
+
+T = TypeVar("T")
 
 CLAIM = (
     "UPDATE diagram_head SET vector = vector + $6, state_hash = $7 WHERE id = $1 AND epoch = $2 AND vector = $3"
@@ -47,20 +51,26 @@ FEW_CELLS = 200
 async def written(database: Database, diagram: DiagramId, commit: Commit, decided_at: int) -> bool:
     """False: the base does not stand any more. Conflict: an id has its outcome already."""
     claim, outcomes = _claim(diagram, commit), _outcome_rows(commit)
-    operations = await _operation_rows(commit)
+    operations = await beside(commit, partial(_operation_rows, commit))
     return await database.transaction(lambda tx: _write(tx, claim, outcomes, operations, decided_at))
 
 
 async def written_at_once(database: Database, diagram: DiagramId, commit: Commit, decided_at: int) -> bool:
     """As `written`."""
-    return bool(await database.write(WHOLE, *await values(diagram, commit, decided_at)))
+    wanted = await beside(commit, partial(values, diagram, commit, decided_at))
+    return bool(await database.write(WHOLE, *wanted))
 
 
-async def values(diagram: DiagramId, commit: Commit, decided_at: int) -> tuple[Value, ...]:
+async def beside(commit: Commit, write: Callable[[], T]) -> T:
+    """What `write` makes of the commit; beside the event loop, where the operations are large."""
+    cells = sum([len(operation.effect.cells) for operation in commit.operations])
+    return await asyncio.to_thread(write) if cells > FEW_CELLS else write()
+
+
+def values(diagram: DiagramId, commit: Commit, decided_at: int) -> tuple[Value, ...]:
     """Of the one statement."""
     outcomes = _turned(_outcome_rows(commit), OUTCOME_COLUMNS)
-    operations = _turned(await _operation_rows(commit), OPERATION_COLUMNS)
-    return (*_claim(diagram, commit), decided_at, *outcomes, *operations)
+    return (*_claim(diagram, commit), decided_at, *outcomes, *_turned(_operation_rows(commit), OPERATION_COLUMNS))
 
 
 def _claim(diagram: DiagramId, commit: Commit) -> tuple[Value, ...]:
@@ -74,13 +84,7 @@ def _outcome_rows(commit: Commit) -> list[tuple[Value, ...]]:
     return [_outcome_row(outcome) for outcome in commit.outcomes]
 
 
-async def _operation_rows(commit: Commit) -> list[tuple[Value, ...]]:
-    """Written beside the event loop, where they are large."""
-    cells = sum([len(operation.effect.cells) for operation in commit.operations])
-    return await asyncio.to_thread(_encoded, commit) if cells > FEW_CELLS else _encoded(commit)
-
-
-def _encoded(commit: Commit) -> list[tuple[Value, ...]]:
+def _operation_rows(commit: Commit) -> list[tuple[Value, ...]]:
     return [columns.operation_row(operation) for operation in commit.operations]
 
 
