@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
@@ -17,6 +18,12 @@ WIDE, NARROW = 1.0, 0.6
 LONGEST_LABEL = 600
 """Characters that are looked at; a picture has no room for more."""
 ELLIPSIS = "…"
+
+# As in `web/adapters/x6-shapes.js`: Chinese and Japanese have no spaces, and a line may end behind each letter, but for
+# what closes a sentence or a bracket.
+_LETTERS = "\u2e80-\u2fff\u3005-\u3007\u3021-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_CLOSING = "\u3001\u3002\u3009\u300b\u300d\u300f\u3011\uff01\uff09\uff0c\uff0e\uff1a\uff1b\uff1f"
+_WORD = re.compile(rf"(\s*)((?:[{_LETTERS}]|[^\s{_LETTERS}{_CLOSING}]+)[{_CLOSING}]*|[{_CLOSING}]+)")
 
 
 @lru_cache(4_096)
@@ -35,10 +42,10 @@ def wrapped(label: str, size: float, room: float, most: int) -> Sequence[str]:
     lines: list[str] = []
     for paragraph in label[:LONGEST_LABEL].split("\n"):
         used = room
-        for word in paragraph.split():
-            wide, space = width_of(word, size), ASCII[" "] * size
+        for gap, word in _WORD.findall(paragraph):
+            wide, space = width_of(word, size), ASCII[" "] * size * bool(gap)
             if used + space + wide <= room:
-                lines[-1] += f" {word}"
+                lines[-1] += f" {word}" if gap else word
                 used += space + wide
             else:
                 lines.append(word)

@@ -219,14 +219,20 @@ function measured(font, words) {
   return ruler.measureText(words).width;
 }
 
+// As in rest/image/measures.py: Chinese and Japanese have no spaces, and a line may end behind each letter, but for what
+// closes a sentence or a bracket.
+const LETTERS = "\\u2e80-\\u2fff\\u3005-\\u3007\\u3021-\\u30ff\\u3400-\\u9fff\\uf900-\\ufaff\\u{20000}-\\u{3ffff}";
+const CLOSING = "\\u3001\\u3002\\u3009\\u300b\\u300d\\u300f\\u3011\\uff01\\uff09\\uff0c\\uff0e\\uff1a\\uff1b\\uff1f";
+const WORD = new RegExp(`(\\s*)((?:[${LETTERS}]|[^\\s${LETTERS}${CLOSING}]+)[${CLOSING}]*|[${CLOSING}]+)`, "gu");
+
 /** Lines no wider than `room`, at most `most`, the last one cut short if there is more. */
 export function wrapped(label, font, room, most, width = measured) {
   const fits = (words) => width(font, words) <= room;
   const lines = [];
   for (const paragraph of [...label.slice(0, 1200)].slice(0, 600).join("").split("\n")) {
     let at = -1;
-    for (const word of paragraph.split(/\s+/).filter(Boolean)) {
-      const longer = at < 0 ? word : `${lines[at]} ${word}`;
+    for (const [, gap, word] of paragraph.matchAll(WORD)) {
+      const longer = at < 0 ? word : lines[at] + (gap && " ") + word;
       if (at >= 0 && fits(longer)) lines[at] = longer;
       else at = lines.push(word) - 1;
     }

@@ -138,6 +138,14 @@ test("lines fit, and the last one says that there is more", () => {
   assert.deepEqual(wrapped("", "", 20, 3, width), []);
 });
 
+test("a line of Chinese or Japanese ends behind any letter, and never before a full stop", () => {
+  const width = (_, words) => words.length;
+  assert.deepEqual(wrapped("決済サービスは、", "", 4, 9, width), ["決済サー", "ビスは、"]);
+  assert.deepEqual(wrapped("注文を受ける。", "", 6, 9, width), ["注文を受け", "る。"]);
+  assert.deepEqual(wrapped("API 決済", "", 5, 9, width), ["API 決", "済"]);
+  assert.deepEqual(wrapped("日本 語", "", 9, 9, width), ["日本 語"]);
+});
+
 test("a line is cut between two characters, never within one", () => {
   const width = (_, words) => words.length;
   for (const room of [4, 5, 6, 7]) assert.match(wrapped("😀".repeat(9), "", room, 1, width)[0], /^😀+…$/u);

@@ -21,6 +21,13 @@ def test_words_fill_lines_and_a_line_end_ends_one() -> None:
     assert list(wrapped("  \n ", 14, 600, 9)) == []
 
 
+def test_a_line_of_chinese_or_japanese_ends_behind_any_letter_and_never_before_a_full_stop() -> None:
+    assert list(wrapped("決済サービスは、", 10, 40, 9)) == ["決済サー", "ビスは、"]
+    assert list(wrapped("注文を受ける。", 10, 60, 9)) == ["注文を受け", "る。"]
+    assert list(wrapped("API 決済", 10, 30, 9)) == ["API 決", "済"]
+    assert list(wrapped("日本 語", 10, 100, 9)) == ["日本 語"]
+
+
 def test_what_does_not_fit_is_cut_and_says_so() -> None:
     assert list(wrapped("one two three", 14, 40, 2)) == ["one", f"two {ELLIPSIS}"]
     assert shortened("x" * 100, 14, 50).endswith(ELLIPSIS)
