@@ -51,17 +51,17 @@ FEW_CELLS = 200
 async def written(database: Database, diagram: DiagramId, commit: Commit, decided_at: int) -> bool:
     """False: the base does not stand any more. Conflict: an id has its outcome already."""
     claim, outcomes = _claim(diagram, commit), _outcome_rows(commit)
-    operations = await beside(commit, partial(_operation_rows, commit))
+    operations = await _beside(commit, partial(_operation_rows, commit))
     return await database.transaction(lambda tx: _write(tx, claim, outcomes, operations, decided_at))
 
 
 async def written_at_once(database: Database, diagram: DiagramId, commit: Commit, decided_at: int) -> bool:
     """As `written`."""
-    wanted = await beside(commit, partial(values, diagram, commit, decided_at))
+    wanted = await _beside(commit, partial(values, diagram, commit, decided_at))
     return bool(await database.write(WHOLE, *wanted))
 
 
-async def beside(commit: Commit, write: Callable[[], T]) -> T:
+async def _beside(commit: Commit, write: Callable[[], T]) -> T:
     """What `write` makes of the commit; beside the event loop, where the operations are large."""
     cells = sum([len(operation.effect.cells) for operation in commit.operations])
     return await asyncio.to_thread(write) if cells > FEW_CELLS else write()

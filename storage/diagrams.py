@@ -20,7 +20,7 @@ from protocol.values import DiagramId, Epoch, Head, OperationId, SessionId, Thre
 from storage import columns
 from storage.clock import real_ms
 from storage.columns import OPERATION
-from storage.commits import beside, values, written, written_at_once
+from storage.commits import values, written, written_at_once
 from storage.database import CommitUnknown, Conflict, DamagedRow, Database, Row, Transaction, first
 from storage.pruning import ACCEPTED_MS, prune
 from storage.turns import Turns
@@ -117,7 +117,8 @@ class SqlDiagrams:
     async def _committed(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
         try:
             if self._turns is not None and self._turns.due(diagram, commit.attempt):
-                wanted = await beside(commit, partial(values, diagram, commit, self._now_ms()))
+                # not beside the event loop: the head may be held for this, and only for a moment
+                wanted = values(diagram, commit, self._now_ms())
                 missed = await self._turns.written(diagram, commit.base, wanted)
                 return Committed() if missed is None else missed
             if await self._written(diagram, commit, self._now_ms()):

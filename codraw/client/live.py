@@ -400,8 +400,10 @@ class LiveDiagram:
 
     def _event(self, event: wire.Event) -> None:
         operation = self.replica.operation(event.operation_id)
-        if event.by.id == self.replica.me and operation is not None and not operation.awaits_receipt:
-            self._submissions.settle(event.operation_id, event.update_vector)
+        if event.by.id == self.replica.me and operation is not None:
+            operation.has_happened = True
+            if not operation.awaits_receipt:
+                self._submissions.settle(event.operation_id, event.update_vector)
         touched = self.replica.happened(event)
         self._advance(touched, event.by, event.kind, event.operation.order is not UNSET)
         if event.history is not UNSET:

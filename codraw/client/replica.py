@@ -30,10 +30,22 @@ NOTHING: Touched = frozenset()
 class Operation:
     """One operation without an outcome. `is_sent`: on the present connection; `was_sent`: on any.
 
-    `is_unjudged`: the server has said that it did not happen, and that it may be asked again.
+    `is_unjudged`: the server has said that it did not happen, and that it may be asked again. `has_happened`: it stands
+    in the log, and lacks its receipt alone.
     """
 
-    __slots__ = ("asked", "base_vector", "changes", "group_id", "is_sent", "is_unjudged", "kind", "strict", "was_sent")
+    __slots__ = (
+        "asked",
+        "base_vector",
+        "changes",
+        "group_id",
+        "has_happened",
+        "is_sent",
+        "is_unjudged",
+        "kind",
+        "strict",
+        "was_sent",
+    )
 
     def __init__(
         self,
@@ -47,7 +59,7 @@ class Operation:
     ) -> None:
         self.asked, self.kind, self.changes = asked, kind, changes
         self.base_vector, self.group_id, self.strict = base_vector, group_id, strict
-        self.is_sent = self.was_sent = self.is_unjudged = False
+        self.is_sent = self.was_sent = self.is_unjudged = self.has_happened = False
 
     @property
     def id(self) -> str:

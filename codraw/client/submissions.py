@@ -144,7 +144,7 @@ class Submissions:
         """It was under way when an older one was sent back, and has happened first: its values are the newer ones."""
         pending = self._replica.pending
         for older in pending[: pending.index(newer)]:
-            if not older.is_unjudged:
+            if not older.is_unjudged or older.has_happened:
                 continue
             left = remaining(older.changes, newer.changes)
             if older.kind != "edit" or not left:

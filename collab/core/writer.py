@@ -12,7 +12,7 @@ from typing import assert_never
 import msgspec
 
 from collab.core.apply import advance
-from collab.core.claims import Claims
+from collab.core.claims import PATIENT_ATTEMPTS, Claims
 from collab.core.deadlines import GAP, RETRY, SNAPSHOT
 from collab.core.diagram import Diagram
 from collab.core.effects import CatchUp, Commit, JudgeBatch, Publish, ReadHistory, ReadRights, Reload, Send, Snapshot
@@ -441,7 +441,8 @@ class Writer:
             # those behind them may be the first whose history is to be read
             return len(self._queue) < waited
         judge = Judge(state.replica, self._role, state.settings.limits, state.now)
-        if not self._is_long(batch):
+        # after so many misses the store holds the head, and only for a moment: nothing may come in between
+        if self._attempt > PATIENT_ATTEMPTS or not self._is_long(batch):
             return self._commit_or_tell(batch, judge.batch(batch))
         for waiting in batch:
             # who looks at stacks puts on them what they have not yet: not from there

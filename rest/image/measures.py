@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from math import inf
 
 # Hundredths of the size, from the space to the tilde: Roboto, medium, which the server draws with; others are close.
 WIDTHS = (
@@ -41,8 +42,8 @@ def wrapped(label: str, size: float, room: float, most: int) -> Sequence[str]:
     """Lines that fit into `room`, the last of at most `most` cut short if there is more."""
     lines: list[str] = []
     for paragraph in label[:LONGEST_LABEL].split("\n"):
-        used = room
-        for gap, word in _WORD.findall(paragraph):
+        used = inf
+        for gap, word in _WORD.findall(paragraph.rstrip()):
             wide, space = width_of(word, size), ASCII[" "] * size * bool(gap)
             if used + space + wide <= room:
                 lines[-1] += f" {word}" if gap else word

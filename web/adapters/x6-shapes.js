@@ -231,7 +231,7 @@ export function wrapped(label, font, room, most, width = measured) {
   const lines = [];
   for (const paragraph of [...label.slice(0, 1200)].slice(0, 600).join("").split("\n")) {
     let at = -1;
-    for (const [, gap, word] of paragraph.matchAll(WORD)) {
+    for (const [, gap, word] of paragraph.trimEnd().matchAll(WORD)) {
       const longer = at < 0 ? word : lines[at] + (gap && " ") + word;
       if (at >= 0 && fits(longer)) lines[at] = longer;
       else at = lines.push(word) - 1;

@@ -50,6 +50,7 @@ class Binding {
   changed(theirs) {
     const id = spelled(theirs);
     if (id !== theirs) this.#theirs.set(id, theirs);
+    else this.#theirs.delete(id);
     if (this.#echoes) this.#echoes.add(id);
     else this.#touch(id);
   }

@@ -355,6 +355,7 @@ export class LiveDiagram extends EventTarget {
 
   #event(message) {
     const own = message.by.id === this.you.id && this.#pending(message.operation_id);
+    if (own) own.hasHappened = true;
     if (own && !awaitsReceipt(own)) this.#settle(own.operationId, { changed: true, ...message });
     this.#advance(this.replica.happened(message, this.you.id), message);
     if (message.history) this.#historyIs(message.history);
@@ -413,12 +414,13 @@ export class LiveDiagram extends EventTarget {
   #sayAgain(operationId) {
     const { pending } = this.replica;
     const at = pending.findIndex((own) => own.operationId === operationId);
-    const overtaken = pending.slice(0, at).filter(({ isSent }) => !isSent);
+    if (at < 0) return;
+    const overtaken = pending.slice(0, at).filter(({ isSent, hasHappened }) => !isSent && !hasHappened);
     for (const own of overtaken) if (own.kind !== "edit") this.#refuse(own.operationId, SUPERSEDED);
     const waiting = overtaken.flatMap(({ cells }) => cells);
     const isUndone = ({ id, operation }) => operation === "update" && waiting.some((before) => before.id === id);
-    const cells = pending[at]?.cells.filter(isUndone);
-    if (cells?.length > 0) this.#ask({ kind: "edit", cells, groupId: pending[at].groupId });
+    const cells = pending[at].cells.filter(isUndone);
+    if (cells.length > 0) this.#ask({ kind: "edit", cells, groupId: pending[at].groupId });
   }
 
   #participants(message) {

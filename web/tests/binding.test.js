@@ -152,6 +152,18 @@ test("OP15 a cell whose id the library spells in capitals stays one cell, and is
   assert.equal(library.cells.get(theirs).position.x, 70);
 });
 
+test("OP15 a cell in capitals that is gone may come again in lower case", async () => {
+  const { library } = await draughtsman("alice");
+  const [theirs, ours] = ["7D3E6F5A-1B2C-4D3E-8F90-A1B2C3D4E5F6", "7d3e6f5a-1b2c-4d3e-8f90-a1b2c3d4e5f6"];
+  library.put(theirs, box(theirs));
+  await settled();
+  library.remove(theirs);
+  await settled();
+  library.put(ours, box(ours));
+  await settled();
+  assert.ok(server.cells.some(({ id }) => id === ours));
+});
+
 test("what somebody else does during a drag does not move the cell under the pointer", async () => {
   const alice = await draughtsman("alice");
   const bob = await draughtsman("bob");

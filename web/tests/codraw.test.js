@@ -335,6 +335,49 @@ test("an undo that a later edit of ours overtook is not asked again: it would ta
   );
 });
 
+test("a receipt of what is not pending any more takes nothing back", async () => {
+  const diagram = await enter();
+  diagram.edit(add("c"));
+  const socket = server.newest;
+  socket.isDirect = false;
+  const first = diagram.edit(update("a", { x: 1 }));
+  const second = diagram.edit(update("b", { x: 1 }));
+  socket.outbox.splice(0);
+  const receipt = server.accept({ user: "alice", tell() {} }, first.id, "edit", update("a", { x: 1 }));
+  socket.tell(server.rejection(second.id, { reason: "unavailable", retry: true, retry_after_ms: 300 }));
+  while (socket.inbox.length > 0) socket.deliverIn();
+  const undo = diagram.undo();
+  diagram.edit(update("b", { y: 9 }));
+  socket.tell({ ...receipt, duplicate: true, history: { undo: 1, redo: 0 } });
+  socket.deliverIn();
+  socket.isDirect = true;
+  await later(500);
+  assert.deepEqual([(await undo.saved).accepted, sent("undo").length, diagram.status.pending], [true, 1, 0]);
+});
+
+test("an undo that stands in the log is never said to be overtaken", async () => {
+  const diagram = await enter();
+  diagram.edit(add("c"));
+  server.newest.isDirect = false;
+  const undo = diagram.undo();
+  server.newest.deliverOut();
+  server.newest.break();
+  const edit = diagram.edit(update("a", { x: 7 }));
+  let refusals = 0;
+  const skipped = [];
+  server.undo = (socket, { operation_id }) => {
+    if (refusals++ === 0) socket.tell(server.rejection(operation_id, { reason: "unavailable", retry: true, retry_after_ms: 300 }));
+    else {
+      const { vector } = server.log.find((one) => one.operation_id === operation_id);
+      const receipt = { operation_id, epoch: "e1", update_vector: vector, kind: "undo", changed: true, duplicate: true };
+      socket.tell({ message_type: "operation_accepted", ...receipt, skipped, history: {} });
+    }
+  };
+  await later(500);
+  await later(1000);
+  assert.deepEqual([await undo.saved, (await edit.saved).accepted], [{ accepted: true, changed: true, vector: 2, skipped }, true]);
+});
+
 test("a full state leaves pending operations to be sent again", async () => {
   const diagram = await enter();
   server.newest.isDirect = false;

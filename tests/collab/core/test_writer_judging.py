@@ -16,6 +16,7 @@ from collab.core.events import (
     Departure,
     Heard,
     Left,
+    Missed,
     RightsMoved,
     SessionRead,
     Unavailable,
@@ -38,6 +39,7 @@ from tests.support.script import (
     change,
     dismissed,
     edit,
+    head,
     logged,
     row,
     script,
@@ -133,6 +135,15 @@ def test_I29_a_room_closes_behind_what_is_being_judged() -> None:
     begun = judging("ana") >> Closing() >> ITS_VERDICT << commit("a1")
     begun >> Committed() << sent("ana", Accepted, vector=1) << told(Happened, "ana") << Publish
     assert begun << dismissed("ana", Ending.RESTART) << Snapshot << Closed
+
+
+def test_VEC4_what_has_missed_so_often_that_the_store_holds_the_head_for_it_is_judged_at_once() -> None:
+    begun = judging("ana")
+    for attempt in (1, 2, 3):
+        begun >> ITS_VERDICT << some(Commit, attempt=attempt) >> Missed(head(FOUNDED))
+        if attempt < 3:
+            begun << JudgeBatch
+    assert begun << some(Commit, attempt=4)
 
 
 # undo and redo --------------------------------------------------------------------------------------------------------

@@ -28,6 +28,12 @@ def test_a_line_of_chinese_or_japanese_ends_behind_any_letter_and_never_before_a
     assert list(wrapped("日本 語", 10, 100, 9)) == ["日本 語"]
 
 
+@pytest.mark.parametrize("first", ["\u200b", "\ufeff", "\u0301"])
+def test_a_label_may_begin_with_what_has_no_width(first: str) -> None:
+    assert list(wrapped(f"{first}日本", 10, 100, 9)) == [f"{first}日本"]
+    assert list(wrapped(f"a\n{first}", 10, 100, 9)) == ["a", first]
+
+
 def test_what_does_not_fit_is_cut_and_says_so() -> None:
     assert list(wrapped("one two three", 14, 40, 2)) == ["one", f"two {ELLIPSIS}"]
     assert shortened("x" * 100, 14, 50).endswith(ELLIPSIS)
