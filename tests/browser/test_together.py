@@ -253,6 +253,26 @@ def test_SES18_a_reader_looks_on_the_host_removes_and_ends(window: Open, at: str
     alice.await_state("live")
 
 
+def test_a_reader_sees_a_diagram_that_nobody_has_open_and_is_there_once_somebody_opens_it(
+    window: Open, at: str
+) -> None:
+    alice = window("alice", at=at)
+    draw_on(alice, everyone="reader")
+    alice.await_state("live")
+    diagram = alice.page.url
+    alice.page.go_back()
+    alice.page.locator("#create").wait_for()
+    bob = window("bob", at=diagram)
+    text(bob, "Shop").wait_for()
+    read(bob, "#status", "Nobody has it open")
+    assert bob.page.locator(".tools [data-tool=process]").is_disabled()
+    keep(bob.page, "nobody-there")
+    alice.page.go_forward()
+    alice.await_state("live")
+    bob.await_state("live")
+    read(bob, "#status", "You look on")
+
+
 def test_SES18_whoever_was_removed_is_told_so_on_coming_back_and_who_lost_access_that(window: Open, at: str) -> None:
     alice = window("alice", at=at)
     draw_on(alice)

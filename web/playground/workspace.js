@@ -37,6 +37,7 @@ export async function openWorkspace({ main, rest, place, onLeave }) {
   const live = rest.live(threatModelId, diagramId);
   const ticket = (asked) => (weather.isOffline ? Promise.reject(new TypeError("no network")) : live.ticket(asked));
   const diagram = connect({ ...live, ticket, storage: unsaved(me, diagramId), WebSocket: weather.WebSocket });
+  diagram.replica.show({ ...described, epoch: "" }); // until it is live; of no epoch, since nothing is resumed from it
   const stage = new Stage(diagram.replica);
   inspector = new Inspector({ diagram, weather, place, rest, chosen: () => stage.selection });
   const editor = new Editor({ diagram, stage, inspector, rest, title: described.name, onLeave });

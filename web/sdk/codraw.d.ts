@@ -245,7 +245,8 @@ export interface Options {
   url: string | (() => string | Promise<string>);
   /**
    * A fresh single-use ticket. `wants`: `connect`; `reauthenticate` after the login ended; `refresh` to prolong it. An
-   * error with `status` 401, 403 or 404 ends the attempts, after any other they go on, once its `retryAfterMs` is over.
+   * error with `status` 401, 403 or 404 ends the attempts unless it has `retryAfterMs`, after any other they go on, once
+   * that is over.
    * A `url` that is none ends them too: `refused`, `bad_address`.
    */
   ticket(asked: { wants: "connect" | "reauthenticate" | "refresh" }): Promise<string>;

@@ -57,7 +57,10 @@ export class Rest {
   diagram(threatModelId: string, id: string): Promise<Named>;
   createDiagram(threatModelId: string, name: string): Promise<Named>;
 
-  /** The diagram's session: begun, or joined where there is one. */
+  /**
+   * The diagram's session: begun, or joined where there is one. A reader cannot begin one: the RestError has the reason
+   * `nobody_there` then, and says in `retryAfterMs` when to ask again.
+   */
   collaborate(threatModelId: string, diagramId: string): Promise<{ session_id: string; [key: string]: unknown }>;
   /** For everybody where we are its host or own the threat model; anybody else only leaves. */
   endSession(threatModelId: string, diagramId: string): Promise<unknown>;
@@ -69,6 +72,6 @@ export class Rest {
   ): Promise<Response>;
   /** A single-use ticket for a socket. */
   ticket(sessionId: string): Promise<string>;
-  /** What `connect` needs: where, and how to be let in. Begins or joins the session. */
+  /** What `connect` needs: where, and how to be let in. Begins or joins the session; a reader waits until there is one. */
   live(threatModelId: string, diagramId: string): Required<Pick<Options, "url" | "ticket">>;
 }

@@ -3,6 +3,7 @@
 const TIMEOUT_MS = 10_000;
 const REFRESH_AHEAD_MS = 300_000;
 const PAGE = 1_000; // the most a list gives at once
+const LOOK_AGAIN_MS = 5_000;
 
 /** A refusal as the server words it: `status` of HTTP, `reason` = its `error`, `body` whole, `retryAfterMs` or 0. */
 export class RestError extends Error {
@@ -96,14 +97,15 @@ export class Rest {
 
   // -- going live --
 
-  /** The diagram's session: begun by us, or joined where there is one. Readers cannot begin one: 404. */
+  /** The diagram's session: begun by us, or joined where there is one. Readers cannot begin one: `nobody_there`. */
   async collaborate(threatModelId, diagramId) {
     const path = `/threat_models/${threatModelId}/diagrams/${diagramId}/collaborate`;
     try {
       return await this.#call("POST", path);
     } catch (error) {
       if (error.status !== 409 && error.status !== 403) throw error;
-      return this.#call("PUT", path);
+      const joining = this.#call("PUT", path);
+      return error.status === 409 ? joining : joining.catch(nobodyThere);
     }
   }
 
@@ -112,7 +114,7 @@ export class Rest {
     return this.#call("DELETE", `/threat_models/${threatModelId}/diagrams/${diagramId}/collaborate?end=true`);
   }
 
-  /** What `connect` needs: where, and how to be let in. Begins or joins the session. */
+  /** What `connect` needs: where, and how to be let in. Begins or joins the session; readers wait until there is one. */
   live(threatModelId, diagramId) {
     const server = (this.#server || location.origin).replace(/^http/, "ws");
     return {
@@ -203,6 +205,12 @@ export class Rest {
     if (response.ok) return response;
     throw new RestError(response.status, await parsed(response), delayOf(response.headers.get("Retry-After")));
   }
+}
+
+/** To who may look at the diagram, but may not begin a session. */
+function nobodyThere(error) {
+  if (error.status !== 404) throw error;
+  throw new RestError(404, { error: "nobody_there", message: "nobody has the diagram open" }, LOOK_AGAIN_MS);
 }
 
 async function parsed(response) {

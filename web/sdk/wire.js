@@ -37,8 +37,8 @@ export class Wire {
   #online = () => this.open();
 
   /**
-   * @param callbacks `address(wants)`: a promise of the `[url, query]` to dial; an error with `status` 401, 403 or 404
-   *   is a clear no, any other is bad weather, and its `retryAfterMs` is obeyed. `heard(text)`, `sent(text)`: a frame.
+   * @param callbacks `address(wants)`: a promise of the `[url, query]` to dial; an error whose `retryAfterMs` says when to
+   *   ask again is obeyed; else one with `status` 401, 403 or 404 is a clear no, and any other is bad weather. `heard(text)`, `sent(text)`: a frame.
    *   `lost()`: the socket is gone. `changed()`: the state is another one.
    */
   constructor({ WebSocket, protocol, ...callbacks }) {
@@ -111,7 +111,7 @@ export class Wire {
 
   /** An address that cannot be dialled is the program's mistake; a `fetch` without a network is a TypeError as well. */
   #withoutSocket({ status, reason, message, retryAfterMs }, address) {
-    const isFinal = [401, 403, 404].includes(status);
+    const isFinal = !retryAfterMs && [401, 403, 404].includes(status);
     const why = { reason: reason ?? (address ? "bad_address" : isFinal ? "no_ticket" : "unreachable"), message };
     if (address || isFinal) this.#become("refused", why);
     else this.#retry(why, retryAfterMs);

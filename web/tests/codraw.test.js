@@ -615,6 +615,29 @@ for (const [header, seconds] of [
   });
 }
 
+test("a reader whom nobody has opened the diagram for asks again, and is live once somebody does", async () => {
+  let isOpen = false;
+  mock.method(globalThis, "fetch", async (address, { method }) => {
+    const [status, body] = address.includes("/ws/ticket")
+      ? [200, { ticket: "t" }]
+      : method === "POST"
+        ? [403, { error: "forbidden" }]
+        : isOpen
+          ? [200, { session_id: "s" }]
+          : [404, { error: "not_found" }];
+    return new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json" } });
+  });
+  const { ticket } = new Rest({ server: "http://x" }).live("m", "d");
+  const diagram = await enter("alice", { ticket });
+  for (let turn = 0; turn < 9; turn++) await settled();
+  assert.deepEqual([diagram.status.state, diagram.status.reason], ["offline", "nobody_there"]);
+  isOpen = true;
+  mock.timers.tick(60_000);
+  for (let turn = 0; turn < 9; turn++) await settled();
+  assert.equal(diagram.status.state, "live");
+  diagram.close();
+});
+
 test("a ticket that is clearly refused ends the attempts", async () => {
   const denied = Object.assign(new Error("no such session"), { status: 404 });
   const diagram = await enter("alice", { ticket: async () => Promise.reject(denied) });

@@ -252,6 +252,7 @@ for (const [status, hasBeenLive, state, text] of [
   [{ state: "connecting", pending: 2 }, false, "connecting", "Connecting · 2 changes not saved"],
   [{ state: "connecting", pending: 1 }, true, "reconnecting", "Reconnecting · 1 change not saved"],
   [{ state: "offline", pending: 2, retryAt: 3100 }, true, "offline", "Offline · 2 changes not saved"],
+  [{ state: "offline", pending: 0, retryAt: 3100, reason: "nobody_there" }, false, "offline", "Nobody has it open"],
   [{ state: "refused", pending: 1, reason: "host_left" }, true, "refused", "Not connected · 1 change not saved"],
 ]) {
   test(`the state of the connection reads "${text}"`, () => {

@@ -34,6 +34,7 @@ export async function openWorkspace({ main, rest, place, onLeave }) {
   const { threatModelId, diagramId } = place;
   const [described, me] = await Promise.all([rest.diagram(threatModelId, diagramId), rest.me()]);
   const diagram = connect({ ...rest.live(threatModelId, diagramId), storage: unsaved(me, diagramId) });
+  diagram.replica.show({ ...described, epoch: "" }); // until it is live; of no epoch, since nothing is resumed from it
   try {
     const workspace = new Workspace({ diagram, rest, place, title: described.name, onLeave });
     main.replaceChildren(workspace.root);

@@ -20,7 +20,8 @@ const WHY = {
   token_expired: "Your login has ended.",
   login_ended: "Your login has ended.",
   session_not_found: "There is no session for this diagram.",
-  not_found: "There is no such diagram, or nobody has opened it for you.",
+  nobody_there: "It becomes live when somebody who may edit opens it.",
+  not_found: "There is no such diagram.",
   diagram_not_found: "There is no such diagram.",
   too_many_connections: "You have this diagram open in too many windows.",
   session_full: "The session is full.",
@@ -33,6 +34,7 @@ const WHY = {
 };
 
 export const LOGIN_ENDED = "login_ended";
+const NOBODY_THERE = "nobody_there";
 
 const FINAL = new Set([
   "removed",
@@ -71,7 +73,7 @@ export function described({ state, pending, reason, message, retryAt }, hasBeenL
       const kept = pending > 0 && "They wait here and are sent when the connection is back.";
       return {
         state: "offline",
-        text: `Offline${waiting}`,
+        text: `${reason === NOBODY_THERE ? "Nobody has it open" : "Offline"}${waiting}`,
         countdown: `again in ${seconds} s`,
         detail: [detail, kept].filter(Boolean).join(" "),
         action: "Try now",
