@@ -21,6 +21,8 @@ from protocol.values import Role, SessionId, SocketId, User, UserId
 
 WAITING = 32
 """So many requests of one socket may wait for their decision (I28), and those that were on their way meanwhile."""
+TOGETHER_S = 1.0
+"""So long it may take to hear of a socket at another worker that closed together with one here."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -38,6 +40,9 @@ class Chair:
         self._requests: deque[Request] = deque()
         self._departing: Request | None = None
         """Of a host who has closed their last socket here, until it is known whether they are elsewhere."""
+        self._parted: tuple[UserId, Departure, float] | None = None
+        """A host who has closed their last socket here while there was one elsewhere: how, and until when that one
+        may be heard to have gone with it."""
         self._read_wanted = False
         self._asked: set[int] = set()
         """Versions of the session's facts that participants at other workers have brought about."""
@@ -89,24 +94,31 @@ class Chair:
 
     def user_left(self, present: Present, how: Departure) -> bool:
         """The last socket of a user went. Whether the leave is told together with a change that follows from it."""
-        session, settings, user = self._state.session, self._state.settings, present.user
+        session, user = self._state.session, present.user
+        hosts = session is not None and user.id == session.host.id
         if self._state.roster.elsewhere(user.id) is not None:
+            if hosts:
+                self._parted = (user.id, how, self._state.now.monotonic_s + TOGETHER_S)
             return False
-        if session is not None and user.id == session.host.id:
-            grace_s = settings.server_grace_s if how is Departure.SERVER else settings.host_grace_s
-            lost = HostLost(user.id, clean=how is Departure.CLEAN, grace_ms=round(grace_s * 1000))
-            if lost.clean and not self._state.alone and self._state.roster.remote.sighted:
-                # another tab may have come to another worker, whose word is on its way (SES9)
-                self._departing = Request(lost, left=(user,))
-                self._state.ask(Survey(session.id))
-            else:
-                self.ask(Request(lost, left=(user,)))
+        if hosts:
+            self._host_left(user, how)
         elif session is not None and session.presenter is not None and session.presenter.id == user.id:
             self.ask(Request(PresenterLost(user.id), left=(user,)))
         else:
             return False
         self._state.roster.unheard[user.id] = Participant(user, present.role.role, (), present.active_ms)
         return True
+
+    def _host_left(self, user: User, how: Departure) -> None:
+        session, settings = self._state.session, self._state.settings
+        grace_s = settings.server_grace_s if how is Departure.SERVER else settings.host_grace_s
+        lost = HostLost(user.id, clean=how is Departure.CLEAN, grace_ms=round(grace_s * 1000))
+        if session is not None and lost.clean and not self._state.alone and self._state.roster.remote.sighted:
+            # another tab may have come to another worker, whose word is on its way (SES9)
+            self._departing = Request(lost, left=(user,))
+            self._state.ask(Survey(session.id))
+        else:
+            self.ask(Request(lost, left=(user,)))
 
     def looked_around(self, seen: Container[UserId]) -> None:
         """Whom presence knows at other workers. A host among them, of whom no worker has said so, may be there."""
@@ -123,15 +135,20 @@ class Chair:
         self._state.roster.unheard.pop(user.id, None)
 
     def user_vanished(self, user: UserId) -> None:
-        """Was at another worker, which says so no more, and has left no decision behind: it went without one."""
+        """Was at another worker, which says so no more, and has left no decision behind: it went without one, or
+        together with the last socket here."""
         session, settings = self._state.session, self._state.settings
         if session is None or self._state.roster.of(user):
             return
         if user == session.host.id:
             # listed as away until it is decided: others are not told of a leave and a return
             self._state.roster.unheard[user] = Participant(session.host, Role.OWNER, (), session.active_at_ms)
-            missed = HostMissed(user, round(settings.server_grace_s * 1000))
-            self.ask(Request(missed, left=(session.host,)))
+            parted, self._parted = self._parted, None
+            if parted is not None and parted[0] == user and self._state.now.monotonic_s < parted[2]:
+                self._host_left(session.host, parted[1])
+            else:
+                missed = HostMissed(user, round(settings.server_grace_s * 1000))
+                self.ask(Request(missed, left=(session.host,)))
         elif session.presenter is not None and session.presenter.id == user:
             self.ask(Request(PresenterLost(user)))
 
@@ -167,7 +184,7 @@ class Chair:
         state.forget_everybody()
         self._requests.clear()
         self._asked.clear()
-        self._departing = None
+        self._departing = self._parted = None
         self._read_wanted = False
 
     # outcomes ---------------------------------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ class Elsewhere:
     def __init__(self, state: RoomState, chair: Chair) -> None:
         self._state, self._chair = state, chair
         self._surveyed: SessionId | None = None
+        self._term: int | None = None
+        """Of presenting: what the sockets here show was said under it."""
         self._early: list[Said | Pointed] = []
         """Said of newer facts than ours."""
         self._bus_healthy = self._presence_known = True
@@ -35,15 +37,21 @@ class Elsewhere:
     # who is there -----------------------------------------------------------------------------------------------------
 
     def advance(self, joining: bool) -> None:
-        """Before somebody takes part in a session, it is asked who does already."""
+        """Before somebody takes part in a session, it is asked who does already. What the sockets here show is said
+        again under a new term: whoever knew of it has dropped what came under the older one (PR7, PR9)."""
         session = self._state.session
         if session is None or not (joining or len(self._state.roster)):
             self._surveyed = None
             self._state.surveying = False
             self._early.clear()
-        elif joining and not self._state.alone and self._surveyed != session.id:
+            return
+        if joining and not self._state.alone and self._surveyed != session.id:
             self._state.surveying = True
             self.survey()
+        if session.presenter_term != self._term:
+            self._term = session.presenter_term
+            if self._state.roster.remote:
+                self.point(present.socket for present in self._state.roster)
 
     def survey(self) -> None:
         """Also if news may have been lost."""
@@ -51,6 +59,12 @@ class Elsewhere:
         if session is not None and not self._state.alone:
             self._surveyed = session.id
             self._state.ask(Survey(session.id))
+
+    def missed_news(self) -> None:
+        """What the sockets here show may have been lost, too, and whoever missed that need not know (PR9)."""
+        self.survey()
+        if self._state.roster.remote:
+            self.point(present.socket for present in self._state.roster)
 
     def surveyed(self, event: Surveyed) -> None:
         state = self._state

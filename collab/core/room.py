@@ -286,12 +286,12 @@ class Room:
                 assert_never(event)
 
     def _miss_news(self) -> None:
-        """Whatever other workers have said meanwhile."""
+        """Whatever other workers have said meanwhile, and whatever was said to them."""
         self._writer.fall_behind()
         self._writer.doubt_stacks()
         if self._state.session is not None:
             self._chair.want_read()
-        self._elsewhere.survey()
+        self._elsewhere.missed_news()
 
     def _chair_outcome(self, event: ChairOutcome) -> None:
         if not self._chair.awaits(event):
@@ -464,10 +464,13 @@ class Room:
             state.deadlines.set_if_unset(AWARENESS, self._shown_at_s + beat_s)
 
     def _show_awareness(self) -> None:
-        """To everybody what the others did: one notice for all who sent nothing, one each for those who did."""
+        """To everybody what the others did: one notice for all who sent nothing, one each for those who did. Nothing of
+        a session that is over: who presented last was not told (I20)."""
         state = self._state
         self._shown_at_s = state.now.monotonic_s
         state.deadlines.drop(AWARENESS)
+        if state.over is not None:
+            return
         updates = state.awareness.flush()
         shown = (update.connection_id for update in updates)
         senders = [socket for socket in shown if state.roster.get(socket) is not None]

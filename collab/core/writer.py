@@ -84,6 +84,9 @@ class Writer:
         self._used_up: set[UserId] = set()
         """Whose undo stacks are to be read again (UN6); and whether all are."""
         self._stacks_doubted = False
+        self._shown_stacks: set[UserId] = set()
+        """Of whose stacks sockets here are told with what happens elsewhere: they are read before they are needed to
+        judge (UN15)."""
         self._ready_joins: list[Joined] = []
 
     # what comes in ----------------------------------------------------------------------------------------------------
@@ -376,6 +379,7 @@ class Writer:
         state, before = self._state, self.diagram.vector
         state.replica = Replica(event, state.settings.limits, shared_undo=state.settings.shared_undo)
         self.stale_rights()
+        self._show_stacks()
         # their read was one of the former history
         self._joins[:0] = self._ready_joins
         self._ready_joins = []
@@ -422,7 +426,7 @@ class Writer:
             self._rights_stale = False
             self._writing = ReadingRights()
             state.ask(ReadRights(callers))
-        elif (self._joins or self._queue) and (unread := self._unread_history()) is not None:
+        elif (self._joins or self._queue or self._shown_stacks) and (unread := self._unread_history()) is not None:
             self._writing = ReadingHistory()
             state.ask(unread)
         elif self._behind or self._joins:
@@ -492,12 +496,13 @@ class Writer:
         return tuple(needed.values())
 
     def _unread_history(self) -> ReadHistory | None:
-        """Of somebody who joins or writes and whose undo stack was not read yet."""
+        """Of somebody who joins, writes or is told of it, and whose undo stack was not read yet."""
         replica = self._state.replica
         first = [waiting.caller.id for waiting in self._queue[:BATCH_OPERATIONS]]
-        for user in [*[join.caller.id for join in self._joins], *first]:
+        for user in [*[join.caller.id for join in self._joins], *first, *self._shown_stacks]:
             if not replica.has_history(user):
                 return ReadHistory(replica.undoer(user))
+        self._shown_stacks.clear()
         return None
 
     def _back_to_queue(self) -> int:
@@ -584,6 +589,13 @@ class Writer:
             replica.forget_stacks(user)
         self._used_up.clear()
         self._stacks_doubted = False
+        self._show_stacks()
+
+    def _show_stacks(self) -> None:
+        """Those of whoever is here and may write elsewhere, since they were forgotten."""
+        roster, shared = self._state.roster, self._state.settings.shared_undo
+        here = (present.caller.id for present in roster)
+        self._shown_stacks.update(user for user in here if shared or roster.elsewhere(user))
 
     def _take_foreign(self, operation: LoggedOperation) -> None:
         after = advance(self.diagram, operation)
@@ -597,6 +609,10 @@ class Writer:
         if mine is None:
             self._receipts.tell(operation)
             self._claims.took()
+            user = operation.user.id
+            if not replica.has_history(user) and self._state.roster.of(user):
+                # for what comes next
+                self._shown_stacks.add(user)
         else:
             self._queue.remove(mine)
             known = replica.outcome(mine.key)

@@ -15,6 +15,7 @@ import pytest
 from collab.core import apply
 from collab.core.difference import Difference, difference
 from collab.core.meeting import Leave, Session
+from collab.core.state import RoomSettings
 from collab.headwatch import SLICES
 from collab.room_task import IN_FULL
 from protocol.cells import canonical_cells
@@ -176,6 +177,22 @@ async def test_UN6_an_entry_that_was_used_up_at_one_worker_is_used_up_at_the_oth
     assert (await bo_2.hear("operation_rejected"))["reason"] == "nothing_to_undo"
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["my own", "everybody's"])
+async def test_UN15_after_news_may_have_been_lost_events_still_say_where_the_stack_stands(
+    tmp_path: Path, shared: bool
+) -> None:
+    async with workers(tmp_path, settings=RoomSettings(shared_undo=shared)) as two:
+        await two[0].open_session()
+        ana, other = await two[0].present("ana"), await two[1].present("bo" if shared else "ana")
+        for depth in (1, 2):
+            ana.say(adding())
+            await ana.hear("operation_accepted")
+            assert (await other.hear("event"))["history"] == {"undo": depth, "redo": 0}
+            for room in two[1].rooms.open_rooms():
+                room.hear(None)
+            await two.store.answered()
+
+
 # presenter ------------------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +260,18 @@ async def test_PR10_a_newcomer_at_another_worker_is_shown_cursors_that_rest(two:
     assert [update["cursor"] for update in (await bo.hear("awareness"))["updates"]] == [{"x": 1, "y": 2}]
 
 
+async def test_PR9_a_cursor_that_no_news_told_is_shown_when_its_worker_is_heard_again(two: Workers) -> None:
+    ana, bo = await two[0].present("ana"), await two[1].present("bo")
+    cy = await two[1].present("cy")
+    two.hub.deaf = True
+    bo.say({"message_type": "awareness", "cursor": {"x": 1, "y": 2}})
+    await cy.hear("awareness")
+    two.hub.deaf = False
+    for room in two[1].rooms.open_rooms():
+        room.hear(None)
+    assert [update["cursor"] for update in (await ana.hear("awareness"))["updates"]] == [{"x": 1, "y": 2}]
+
+
 # who goes -------------------------------------------------------------------------------------------------------------
 
 
@@ -298,6 +327,15 @@ async def test_SES9_a_host_who_closes_one_tab_of_two_ends_nothing(two: Workers) 
     heard = await bo.hear("participants")
     assert (heard["host_state"], heard["left"]) == ("here", [])
     tab.leave(code=1000, reason="")
+    goodbye = await bo.hear("goodbye")
+    assert (goodbye["reason"], await bo.ended()) == ("host_left", 1000)
+
+
+async def test_SES9_a_host_who_closes_both_tabs_at_once_ends_it_at_once(two: Workers) -> None:
+    ana, tab = await two[0].present("ana"), await two[1].present("ana")
+    bo = await two[0].present("bo")
+    for line in (ana, tab):
+        line.leave(code=1000, reason="")
     goodbye = await bo.hear("goodbye")
     assert (goodbye["reason"], await bo.ended()) == ("host_left", 1000)
 

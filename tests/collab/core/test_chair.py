@@ -196,6 +196,15 @@ def test_PR7_a_presenter_of_another_dialect_disappears_from_our_screens() -> Non
     assert begun >> After(0.05) << told(AwarenessShown, "bo", updates=(gone,))
 
 
+def test_PR7_I20_nothing_is_shown_of_a_session_that_is_over() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, Aware(cursor={"x": 1, "y": 1})) << told(AwarenessShown, "ana")
+    begun >> Asked(ANA, Aware(cursor={"x": 2, "y": 2}))
+    begun >> HeadSeen(head(FOUNDED), session_version=3) << ReadSession
+    begun >> SessionRead(session(version=3, ended=Ending.IDLE, **BO_PRESENTS)) << CatchUp
+    begun >> After(0.05) >> CaughtUp(head(FOUNDED))
+    assert begun << dismissed("ana", Ending.IDLE) << dismissed("bo", Ending.IDLE)
+
+
 # ejection -------------------------------------------------------------------------------------------------------------
 
 

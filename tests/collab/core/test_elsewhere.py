@@ -147,6 +147,19 @@ def test_SES9_the_host_s_last_socket_here_ends_nothing_while_there_is_one_elsewh
     assert begun >> Left(ANA, Departure.CLEAN) << told(RosterChanged, roster=roster("ana", "bo", host_state="here"))
 
 
+def test_SES9_SES10_the_last_sockets_of_the_host_here_and_elsewhere_may_go_together() -> None:
+    def both(how: Departure, seconds: float) -> Script:
+        begun = script("ana", "bo", others=NOBODY) >> said(participant("ana", "a1")) << told(RosterChanged)
+        begun >> Left(ANA, how) << told(RosterChanged, roster=roster("ana", "bo", host_state="here")) >> After(seconds)
+        return begun >> said(serial=2)
+
+    away = told(RosterChanged, left=(), roster=some(RosterView, host_state="away"))
+    clean = both(Departure.CLEAN, 0.5) << Survey(SESSION.id) << away
+    assert clean >> Surveyed(SESSION.id, NOBODY) << changing(End(Ending.HOST_LEFT))
+    assert both(Departure.LOST, 0.5) << away << changing(HostGone(15_000))
+    assert both(Departure.CLEAN, 1.5) << away << changing(HostGone(60_000)), "it went later, and nobody says how"
+
+
 def test_SES9_while_the_bus_is_deaf_another_tab_of_the_host_may_be_elsewhere() -> None:
     begun = script("ana", "bo", others=NOBODY) >> BusSensed(healthy=False)
     assert begun >> Left(ANA, Departure.CLEAN) << changing(HostGone(15_000))
@@ -281,6 +294,13 @@ def test_I18_where_news_may_be_lost_everything_is_asked_anew() -> None:
     assert begun << Survey(SESSION.id) << CatchUp << ReadSession
 
 
+def test_PR9_where_news_may_be_lost_what_is_shown_here_is_said_again() -> None:
+    begun, cursor = seeing(), {"x": 1, "y": 2}
+    shows = Speak(Pointed(SESSION.id, 1, (AwareUpdate(BO, user("bo"), False, cursor=cursor),)))
+    begun >> Asked(BO, Aware(cursor=cursor)) << told(AwarenessShown, "bo") << shows
+    assert begun >> Heard("", (), gap=True) << Survey(SESSION.id) << shows << CatchUp << ReadSession
+
+
 def test_S75_SES8_sockets_at_other_workers_count() -> None:
     there = participant("bo", *(f"b{n}" for n in range(5)))
     begun = script("ana", others=NOBODY) >> said(there) << told(RosterChanged)
@@ -381,6 +401,15 @@ def test_PR7_I20_a_cursor_of_a_newer_term_waits_until_it_is_known_who_presents()
     begun >> SessionRead(session(version=2, presenter=None, presenter_term=2)) << told(object)
     update = some(AwareUpdate, connection_id="a1", presenting=False)
     assert begun << told(AwarenessShown, updates=(update,)), "who presents is for the facts to say"
+
+
+def test_PR9_what_was_said_under_an_older_term_is_said_again_under_the_new_one() -> None:
+    begun, cursor = seeing(), {"x": 1, "y": 2}
+    begun >> Asked(BO, Aware(cursor=cursor)) << told(AwarenessShown, "bo")
+    begun << Speak(Pointed(SESSION.id, 1, (AwareUpdate(BO, user("bo"), False, cursor=cursor),)))
+    begun >> SessionMoved(SESSION.id, 2) << ReadSession
+    begun >> SessionRead(session(version=2, presenter=None, presenter_term=2)) << told(PresenterChanged)
+    assert begun << Speak(Pointed(SESSION.id, 2, (AwareUpdate(BO, user("bo"), False, cursor=cursor),)))
 
 
 def test_PR10_who_is_not_there_shows_nothing() -> None:
