@@ -44,7 +44,7 @@ class HttpProtocol(HttpToolsProtocol):
     pending = 0
     """Bytes since the last end of a head, part of a body or end of a request: nothing has come of them yet."""
     said = 0
-    """Bytes of headers of one request: a long head may also come at once."""
+    """Bytes of address and headers of one request: a long head may also come at once."""
     hosts = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -78,8 +78,15 @@ class HttpProtocol(HttpToolsProtocol):
         """Where another request waits for its answer, this would be taken for it."""
         if self._answering() and (self.pipeline or not self.cycle.more_body or self.cycle.response_started):
             self.transport.close()
+        elif self.said > HEAD_BYTES and not self._answering():
+            self.transport.write(TOO_LONG)
+            self.transport.close()
         else:
             super().send_400_response(msg)
+
+    def on_url(self, url: bytes) -> None:
+        self.said += len(url)
+        super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Raises ValueError, which uvicorn answers with 400."""

@@ -79,7 +79,7 @@ class Authorization:
             if wanted and wanted.isdisjoint(("*", etag(model.entries))):
                 raise conflict("The list has changed.", "version_mismatch")
             made = checked(edit(model.entries))
-            return but(model, entries=made)
+            return but(model, owner=owner_of(made, model.owner), entries=made)
 
         await edit_model(self.deps, id, edited, call.cause("authorization", action))
         return made
@@ -111,7 +111,8 @@ def _indexed(entries: Entries, index: int) -> dict[str, Any]:
 
 
 def checked(entries: Entries) -> Entries:
-    """Raises where the list would hold a subject twice, or no user as owner (AU17): a group may have no members."""
+    """Raises where the list would hold a subject twice, or no known user as owner (AU17): a group may have no members,
+    and who is named by an address alone may never come."""
     if len(entries) > MOST:
         raise bad_field("authorization", f"more than {MOST} entries")
     if len({subject(entry) for entry in entries}) != len(entries):
@@ -119,7 +120,7 @@ def checked(entries: Entries) -> Entries:
     owners = [entry for entry in entries if entry.role is Role.OWNER]
     if any(subject(entry) == subject(Entry("group", Role.OWNER, name=EVERYONE)) for entry in owners):
         raise bad_field("role", "everyone may not be owner")
-    if not any(entry.principal_type == "user" for entry in owners):
+    if not any(entry.provider_id is not None for entry in owners):
         raise conflict("The last owner stays owner.", "last_owner")
     return entries
 
@@ -148,6 +149,17 @@ def with_owner(entries: Entries, user: User) -> Entries:
     if any(subject(entry) == subject(own) for entry in entries):
         return tuple(but(entry, role=Role.OWNER) if subject(entry) == subject(own) else entry for entry in entries)
     return (own, *entries)
+
+
+def owner_of(entries: Entries, owner: User) -> User:
+    """Whom `owner` names once the list is this one: the same as before or, where it makes less of them, the first in it
+    who is owner. To be named is a right of its own, which would outlive their entry (AU15)."""
+    owners = [
+        User(entry.provider, entry.provider_id, entry.email or entry.provider_id, entry.name or entry.provider_id)
+        for entry in entries
+        if entry.role is Role.OWNER and entry.provider is not None and entry.provider_id is not None
+    ]
+    return owner if not owners or owner.id in [user.id for user in owners] else owners[0]
 
 
 def role_of(word: str) -> Role:

@@ -85,11 +85,7 @@ class Limits:
     def _telling(self, quota: Quota, allowance: Allowance, send: Send) -> Send:
         async def telling(message: Message) -> None:
             if message["type"] == "http.response.start":
-                more = self._headers(quota, allowance).items()
-                message["headers"] = [
-                    *message["headers"],
-                    *((name.lower().encode(), value.encode()) for name, value in more),
-                ]
+                self._tell(message, quota, allowance)
             await send(message)
 
         return telling
@@ -98,7 +94,11 @@ class Limits:
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start" and 400 <= message["status"] < 500:
                 # Before it is heard: whoever waits for the answer before the next try has been counted.
-                await self._rates.take(quota, who)
+                self._tell(message, quota, await self._rates.take(quota, who))
             await send(message)
 
         return counting
+
+    def _tell(self, message: Message, quota: Quota, allowance: Allowance) -> None:
+        more = self._headers(quota, allowance).items()
+        message["headers"] = [*message["headers"], *((name.lower().encode(), value.encode()) for name, value in more)]

@@ -109,6 +109,7 @@ class Cors:
             return Problem(403, "origin_not_allowed", "Pages of this origin may not ask.").response()
         headers = {
             **permission(origin),
+            "Vary": "Origin",
             "Access-Control-Allow-Methods": ALLOWED_METHODS,
             "Access-Control-Allow-Headers": ALLOWED_HEADERS,
             "Access-Control-Max-Age": PREFLIGHT_SECONDS,
@@ -132,8 +133,4 @@ def is_preflight(request: Request) -> bool:
 
 
 def permission(origin: str) -> dict[str, str]:
-    return {
-        "Access-Control-Allow-Origin": origin,
-        "Access-Control-Allow-Credentials": "true",
-        "Vary": "Origin",
-    }
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}

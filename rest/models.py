@@ -28,7 +28,7 @@ from rest.bodies import (
 from rest.calls import Call
 from rest.dependencies import RestDependencies
 from rest.editing import all_diagrams, all_items, edit_model
-from rest.entries import Entries, checked, owner_entry, read_entries, read_owner, subject, with_owner
+from rest.entries import Entries, checked, owner_entry, owner_of, read_entries, read_owner, subject, with_owner
 from rest.large import large_answer
 from rest.paging import BARE, asked_for, bare, listing, moment, page, text, words
 from rest.patching import TYPES, changes
@@ -146,10 +146,13 @@ class ThreatModels:
             owner = named if named.id != owner.id else owner
         if body.get("authorization") is not None:
             entries = await read_entries(self.deps.models, body["authorization"], model.entries)
+            if body.get("owner") is not None and owner is model.owner:
+                entries = with_owner(entries, owner)
+        after = _entries(model, entries, owner)
         return but(
             model,
-            owner=owner,
-            entries=_entries(model, entries, owner),
+            owner=owner if after is model.entries else owner_of(after, owner),
+            entries=after,
             metadata=metadata_after(model.metadata, body.get("metadata", {})),
             fields=checked_fields(model.fields, body, self.deps.now_ms()),
         )

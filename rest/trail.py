@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from protocol.dialects.times import rfc3339
+from protocol.statehash import canonical_bytes
 from protocol.values import SERVER_USER, Role, UserId
 from rest import rights
 from rest.answers import answer
@@ -147,8 +148,13 @@ def _members(row: Holder) -> Mapping[str, Any]:
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Names of the members that differ."""
-    names = {name for name in (*before, *after) if before.get(name) != after.get(name)}
+    names = {name for name in (*before, *after) if not same(before.get(name), after.get(name))}
     return sorted(names)[:NAMED]
+
+
+def same(old: Any, new: Any) -> bool:
+    """Equal canonical bytes (OP16). Python takes True for 1, also inside lists and objects."""
+    return old is new or (old == new and canonical_bytes(old) == canonical_bytes(new))
 
 
 def roles(before: ThreatModel, after: ThreatModel) -> list[View]:

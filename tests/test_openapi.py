@@ -68,9 +68,16 @@ def test_answers_stand_in_the_order_of_their_status() -> None:
     assert not found, lines(found)
 
 
-def test_a_new_diagram_conflicts_with_nothing() -> None:
-    responses = operations()["POST", "/threat_models/{threat_model_id}/diagrams"]["responses"]
-    assert "409" not in responses
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/threat_models/{threat_model_id}/diagrams",
+        "/threat_models/{threat_model_id}/threats/bulk",
+        "/webhook/subscriptions",
+    ],
+)
+def test_what_is_new_without_a_key_of_its_own_conflicts_with_nothing(path: str) -> None:
+    assert "409" not in operations()["POST", path]["responses"]
 
 
 def test_every_route_is_in_the_document_and_the_other_way_round() -> None:
@@ -115,7 +122,7 @@ def test_every_operation_says_how_it_refuses() -> None:
         if "{threat_model_id}" in path or "{diagram_id}" in path:
             assert {"400", "403", "404"} <= codes, (method, path)
         if "requestBody" in operation:
-            assert {"400", "413"} <= codes, (method, path)
+            assert {"400", "413", "415"} <= codes, (method, path)
         assert "default" in codes or codes & {"404", "503"}, (method, path)
 
 

@@ -71,7 +71,7 @@ class _Node:
         box, is_corner = self.box, self.look.label == "corner"
         size = quantity(said(self.cell, "attrs", "text", "fontSize"), 6, 96) or self.look.size
         step = TEXT.line * size
-        room = box.width * (TEXT.in_ellipse if box.is_round else 1) - TEXT.margin[0]
+        room = box.width * (TEXT.in_ellipse if box.is_round else 1) - TEXT.margin[0] - is_corner * TEXT.corner[0]
         most = 1 if is_corner else max(1, int((box.height - TEXT.margin[1]) / step))
         lines = wrapped(label_of(self.cell), size, room, most)
         if not lines:

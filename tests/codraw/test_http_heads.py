@@ -200,21 +200,22 @@ async def test_a_connection_that_went_has_no_deadline(client: Client) -> None:
     await until(lambda: client.server.deadline is None)
 
 
-LINES = b"a: b\r\n" * (HEAD_BYTES // 6 + 1)
+LINES, MUCH = b"a: b\r\n" * (HEAD_BYTES // 6 + 1), b"a" * HEAD_BYTES
 
 
 @both
-@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\n" + LINES, b"GET /" + b"a" * HEAD_BYTES])
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\n" + LINES, b"GET /" + MUCH])
 async def test_S4_a_head_without_end_is_refused(client: Client, head: bytes) -> None:
     await client.send(head)
-    assert (await client.read())[:13] in (b"HTTP/1.1 431 ", b"HTTP/1.1 400 ")
+    assert (await client.read()).startswith(b"HTTP/1.1 431 ")
     assert await client.read() == b""
 
 
 @both
-async def test_S4_so_is_one_that_is_whole(client: Client) -> None:
-    await client.send(b"GET / HTTP/1.1\r\nx: " + b"a" * HEAD_BYTES + b"\r\n\r\n")
-    assert (await client.read())[:13] in (b"HTTP/1.1 431 ", b"HTTP/1.1 400 ")
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nx: " + MUCH, b"GET /" + MUCH + b" HTTP/1.1\r\nhost: a"])
+async def test_S4_so_is_one_that_is_whole(client: Client, head: bytes) -> None:
+    await client.send(head + b"\r\n\r\n")
+    assert (await client.read()).startswith(b"HTTP/1.1 431 ")
     assert await client.read() == b""
 
 

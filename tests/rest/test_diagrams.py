@@ -287,6 +287,13 @@ async def test_RE15_other_fields_change_at_any_time(alice: Somebody) -> None:
     assert (await alice.patch(diagram, {"color_palette": ["#fff"]}))["color_palette"] == ["#fff"]
 
 
+@pytest.mark.parametrize(("before", "after"), [(1, True), (False, 0), ([0, {"a": 1}], [False, {"a": 1}])])
+async def test_RE15_a_field_that_changes_its_type_alone_is_written(alice: Somebody, before: Any, after: Any) -> None:
+    diagram = await alice.diagram(await alice.threat_model())
+    await alice.patch(diagram, {"flag": before})
+    assert canonical_bytes((await alice.patch(diagram, {"flag": after}))["flag"]) == canonical_bytes(after)
+
+
 async def test_RE16_a_read_shows_what_was_acknowledged(alice: Somebody) -> None:
     diagram = await alice.diagram(await alice.threat_model())
     for n in range(3):

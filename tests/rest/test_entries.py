@@ -124,6 +124,37 @@ async def test_AU17_the_last_owner_stays(alice: Somebody, bob: Somebody) -> None
     await alice.delete(own)
 
 
+LESS = {
+    "entry removed": ("DELETE", "authorization/0", None),
+    "entry lowered": ("PUT", "authorization/0", {"role": "reader"}),
+    "list without it": ("PATCH", "", {"authorization": [{**BOB, "role": "owner"}]}),
+}
+
+
+@pytest.mark.parametrize("how", LESS)
+async def test_AU15_AU17_an_owner_who_is_less_now_is_not_owner_by_name(
+    alice: Somebody, bob: Somebody, how: str
+) -> None:
+    model = await alice.threat_model(authorization=[{**BOB, "role": "owner"}])
+    method, below, body = LESS[how]
+    assert (await bob.ask(method, f"{model}/{below}".rstrip("/"), body)).status_code in (200, 204)
+    await alice.refused(403, "forbidden", "PUT", model, {"name": "N"})
+    assert (await bob.get(model))["owner"] == "bob@tmi.local"
+
+
+async def test_AU17_who_has_never_come_is_no_last_owner(alice: Somebody) -> None:
+    model = await alice.threat_model(authorization=[{**BOB, "subject": "late@tmi.local", "role": "owner"}])
+    await alice.refused(409, "last_owner", "DELETE", f"{model}/authorization/0")
+
+
+async def test_AU17_an_owner_who_is_named_with_the_list_is_in_it(alice: Somebody, bob: Somebody) -> None:
+    model = await alice.shared_model(("bob", "owner"))
+    given = {"owner": "alice@tmi.local", "authorization": [{**BOB, "role": "owner"}]}
+    after = await bob.patch(model, given)
+    assert after["owner"] == "alice@tmi.local"
+    assert [entry["role"] for entry in after["authorization"]] == ["owner", "owner"]
+
+
 async def test_AU17_a_group_alone_owns_nothing(alice: Somebody) -> None:
     team = {"subject": "team", "subject_type": "group", "role": "owner"}
     model = await alice.threat_model(authorization=[team])

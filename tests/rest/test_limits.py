@@ -191,6 +191,12 @@ async def test_S75_guesses_are_counted_by_address(tmp_path: Path, path: str, bod
         assert (await one.post(path, json=body)).status_code == 400
 
 
+async def test_S75_a_guess_is_told_how_many_are_left(tmp_path: Path) -> None:
+    async with limited(tmp_path, failed_sign_ins=2) as here, at(here, ONE) as one:
+        answers = [await one.post("/oauth2/refresh", json={"refresh_token": "guess"}) for _ in range(2)]
+        assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["1", "0"]
+
+
 async def test_S8_nobody_chooses_an_address_by_a_header(tmp_path: Path) -> None:
     async with limited(tmp_path, sign_ins=1) as here, at(here, ONE) as http:
         await http.get("/oauth2/authorize")

@@ -129,6 +129,12 @@ async def test_RE11_S97_a_listed_origin_is_echoed(here: Edge, alice: Somebody) -
     assert exposed == {"ETag", "Location", "X-Total-Count", "X-Request-Id", "WWW-Authenticate"} | limits
 
 
+async def test_RE11_what_else_an_answer_depends_on_is_said_to_a_listed_origin_too(alice: Somebody) -> None:
+    path = f"{await alice.diagram(await alice.threat_model())}/image"
+    headers = (await alice.ask("GET", path, headers={"Origin": LISTED})).headers
+    assert headers["vary"] == "Accept, Authorization, Cookie, Origin"
+
+
 async def test_RE11_a_refusal_can_be_read_by_a_listed_page(here: Edge) -> None:
     answer = await here.http.get("/me", headers={"Origin": LISTED})
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (401, LISTED)

@@ -170,6 +170,13 @@ async def test_RE40_a_line_names_the_fields_that_changed(alice: Somebody) -> Non
     assert newest["details"] == {"changed": ["description", "issue_uri"]}
 
 
+async def test_RE40_a_field_that_changes_its_type_alone_has_changed(alice: Somebody) -> None:
+    model = await alice.threat_model(flag=1)
+    await alice.patch(model, {"flag": True})
+    newest, *_ = (await alice.get(f"{model}/audit_trail"))["items"]
+    assert newest["details"] == {"changed": ["flag"]}
+
+
 async def test_RE40_a_line_says_whose_role_changed(alice: Somebody) -> None:
     model = await alice.shared_model(("bob", "reader"))
     await alice.put(f"{model}/authorization/1", {"role": "writer"})

@@ -71,6 +71,7 @@ def test_distances_are_those_of_the_page() -> None:
     assert "x + width * 0.7, y: top" in page and "x: right, y: y + height * 0.25" in page
     assert f"Number(fontSize) * {TEXT.line}" in page and f"Number(fontSize) * {TEXT.base}" in page
     assert f"{TEXT.in_ellipse} : 1) - {TEXT.margin[0]:g}" in page and f"(height - {TEXT.margin[1]:g}) / line" in page
+    assert f"- (isBoundary ? {TEXT.corner[0]:g} : 0)" in page
 
 
 TEXTS: list[Any] = [
