@@ -64,6 +64,8 @@ async def agree(
 
     replayed = await each(tasks, stage.boards, one)
     for editor in editors:
+        if not editor.is_in_sync:
+            measures.fault("away", f"{editor.name} was not let in again, or not told what it missed")
         if editor.pending:
             measures.fault("unanswered", f"{editor.name} waits for {len(editor.pending)} outcomes")
     return Agreement(round(took_s, 3), settled, len(stage.boards), len(stage.urls), len(editors), sum(replayed))

@@ -21,7 +21,8 @@ from protocol.dialects.codraw_v1_messages import Event
 
 KEPT = 8_192
 """So many vectors of frames, times and ids are kept behind the replay; a reader further behind is followed by order."""
-REMEMBERED = 20_000
+REMEMBERED = 1_000_000
+"""So many operations are under way at most, those of classic among them that nobody ever hears of."""
 
 
 class Board:
@@ -152,6 +153,7 @@ class Board:
             kept.pop(vector, None)
         if (id := self.operation_at.pop(vector, None)) is not None:
             self.vector_of.pop(id, None)
+            self.asked.pop(id, None)
 
     @property
     def replayed(self) -> int:

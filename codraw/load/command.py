@@ -55,8 +55,8 @@ def plan(urls: Sequence[str] | None, **options: Any) -> Plan:
 def run(plan: Plan, console: Console, json: Path | None = None, page: Path | None = None) -> Exit:
     """Raises Unready, and WrongUse where nothing could be written in the end."""
     for path in (json, page):
-        if path is not None and not path.parent.is_dir():
-            raise WrongUse(f"{path} cannot be written: there is no folder {path.parent}.")
+        if path is not None:
+            _writable(path)
     found = _watched(plan, console)
     report.show(found, console)
     if json is not None:
@@ -66,6 +66,20 @@ def run(plan: Plan, console: Console, json: Path | None = None, page: Path | Non
     if not found.is_good:
         return Exit.FAULTS
     return Exit.INTERRUPTED if found.is_interrupted else Exit.GOOD
+
+
+def _writable(path: Path) -> None:
+    """Tried out, and left as it is. Raises WrongUse."""
+    if not path.parent.is_dir():
+        raise WrongUse(f"{path} cannot be written: there is no folder {path.parent}.")
+    is_new = not path.exists()
+    if is_new or path.is_file() or path.is_dir():  # a pipe is not to be opened twice
+        try:
+            path.open("ab").close()
+        except OSError as error:
+            raise WrongUse(f"{path} cannot be written: {error.strerror}.") from None
+        if is_new:
+            path.unlink()
 
 
 def _watched(plan: Plan, console: Console) -> Results:

@@ -16,13 +16,16 @@ from codraw.load.line import Line
 from codraw.load.measures import Measures
 from codraw.load.plan import Plan
 from codraw.load.scenarios import chance_of
-from codraw.load.stage import Person, Stage
+from codraw.load.stage import Person, Stage, Unready
 from codraw.load.wire import Dialect
 from collab.tasks import Tasks
 
 DIAL_S = 30.0
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.2, 5.0
 TOKEN_OVER = (401, 4401)
+REFUSALS = ("dial: ", "goodbye ", "upgrade refused ", "error ", "token ")
+COME_IN_S = 30.0
+"""After so long in which nobody more was let in, nobody will be."""
 
 
 class Crew:
@@ -34,6 +37,7 @@ class Crew:
         self.writers: list[Editor] = []
         """All but the witnesses; the first of each diagram is its host."""
         self.is_over = False
+        self.patience_s = COME_IN_S
         self._people: dict[str, Person] = {}
         self._places: dict[str, int] = {}
         self._tasks = tasks
@@ -62,13 +66,22 @@ class Crew:
         return editor
 
     async def come_in(self) -> None:
-        """All of them, so many a second. Returns when everybody is there."""
+        """All of them, so many a second. Returns when everybody is there. Raises Unready."""
         begun = perf_counter()
         for number, editor in enumerate(self.editors):
             await asyncio.sleep(max(0.0, begun + number / self.plan.ramp - perf_counter()))
             self.bring(editor)
-        while self._returning:  # noqa: ASYNC110 - they come one by one, and nothing tells of the last
+        outside, since = len(self._returning), perf_counter()
+        while self._returning:
             await asyncio.sleep(0.02)
+            if len(self._returning) < outside:
+                outside, since = len(self._returning), perf_counter()
+            elif perf_counter() - since > self.patience_s:
+                raise Unready(self._who_is_in())
+
+    def _who_is_in(self) -> str:
+        told = ", ".join(f"{what} {n}" for what, n in self.measures.tally.items() if what.startswith(REFUSALS))
+        return f"{len(self.editors) - len(self._returning)} of {len(self.editors)} were let in, the others not: {told}."
 
     def bring(self, editor: Editor) -> None:
         """Until it is there."""

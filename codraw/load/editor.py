@@ -45,7 +45,6 @@ class Editor:
         self._awaited: set[str] = set()
         self._last_sent = 0.0
         self._heard: deque[str] = deque()
-        self._cursors: list[float] = []
         self.until = self._shown_at = -1
 
     # what it does -----------------------------------------------------------------------------------------------------
@@ -68,7 +67,6 @@ class Editor:
     def point(self, place: int, intended: float) -> None:
         """The number of the cursor stands in it: those who see it know when it was meant to be sent."""
         if self.line is not None and self.is_in_sync:
-            self._cursors.append(intended)
             self.measures.tally["cursors"] += 1
             self.line.write(framed(self.dialect, cursor(place, intended)))
 

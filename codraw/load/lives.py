@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from random import Random
 from time import perf_counter
@@ -15,7 +16,7 @@ from codraw.load.editor import Editor
 from codraw.load.measures import Measures
 from codraw.load.plan import Plan
 from codraw.load.scenarios import chance_of, node, uuid
-from codraw.load.stage import Stage, each
+from codraw.load.stage import Person, Stage, each
 from codraw.load.wire import Dialect
 from collab.tasks import Tasks
 
@@ -30,9 +31,11 @@ async def live_and_end(plan: Plan, stage: Stage, measures: Measures, tasks: Task
     async def life(_: object) -> None:
         diagram, crew = free.pop(), Crew(plan, stage, measures, tasks)
         try:
-            await _live(crew, diagram, next(number) % len(plan.urls), chance)
+            if not await _live(crew, diagram, next(number) % len(plan.urls), chance):
+                await _end(crew, diagram)
         except CodrawError as error:
             measures.fault("session refused", str(error))
+            await _end(crew, diagram)
         finally:
             crew.cut()
             free.append(diagram)
@@ -40,8 +43,9 @@ async def live_and_end(plan: Plan, stage: Stage, measures: Measures, tasks: Task
     await each(tasks, range(plan.sessions), life, min(plan.at_once, len(stage.boards)))
 
 
-async def _live(crew: Crew, diagram: Board, place: int, chance: Random) -> None:
-    """One session from its beginning to its end, on a worker; host and guest sit on this one and the next."""
+async def _live(crew: Crew, diagram: Board, place: int, chance: Random) -> bool:
+    """One session from its beginning to its end, on a worker; host and guest sit on this one and the next. False: it
+    goes on, since they were not let in."""
     people, measures = crew.stage.people, crew.measures
     host, model, id = people[0].servers[place], diagram.threat_model, diagram.diagram
     begun = perf_counter()
@@ -50,9 +54,9 @@ async def _live(crew: Crew, diagram: Board, place: int, chance: Random) -> None:
     board = Board(model, id, session, measures)
     first = crew.hire_one("host", Dialect.V1, board, people[0], place)
     second = crew.hire_one("guest", Dialect.V1, board, people[1], place + 1)
-    if not (await crew.dial(first) and await crew.dial(second)):
+    if not (await _admitted(crew, first, people[0]) and await _admitted(crew, second, people[1])):
         measures.fault("not admitted", f"session {session} at {crew.plan.urls[place]}")
-        return
+        return False
     cell = node(uuid(chance), chance)
     second.edit(uuid(chance), [{"id": cell.pop("id"), "operation": "add", "data": cell}], perf_counter())
     await _until(lambda: not second.pending and first.vector == second.vector, measures, "an edit in the session")
@@ -63,6 +67,19 @@ async def _live(crew: Crew, diagram: Board, place: int, chance: Random) -> None:
     measures.step("end").add(perf_counter() - begun)
     await _until(lambda: first.line is None, measures, "the end of the session at the host")
     await _gone(host, model, id, measures)
+    return True
+
+
+async def _admitted(crew: Crew, editor: Editor, person: Person) -> bool:
+    """Once more where the token was over: it is another one now."""
+    token = person.home.token
+    return await crew.dial(editor) or (person.home.token != token and await crew.dial(editor))
+
+
+async def _end(crew: Crew, diagram: Board) -> None:
+    """Or no later one could begin there."""
+    with suppress(CodrawError):
+        await crew.stage.host.home.leave_session(diagram.threat_model, diagram.diagram, end=True)
 
 
 async def _leave(editor: Editor, measures: Measures) -> None:

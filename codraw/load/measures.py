@@ -122,6 +122,13 @@ class Measures:
         """Of one REST call or one such, by its name."""
         return self.steps.setdefault(name, Latency())
 
+    def fold(self) -> None:
+        """What came meanwhile; as single values those of an hour would fill the memory."""
+        phases = (latency for both in self.phases.values() for latency in both)
+        others = (self.join, self.resume, self.lag, self.awareness, self.slow, self.slow_receipt)
+        for latency in (*phases, *others, *self.steps.values()):
+            latency.fold()
+
     @property
     def receipts(self) -> Latency:
         return Latency().merge(receipt for receipt, _ in self.phases.values())

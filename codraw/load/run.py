@@ -8,6 +8,7 @@ import resource
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
 from time import perf_counter
@@ -113,11 +114,9 @@ class Run:
         schedule = Schedule(self._strokes(), self._ids, self.measures.lag)
         disturbing = self.tasks.start("load disturbance", self._disturb(begin))
         loaded = await self._loaded(schedule.run(begin, begin + self.plan.duration_s))
-        if self.is_stopped:
-            disturbing.cancel()
+        if not await self._unless_stopped(self._over(disturbing)):
             self._speed_up()
-        else:
-            await disturbing
+            self._call_back()
         keeping_up.cancel()
         found = await agree(self.stage, self.crew.editors, self.plan.settle_s, self.measures, self.tasks)
         await self.crew.dismiss()
@@ -129,9 +128,10 @@ class Run:
     async def _come_in(self) -> bool:
         """Shown to those who look on, but no part of what is measured."""
         watching = self.tasks.start("load ramp", self._sample(lambda sample: self.watch(sample, self.measures)))
-        came = await self._unless_stopped(self.crew.come_in())
-        watching.cancel()
-        return came
+        try:
+            return await self._unless_stopped(self.crew.come_in())
+        finally:
+            watching.cancel()
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, object]) -> bool:
         """False: it was cut short."""
@@ -188,6 +188,11 @@ class Run:
                 await asyncio.sleep(begin + self.plan.duration_s - perf_counter())
                 self._speed_up()
 
+    async def _over(self, disturbing: asyncio.Task[None]) -> None:
+        """Who cannot come back, since nobody lets them in, is found missing when all must agree."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(disturbing, self.plan.jitter_s + self.plan.settle_s)
+
     async def _storm(self) -> None:
         """All but one of each diagram lose their connection at once, and return within the jitter."""
         self.measures.begin("storm")
@@ -207,8 +212,14 @@ class Run:
         self.measures.tally["full states in the storm"] = self.measures.tally["full states"] - states
 
     def _return(self, editor: Editor) -> None:
-        editor.wants_in = True
-        self.crew.bring(editor)
+        if not editor.wants_in:
+            editor.wants_in = True
+            self.crew.bring(editor)
+
+    def _call_back(self) -> None:
+        """All who are still away, whenever they were to return."""
+        for editor in self.crew.editors:
+            self._return(editor)
 
     def _slow_down(self) -> None:
         """Every other one of them reads nothing at all."""
@@ -250,6 +261,7 @@ class Run:
     def _sampled_at(self, second: float, span_s: float, step: Mapping[str, int]) -> Sample:
         """Of a generator without time a second may be longer: the rates are those of the time that it was."""
         receipt, delivery = self.measures.receipt.recent(), self.measures.delivery.recent()
+        self.measures.fold()
         return Sample(
             second=round(second, 2),
             connected=sum(editor.is_in_sync for editor in self.crew.editors),

@@ -1,6 +1,7 @@
 """What editors do, and how fast: endless strokes, each after a pause, drawn from one seeded chance per editor.
 
-An average of `rate` strokes a second holds in every scenario; dragging and typing come in bursts, as from people.
+An average of `rate` strokes a second holds in every scenario; dragging and typing come in bursts, as from people, and
+where `rate` is more than people manage, in bursts so quick.
 """
 
 from __future__ import annotations
@@ -106,20 +107,22 @@ def drawing(hand: Hand, rate: float) -> Iterator[Stroke]:
 
 def dragging(hand: Hand, rate: float) -> Iterator[Stroke]:
     """A node follows the pointer, twenty places a second, one second long."""
+    step_s = min(DRAG_STEP_S, 1 / rate)
     while True:
-        pause_s, id = _pause(hand.chance, rate, DRAG_MOVES, DRAG_STEP_S), hand.some()
+        pause_s, id = _pause(hand.chance, rate, DRAG_MOVES, step_s), hand.some()
         x, y = hand.chance.randrange(4_000), hand.chance.randrange(4_000)
         for move in range(DRAG_MOVES):
-            yield Stroke(DRAG_STEP_S if move else pause_s, change(id, x=x + 5 * move, y=y + 3 * move))
+            yield Stroke(step_s if move else pause_s, change(id, x=x + 5 * move, y=y + 3 * move))
 
 
 def typing(hand: Hand, rate: float) -> Iterator[Stroke]:
     """A label grows letter by letter."""
+    step_s = min(KEY_STEP_S, 1 / rate)
     while True:
-        pause_s, id = _pause(hand.chance, rate, KEYS, KEY_STEP_S), hand.some()
+        pause_s, id = _pause(hand.chance, rate, KEYS, step_s), hand.some()
         word = "".join(hand.chance.choices("abcdefghij ", k=KEYS))
         for length in range(1, KEYS + 1):
-            yield Stroke(KEY_STEP_S if length > 1 else pause_s, change(id, label=f"{word[:length]}|"))
+            yield Stroke(step_s if length > 1 else pause_s, change(id, label=f"{word[:length]}|"))
 
 
 def cursors(hand: Hand, rate: float) -> Iterator[Stroke]:
@@ -133,8 +136,7 @@ def cursors(hand: Hand, rate: float) -> Iterator[Stroke]:
 
 def _pause(chance: Random, rate: float, strokes: int, step_s: float) -> float:
     """Before a burst, so that on average there are `rate` strokes a second."""
-    mean_s = strokes / rate - (strokes - 1) * step_s
-    return chance.expovariate(1 / mean_s) if mean_s > step_s else step_s
+    return chance.expovariate(1 / (strokes / rate - (strokes - 1) * step_s))
 
 
 STROKES: dict[Scenario, Callable[[Hand, float], Iterator[Stroke]]] = {

@@ -132,3 +132,22 @@ def test_what_cannot_be_read_as_an_event_is_a_fault() -> None:
     tell(scene.joined("ana"), served(msgspec.json.encode(broken)))
     scene.board.replay()
     assert scene.faults == {"unreadable event": 1}
+
+
+def test_the_longest_waits_count_however_many_wait() -> None:
+    scene = Scene()
+    ana = scene.joined("ana")
+    for number in range(50_000):
+        scene.board.ask(f"o{number}", 0.0)
+    tell(ana, event(1, "o0"))
+    assert scene.measures.delivery.count == 1
+
+
+def test_what_has_long_happened_is_no_longer_on_its_way() -> None:
+    scene = Scene()
+    ana = scene.joined("ana")
+    for vector in range(1, KEPT + 11):
+        scene.board.ask(f"o{vector}", 0.0)
+        tell(ana, event(vector, f"o{vector}"))
+    scene.board.replay()
+    assert len(scene.board.asked) == KEPT

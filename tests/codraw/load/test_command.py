@@ -51,6 +51,20 @@ def test_what_cannot_be_written_is_told_before_the_run(tmp_path: Path, option: s
     assert ended.exit_code == 2 and "no folder" in ended.output
 
 
+@pytest.mark.parametrize("option", ["--json", "--report"])
+def test_a_folder_is_no_report(tmp_path: Path, option: str) -> None:
+    ended = CliRunner().invoke(cli, ["load", "http://there", option, str(tmp_path)])
+    assert ended.exit_code == 2 and "cannot be written: Is a directory" in ended.output
+
+
+def test_of_a_run_that_is_refused_no_report_is_written_or_lost(tmp_path: Path) -> None:
+    former, new = tmp_path / "former.json", tmp_path / "new.html"
+    former.write_text("former")
+    nobody = f"http://127.0.0.1:{free_port()}"
+    ended = CliRunner().invoke(cli, ["load", nobody, "--json", str(former), "--report", str(new)])
+    assert ended.exit_code == 2 and former.read_text() == "former" and not new.exists()
+
+
 def test_ctrl_c_ends_the_load_and_what_came_of_it_is_written(server: Server, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "codraw", "load", server.http, "--editors", "3", "--rate", "20"]
     json, page = tmp_path / "out.json", tmp_path / "out.html"

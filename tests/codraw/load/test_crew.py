@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from codraw.load.crew import Crew
 from codraw.load.measures import Measures
 from codraw.load.plan import Plan
-from codraw.load.stage import Stage
+from codraw.load.stage import Stage, Unready
 from codraw.load.wire import Dialect
 from collab.tasks import Tasks
 from tests.support.servers import Server
@@ -70,6 +71,14 @@ async def test_a_dial_that_fails_is_counted(crew: Crew) -> None:
     editor.board.diagram = editor.board.threat_model
     assert not await crew.dial(editor)
     assert crew.measures.tally["dial: closed 4404"] == 1
+
+
+async def test_where_nobody_more_is_let_in_it_says_why(tmp_path: Path) -> None:
+    with Server(tmp_path, max_sockets_per_session="5") as server:
+        async with Troupe(Plan(urls=(server.http,), editors=6, ramp=1_000.0)) as crew:
+            crew.patience_s = 1.0
+            with pytest.raises(Unready, match=r"5 of 6 were let in, the others not: .*session_full"):
+                await crew.come_in()
 
 
 async def test_a_diagram_with_one_editor_or_without_v1_gets_a_witness(server: Server) -> None:

@@ -11,7 +11,10 @@ from codraw.load.plan import Plan
 from codraw.load.scenarios import Scenario
 from codraw.load.stage import Stage
 from collab.tasks import Tasks
-from tests.support.servers import Server
+from tests.support.servers import Server, free_port
+
+GONE = f"http://127.0.0.1:{free_port()}"
+"""Where nobody is."""
 
 
 async def test_a_session_that_lives_already_is_told(server: Server) -> None:
@@ -21,6 +24,28 @@ async def test_a_session_that_lives_already_is_told(server: Server) -> None:
     await stage.build(2, 1, live=True)
     await live_and_end(plan, stage, measures, tasks)
     assert measures.faults == {"session refused": 1}
+    await stage.strike()
+
+
+async def test_who_is_not_admitted_is_in_no_way_of_the_next(server: Server) -> None:
+    plan = Plan(urls=(server.http, GONE), editors=2, diagrams=1, scenario=Scenario.SESSIONS, sessions=4)
+    measures, tasks = Measures(), Tasks()
+    stage = Stage(plan.urls, (), 1, measures, tasks)
+    await stage.build(2, 1, live=False)
+    stage.people[0].servers[1] = stage.people[0].home
+    await live_and_end(plan, stage, measures, tasks)
+    assert measures.faults == {"not admitted": 4}
+    await stage.strike()
+
+
+async def test_a_token_that_is_over_is_renewed_amid_the_lives(server: Server) -> None:
+    plan = Plan(urls=(server.http,), editors=2, diagrams=1, scenario=Scenario.SESSIONS, sessions=2)
+    measures, tasks = Measures(), Tasks()
+    stage = Stage(plan.urls, (), 1, measures, tasks)
+    await stage.build(2, 1, live=False)
+    stage.people[1].home.token = "over"
+    await live_and_end(plan, stage, measures, tasks)
+    assert measures.tally["sessions lived and ended"] == 2 and not measures.faults, measures.examples
     await stage.strike()
 
 

@@ -40,6 +40,15 @@ async def test_pointers_are_seen(loading: Loading) -> None:
     assert found.is_good and found.latencies["cursor"]["count"] > 10
 
 
+async def test_who_is_not_back_in_the_end_does_not_agree(server: Server) -> None:
+    def end(*_: object) -> None:
+        board = one.stage.boards[0]
+        one.tasks.start("end", one.stage.host.home.leave_session(board.threat_model, board.diagram, end=True))
+
+    one = Run(Plan(urls=(server.http,), editors=3, duration_s=1.5, scenario=Scenario.CURSORS, settle_s=0.5), end)
+    assert (await one.run()).faults["away"] == 3
+
+
 async def test_I17_after_a_storm_all_resume_and_nobody_needs_a_full_state(loading: Loading) -> None:
     found = await loading(scenario=Scenario.JOIN_STORM, jitter_s=0.1)
     assert found.is_good, found.examples
@@ -86,6 +95,28 @@ async def test_a_run_that_is_stopped_is_held_against_get_and_told(server: Server
     assert found.tally["accepted"] > 10
 
 
+async def test_who_is_away_when_a_storm_is_stopped_returns_at_once(server: Server) -> None:
+    found = await long_run(server, scenario=Scenario.JOIN_STORM, jitter_s=600.0).run()
+    assert found.is_good and found.tally["resumed"] == 5, found.examples
+
+
+async def test_a_storm_from_which_nobody_can_return_comes_to_an_end(server: Server) -> None:
+    def end(*_: object) -> None:
+        board = one.stage.boards[0]
+        one.tasks.start("end", one.stage.host.home.leave_session(board.threat_model, board.diagram, end=True))
+
+    plan: dict[str, Any] = {
+        "editors": 3,
+        "duration_s": 3.6,
+        "scenario": Scenario.JOIN_STORM,
+        "jitter_s": 0.1,
+        "settle_s": 0.5,
+    }
+    one = Run(Plan(urls=(server.http,), **plan), end)
+    found = await one.run()
+    assert "storm until all are in sync" not in found.latencies
+
+
 async def test_sessions_can_be_stopped(server: Server) -> None:
     found = await long_run(server, scenario=Scenario.SESSIONS, sessions=100_000).run()
     assert found.is_interrupted and found.is_good, found.examples
@@ -106,3 +137,13 @@ async def test_stopped_before_anybody_is_there_it_says_so(server: Server) -> Non
 
 async def test_every_second_of_a_run_is_a_sample(loading: Loading) -> None:
     assert len((await loading(duration_s=1.2)).samples) == 1
+
+
+async def test_no_single_value_is_kept_for_longer_than_a_second(server: Server) -> None:
+    kept: list[int] = []
+
+    def look(_: Sample, measures: Measures) -> None:
+        kept.append(sum(len(one._fresh) for one in (measures.lag, measures.awareness, measures.join)))
+
+    await Run(Plan(urls=(server.http,), editors=3, duration_s=1.5, scenario=Scenario.CURSORS), look).run()
+    assert kept and not any(kept)

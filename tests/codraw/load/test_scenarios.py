@@ -15,7 +15,7 @@ def strokes(scenario: Scenario, count: int, rate: float = 2.0, seed: int = 1) ->
 
 
 @pytest.mark.parametrize("scenario", [s for s in Scenario if s is not Scenario.SESSIONS])
-@pytest.mark.parametrize("rate", [0.5, 2.0])
+@pytest.mark.parametrize("rate", [0.5, 2.0, 50.0])
 def test_on_average_the_rate_holds(scenario: Scenario, rate: float) -> None:
     took_s = sum(stroke.pause_s for stroke in strokes(scenario, 6_000, rate))
     assert 0.8 * rate < 6_000 / took_s < 1.2 * rate
