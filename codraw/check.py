@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from codraw.settings import REDIS, SQLITE, Settings, unknown_names
 from codraw.signing import key_pairs
 from collab.access.keys import SECRET, UnfitKey, shared
+from collab.access.origins import parts
 
 LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 CALLBACK = re.compile(r"[a-z][a-z0-9+.-]*:[^\s#*]+", re.IGNORECASE | re.ASCII)
@@ -45,6 +46,9 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     ):
         if getattr(settings, smaller) > getattr(settings, larger):
             yield f"CODRAW_{smaller.upper()} is larger than CODRAW_{larger.upper()}."
+    if settings.public_url is not None and parts(settings.public_url) is None:
+        # The pages of this server come from an origin, and with another one in the settings they would be turned away.
+        yield "CODRAW_PUBLIC_URL must look like https://draw.example.com:8443: no path, international names as xn--…."
     yield from _secrets(settings)
     try:
         key_pairs(settings)
@@ -60,6 +64,8 @@ def _secrets(settings: Settings) -> Iterator[str]:
                 shared(secret.get_secret_value().encode())
         except UnfitKey as unfit:
             yield f"CODRAW_{name.upper()} {unfit}"
+        except UnicodeEncodeError:
+            yield f"CODRAW_{name.upper()} holds bytes that are no text: write them in Base64."
 
 
 def _callbacks(settings: Settings) -> Iterator[str]:

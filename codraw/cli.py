@@ -79,7 +79,11 @@ def serve(
     _report(checks.warnings(settings), "warning")
     if found := checks.refusals(settings):
         _fail(found)
-    if refusal := server.run(with_secret(settings), typer.echo):
+    try:
+        settings = with_secret(settings)
+    except SettingsRefused as refused:
+        _fail(refused.sentences)
+    if refusal := server.run(settings, typer.echo):
         _fail([refusal])
 
 
@@ -340,7 +344,7 @@ def shown(settings: Settings, field: str) -> str:
 
 
 def _without_password(url: str) -> str:
-    url = re.sub(r"(?<=[?&]password=)[^&]+", "hidden", url)
+    url = re.sub(r"([?&]\w*password=)[^&]+", r"\1hidden", url)
     scheme, mark, rest = url.partition("://")
     login, at, place = rest.rpartition("@")
     user = login.partition(":")[0]

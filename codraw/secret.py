@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from codraw.settings import Settings
+from codraw.settings import Settings, SettingsRefused
 
 NAME = "codraw.secret"
 
@@ -21,10 +21,18 @@ def secret_path(settings: Settings) -> Path:
 
 
 def with_secret(settings: Settings) -> Settings:
-    """In development a missing secret is read from `codraw.secret`, or made there; otherwise nothing changes."""
+    """In development a missing secret is read from `codraw.secret`, or made there; otherwise nothing changes.
+
+    Raises SettingsRefused.
+    """
     if settings.secret_key is not None or not settings.development:
         return settings
-    return settings.model_copy(update={"secret_key": SecretStr(read_or_make(secret_path(settings)))})
+    path = secret_path(settings)
+    try:
+        secret = read_or_make(path)
+    except OSError as error:
+        raise SettingsRefused([f"The secret cannot be kept in {path} ({error.strerror})."]) from None
+    return settings.model_copy(update={"secret_key": SecretStr(secret)})
 
 
 def read_or_make(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import signal
 import socket
 import sys
 import time
@@ -116,7 +117,11 @@ def run(settings: Settings, say: Callable[[str], None]) -> str | None:
     if settings.workers > 1:
         return supervise(settings, (listener, *others), lambda processes: say(banner(settings, port, processes)))
     app = App(settings)
-    return OnlyServer(uvicorn_config(app), app, lambda port: say(banner(settings, port))).serve_on(listener)
+    server = OnlyServer(uvicorn_config(app), app, lambda port: say(banner(settings, port)))
+    # The parent of several replaces them at this word. This one leaves as at SIGTERM, for whoever starts it again.
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda *_: server.leave())
+    return server.serve_on(listener)
 
 
 def listen(host: str, port: int, workers: int = 1) -> list[socket.socket]:

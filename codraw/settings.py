@@ -294,9 +294,9 @@ def place(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return HIDDEN
-    _, at, machine = parts.netloc.rpartition("@")
+    machine = parts.netloc.rpartition("@")[2]
     # a password with a sign in it that should have been written in percents ends the first part too early
-    cut = not at and "@" in url
+    cut = "@" in parts.path + parts.query + parts.fragment
     return HIDDEN if cut else machine + parts.path
 
 
@@ -314,6 +314,8 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
     except ValidationError as error:
         # The message alone: pydantic's own text repeats the value, which may be a secret.
         raise SettingsRefused([_sentence(found["loc"], found["msg"]) for found in error.errors()]) from None
+    except (OSError, UnicodeDecodeError):
+        raise SettingsRefused([".env cannot be read: it has to be text in UTF-8."]) from None
 
 
 def _sentence(where: tuple[int | str, ...], message: str) -> str:

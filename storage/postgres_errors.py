@@ -6,7 +6,7 @@ import asyncpg
 from asyncpg import exceptions
 
 from collab.ports import StoreUnavailable
-from storage.database import CommitUnknown, Conflict
+from storage.database import CommitUnknown, Conflict, StoreRefused
 
 _OF_THE_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, EOFError)
 _TROUBLE = ("08", "53", "57", "58", "F0", "XX")
@@ -55,6 +55,8 @@ def meaning(error: Exception) -> Exception:
         return Conflict(str(error))
     if isinstance(error, (*_IN_THE_WAY, *STALE)) or (breaks(error) and not isinstance(error, TimeoutError)):
         return Again(reason(error))
+    if isinstance(error, exceptions.InsufficientPrivilegeError):
+        return StoreRefused(f"The PostgreSQL role may not do what is needed ({error}): the database has to be its own.")
     if isinstance(error, asyncpg.PostgresError) and not _is_trouble(error):
         return error
     return StoreUnavailable(reason(error))

@@ -76,7 +76,14 @@ class RedisLink:
 
     def __init__(self, url: str, home: bytes) -> None:
         self._home = home
-        self._pool = ConnectionPool(**(_options(url) | _ours()))
+        asked = _options(url)
+        # a socket of this machine's own needs nobody to find out that the other one is gone, and takes no such option
+        self._pool = ConnectionPool(**(asked | _ours() | ({} if "path" in asked else _keepalive())))
+        try:
+            # not connected: the library looks at options only now
+            self._pool.make_connection()  # type: ignore[no-untyped-call]
+        except (TypeError, RedisError):
+            raise StoreRefused("The Redis URL has an option after its ? that does not exist, or not so.") from None
 
     async def open(self) -> Line:
         """Takes no more than ATTEMPT_S. Raises RedisAway."""
@@ -189,11 +196,16 @@ def _ours() -> dict[str, Any]:
         "socket_connect_timeout": ATTEMPT_S,
         # The library would wait by `wait_for`, which swallows a cancellation before Python 3.12.
         "socket_timeout": None,
+        "driver_info": None,
+    }
+
+
+def _keepalive() -> dict[str, Any]:
+    return {
         "socket_keepalive": True,
         "socket_keepalive_options": {
             getattr(socket, name): value for name, value in _KEEPALIVE.items() if hasattr(socket, name)
         },
-        "driver_info": None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,12 @@ def test_S26_a_short_secret_is_refused_in_development_too(name: str) -> None:
     assert sentence == f"CODRAW_{name.upper()} is shorter than 32 bytes."
 
 
+@pytest.mark.parametrize("name", ["secret_key", "secret_key_previous"])
+def test_a_secret_of_bytes_that_are_no_text_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"CODRAW_{name.upper()}", os.fsdecode(bytes(range(200, 248))))
+    assert "bytes that are no text" in " ".join(refusals(Settings(mode="development")))
+
+
 def test_S26_a_key_pair_is_no_secret() -> None:
     pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
     (sentence,) = refused(**{**SOUND, "secret_key": pem})
@@ -136,6 +143,19 @@ def test_the_algorithm_is_that_of_the_first_key(tmp_path: Path) -> None:
 def test_limits_that_contradict_each_other_are_refused(given: dict[str, Any]) -> None:
     (sentence,) = refused(mode="development", **given)
     assert "is larger than" in sentence
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.org/draw", "https://ann@example.org", "https://ex ample.org", "https://müller.de"]
+)
+def test_a_public_address_that_no_page_can_come_from_is_refused(url: str) -> None:
+    (sentence,) = refused(**{**SOUND, "public_url": url})
+    assert sentence.startswith("CODRAW_PUBLIC_URL must look like https://draw.example.com:8443")
+
+
+@pytest.mark.parametrize("url", ["https://Draw.example.org", "https://draw.example.org:8443/", "https://[2001:db8::1]"])
+def test_a_public_address_is_an_origin(url: str) -> None:
+    assert refused(**{**SOUND, "public_url": url}) == []
 
 
 def test_no_sentence_shows_the_secret() -> None:

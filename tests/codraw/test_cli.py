@@ -52,6 +52,13 @@ def test_serve_refuses_with_one_sentence_per_reason(
     assert list(no_settings.iterdir()) == []
 
 
+def test_serve_refuses_where_it_cannot_keep_its_secret(no_settings: Path) -> None:
+    (no_settings / "file").touch()
+    result = codraw("serve", "--dev", "--store", "sqlite:///file/data/codraw.db")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "error: The secret cannot be kept in file/data/codraw.secret (Not a directory).\n"
+
+
 def test_a_wrong_option_is_wrong_use() -> None:
     assert codraw("serve", "--prot", "1").exit_code == 2
 
@@ -128,6 +135,13 @@ def test_a_password_behind_the_question_mark_is_hidden_too() -> None:
         "config", "--env", CODRAW_STORE_URL="postgresql://db/x?user=ann&password=hunter2&sslmode=require"
     ).output
     assert "hunter2" not in output and "password=hidden&sslmode=require" in output
+
+
+def test_the_password_of_a_key_is_hidden_too() -> None:
+    urls = ("postgresql://db/x?sslpassword=hunter2", "rediss://news/0?ssl_password=hunter2")
+    output = codraw("config", "--env", CODRAW_STORE_URL=urls[0], CODRAW_REDIS_URL=urls[1]).output
+    assert "hunter2" not in output
+    assert "sslpassword=hidden" in output and "ssl_password=hidden" in output
 
 
 def test_the_printed_env_is_one_that_can_be_read(tmp_path: Path) -> None:

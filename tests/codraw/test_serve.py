@@ -163,6 +163,15 @@ async def test_I29_SIGTERM_answers_what_was_read_and_sends_everybody_away(tmp_pa
         assert "Traceback" not in server.log
 
 
+async def test_I29_SIGHUP_ends_the_only_process_as_SIGTERM_does(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        _, ana = await crowded(server)
+        os.kill(server.pid, signal.SIGHUP)
+        close, heard = await ana.closed()
+        assert close == 1012
+        assert heard[-1]["message_type"] == "goodbye" and heard[-1]["reason"] == "restart"
+
+
 async def test_I29_whoever_reads_slowly_is_told_why_before_the_server_stops(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         meeting, ana = await crowded(server)

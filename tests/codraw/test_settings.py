@@ -120,6 +120,12 @@ def test_a_bad_value_is_refused_in_one_sentence(
     assert refused.value.sentences == [sentence]
 
 
+def test_an_env_file_that_is_no_text_is_refused() -> None:
+    Path(".env").write_bytes("CODRAW_REDIS_PREFIX=zeichnung-für-alle\n".encode("latin-1"))
+    with pytest.raises(SettingsRefused, match=r"^\.env cannot be read: it has to be text in UTF-8\.$"):
+        load()
+
+
 @pytest.mark.parametrize(
     ("name", "value", "field", "expected"),
     [
@@ -199,6 +205,7 @@ def test_a_version_that_knows_more_settings_takes_them_as_they_are_by_default() 
         ("postgresql://ann:hun?ter2@db/draw", "postgresql (hidden)"),
         ("postgresql://ann:hun[ter2@db/draw", "postgresql (hidden)"),
         ("postgresql://ann:hun@ter2@db/draw", "postgresql db/draw"),
+        ("postgresql://ann:hun@te/r2@db/draw", "postgresql (hidden)"),
     ],
 )
 def test_a_place_is_named_without_credentials(url: str, shown: str) -> None:

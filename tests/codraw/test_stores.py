@@ -21,6 +21,7 @@ from storage.presence_redis import RedisPresence
 from storage.rates_redis import RedisRates
 from storage.workers import WorkerBook
 from tests.support.servers import free_port
+from tests.support.stores import statement
 
 pytestmark = pytest.mark.usefixtures("no_settings")
 
@@ -78,6 +79,12 @@ async def test_a_store_that_is_away_may_be_there_later() -> None:
     with pytest.raises(StoreUnavailable) as away:
         await open_stores(settings(store_url=f"postgresql://ann:hunter2@127.0.0.1:{free_port()}/x"), "w")
     assert "hunter2" not in str(away.value)
+
+
+async def test_a_role_that_may_make_no_tables_is_refused(postgres_url: str) -> None:
+    statement(postgres_url, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    with pytest.raises(StoreRefused, match="permission denied for schema public"):
+        await open_store(settings(store_url=f"{postgres_url}?role=pg_monitor"))
 
 
 async def test_durability_and_cache_are_as_they_were_set(postgres_url: str) -> None:

@@ -163,3 +163,17 @@ def test_a_secret_made_as_the_instructions_say_is_none_that_is_refused() -> None
     (command,) = re.findall(r"^\s*(.*) > secrets/secret_key$", instructions, re.M)
     made = subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout.strip()
     assert len(made) >= 32 and not is_known(made)
+
+
+def test_the_check_without_containers_reads_what_the_service_is_given(tmp_path: Path) -> None:
+    (check,) = re.findall(r"```bash\n( +cd /etc/codraw\n.*?)```", (DEPLOY / "README.md").read_text(), re.S)
+    (tmp_path / "codraw.env").write_text("CODRAW_PUBLIC_URL=https://draw.example.com\n")
+    (tmp_path / "secret_key").write_text("n0t-a-default:9f2c41d7e8b35a60c1d2\n")
+    (tmp_path / "store_url").write_text(f"sqlite:///{tmp_path}/store.db\n")
+    script = check.replace("/etc/codraw", str(tmp_path))
+    script = script.replace("/opt/codraw/bin/codraw", f"{sys.executable} -m codraw")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    command = ["bash", "-euo", "pipefail", "-c", script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "secret    ok  given" in done.stdout and f"sqlite {tmp_path}/store.db" in done.stdout

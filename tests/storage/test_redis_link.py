@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from codraw.local_stores import LocalRedis
+from codraw.local_stores import LocalRedis, redis_executable
 from storage.bus_redis import RedisBus
 from storage.database import StoreRefused
 from storage.presence_redis import RedisPresence
@@ -73,6 +73,13 @@ async def test_what_the_url_asks_for_does_not_change_how_it_is_spoken_to(redis_h
     await line.close()
 
 
+@pytest.mark.parametrize("url", ["redis://u:s3cret@host?timeuot=5", "rediss://u:s3cret@host?ssl_cert_reqs=perhaps"])
+def test_an_option_that_does_not_exist_is_refused(url: str) -> None:
+    with pytest.raises(StoreRefused, match="an option after its") as refused:
+        RedisLink(url, b"home")
+    assert "s3cret" not in str(refused.value)
+
+
 @pytest.mark.parametrize("url", ["", "redis", "http://host", "redis://host:port", "redis://u:p#ss@host:1"])
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(StoreRefused, match="redis"):
@@ -120,6 +127,25 @@ async def test_what_crashes_is_logged_and_starts_again(
     running.cancel()
     await asyncio.wait([running])
     assert "the work crashed" in caplog.text
+
+
+# a socket of this machine --------------------------------------------------------------------------------------------
+
+
+async def test_one_on_this_machine_is_reached_by_its_socket(stores_folder: Path) -> None:
+    need("redis")
+    path = stores_folder / "redis.sock"
+    program = stores_folder / "redis-with-a-socket"
+    program.write_text(f'#!/bin/sh\nexec {redis_executable()} "$@" --unixsocket {path}\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    server = LocalRedis(stores_folder / "with-a-socket", executable=str(program))
+    server.start()
+    try:
+        line = await RedisLink(f"unix://{path}", b"home").open()
+        assert line.run_id == command(server, "INFO", "server")["run_id"]  # type: ignore[index]
+        await line.close()
+    finally:
+        server.kill()
 
 
 # a cluster ----------------------------------------------------------------------------------------------------------
