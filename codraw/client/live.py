@@ -31,6 +31,7 @@ from collab.tasks import Tasks, log_crash
 from protocol.codec import Encoding
 from protocol.dialects import codraw_v1_messages as wire
 from protocol.dialects.parts import Point, UserRef, Viewport
+from protocol.notices import StateReason
 from protocol.refusals import Reason
 from protocol.values import Cell, CellId, Limits, User
 
@@ -395,7 +396,11 @@ class LiveDiagram:
     def _state(self, state: State) -> None:
         if not state.resend:
             self._submissions.forgotten()
+        is_replaced = state.reason == StateReason.EPOCH_CHANGED and state.epoch != self.replica.confirmed.epoch
         self._show(self.replica.show(state), is_reset=True)
+        if is_replaced:
+            # UN11: with what could be undone
+            self._history(wire.History(0, 0))
         self._agreement.shown(state.state_hash)
 
     def _event(self, event: wire.Event) -> None:
@@ -416,10 +421,12 @@ class LiveDiagram:
         self._history(receipt.history)
 
     def _rejected(self, rejection: OperationRejected) -> None:
+        operation = self.replica.operation(rejection.operation_id)
+        is_news = operation is None or not operation.is_repeat
         self._submissions.rejected(rejection)
         if rejection.requires_resync:
             self._agreement.resume()
-        if (empty := EMPTY.get(rejection.reason)) is not None:
+        if is_news and (empty := EMPTY.get(rejection.reason)) is not None:
             self._history(msgspec.structs.replace(self.history, **{empty: 0}))
 
     def _advance(self, touched: Touched | None, by: UserRef | None, kind: str, is_reset: bool = False) -> None:

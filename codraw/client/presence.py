@@ -116,6 +116,7 @@ class Presence:
         presenter = user_or_none(person)
         if presenter != self.presenter:
             self.presenter = presenter
+            self.participants = [_presenting(one, presenter) for one in self.participants]
             self._link.tell(PresenterChanged(presenter, term))
 
     def shown(self, said: wire.Awareness) -> None:
@@ -150,6 +151,10 @@ def user(person: Person) -> User:
 
 def user_or_none(person: Person | None) -> User | None:
     return None if person is None else user(person)
+
+
+def _presenting(one: Participant, presenter: User | None) -> Participant:
+    return msgspec.structs.replace(one, is_presenter=presenter is not None and one.user.id == presenter.id)
 
 
 def _participant(one: wire.Participant) -> Participant:

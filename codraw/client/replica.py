@@ -31,7 +31,7 @@ class Operation:
     """One operation without an outcome. `is_sent`: on the present connection; `was_sent`: on any.
 
     `is_unjudged`: the server has said that it did not happen, and that it may be asked again. `has_happened`: it stands
-    in the log, and lacks its receipt alone.
+    in the log, and lacks its receipt alone. `is_repeat`: sent before, so that the answer may be one of long ago (VEC8).
     """
 
     __slots__ = (
@@ -40,6 +40,7 @@ class Operation:
         "changes",
         "group_id",
         "has_happened",
+        "is_repeat",
         "is_sent",
         "is_unjudged",
         "kind",
@@ -59,7 +60,7 @@ class Operation:
     ) -> None:
         self.asked, self.kind, self.changes = asked, kind, changes
         self.base_vector, self.group_id, self.strict = base_vector, group_id, strict
-        self.is_sent = self.was_sent = self.is_unjudged = self.has_happened = False
+        self.is_sent = self.was_sent = self.is_repeat = self.is_unjudged = self.has_happened = False
 
     @property
     def id(self) -> str:

@@ -378,11 +378,14 @@ def _value(answer: httpx2.Response) -> Any:
 
 
 def _judged(id: str, error: RestError) -> Rejected:
-    """A refusal of the operation; any other is raised again."""
+    """A refusal of the operation; any other is raised again, and so is one that is no judgement: it may yet happen, or
+    have happened."""
     try:
         said = msgspec.convert(error.details, OperationRejected)
     except msgspec.ValidationError:
         raise error from None
+    if said.retry:
+        raise error
     return _rejected(id, said.reason, said.message, said.affected_cells, said.current_cells)
 
 

@@ -90,6 +90,7 @@ class Submissions:
         return len(self._link.frame(message_of(operation))) <= self._replica.limits.max_frame_bytes
 
     def _transmit(self, operation: Operation) -> None:
+        operation.is_repeat = operation.was_sent
         operation.is_sent = operation.was_sent = True
         operation.is_unjudged = False
         self._link.say(message_of(operation))

@@ -63,6 +63,7 @@ class Line:
         presenter: dict[str, str] | None = None,
         term: int = 0,
         missed: Sequence[dict[str, Any]] = (),
+        undo: int = 0,
     ) -> None:
         """Lets the client in, as Ana or as `who`, to a diagram without cells; it is live afterwards. `missed`: events
         that it is told instead of the state."""
@@ -78,7 +79,7 @@ class Line:
         await self.say(
             "welcome", **place, protocol="codraw.v1", encoding="json", server={"name": "x", "version": "1"},
             server_time="", session={**session, "presenter_term": term},
-            you={**you, "token_expires_at": "", "history": {"undo": 0, "redo": 0}},
+            you={**you, "token_expires_at": "", "history": {"undo": undo, "redo": 0}},
             durability="disk", limits={"awareness_hz": 100, **(limits or {})}, heartbeat_seconds=15,
         )  # fmt: skip
         if not missed:

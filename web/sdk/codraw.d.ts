@@ -296,12 +296,16 @@ export class LiveDiagram extends EventTarget {
 
   /**
    * Shows the changes at once and sends them; operations that follow each other with one `groupId` are undone as one.
-   * `strict`: refused where somebody else has changed one of the cells since. Throws RangeError if it fits no frame.
+   * `strict`: refused where somebody else has changed one of the cells since. Throws RangeError if it fits no frame, or
+   * holds NaN or an infinity.
    */
   edit(changes: CellChange[], options?: { groupId?: string; strict?: boolean }): Asked;
   undo(): Asked;
   redo(): Asked;
-  /** Cursor, selection, viewport; null: gone. The newest wins, `awareness_hz` frames a second at most. */
+  /**
+   * Cursor, selection, viewport; null: gone. The newest wins, `awareness_hz` frames a second at most. Throws RangeError
+   * if it holds NaN or an infinity.
+   */
   aware(change: Awareness): void;
 
   /** To ask for the presenter's place, to leave it; the host: to give it (null: to nobody) or to say no. */

@@ -143,6 +143,7 @@ export class LiveDiagram extends EventTarget {
   // -- editing --
 
   edit(changes, { groupId, strict } = {}) {
+    checkNumbers(changes);
     return this.#ask({ kind: "edit", cells: canonicalChanges(changes), groupId, strict });
   }
 
@@ -171,7 +172,8 @@ export class LiveDiagram extends EventTarget {
   }
 
   #transmit(operation) {
-    operation.isSent = operation.wasSent = true;
+    operation.isSent = true;
+    operation.sendings = 1 + (operation.sendings ?? 0);
     operation.by = this.you.id;
     this.send(messageOf(operation));
   }
@@ -197,7 +199,7 @@ export class LiveDiagram extends EventTarget {
   /** What was kept before a reload may have been sent. */
   #restore() {
     return this.#stored(async (storage) => {
-      const operations = (await storage.load()).map((one) => ({ ...one, wasSent: true, settle() {} }));
+      const operations = (await storage.load()).map((one) => ({ ...one, sendings: 1, settle() {} }));
       this.replica.pending.unshift(...operations);
       this.#isRestored = true;
       this.#show(this.replica.restack());
@@ -221,6 +223,7 @@ export class LiveDiagram extends EventTarget {
 
   /** The newest wins, `awareness_hz` frames a second at most. */
   aware(change) {
+    checkNumbers(change);
     Object.assign(this.#shown, change);
     this.#unshown = { ...this.#unshown, ...change };
     if (!this.#timers.has("aware")) this.#showOurselves();
@@ -317,7 +320,7 @@ export class LiveDiagram extends EventTarget {
 
   #welcome({ session, you, limits, heartbeat_seconds, durability, server }) {
     this.session = { ...session, durability, server };
-    this.you = { ...you, id: `${you.user.provider}:${you.user.provider_id}` };
+    this.you = { ...you, id: idOf(you.user) };
     this.limits = { ...DEFAULT_LIMITS, ...limits };
     this.#wire.patienceMs = 2 * heartbeat_seconds * 1000;
     this.#holdBack("other_user", ({ by }) => by && by !== this.you.id);
@@ -328,9 +331,11 @@ export class LiveDiagram extends EventTarget {
   #state(message) {
     const known = message.resend ? Date.now() - MEMORY_MS : Infinity;
     // Without `resend` the base of a strict one is of a past that is gone.
-    const isDoubtful = ({ wasSent, strict }) => wasSent || (strict && !message.resend);
+    const isDoubtful = ({ sendings, strict }) => sendings || (strict && !message.resend);
     this.#holdBack("too_old", (operation) => isDoubtful(operation) && operation.askedAt < known);
+    const isReplaced = message.reason === "epoch_changed" && message.epoch !== this.replica.epoch;
     this.#show(this.replica.show(message), { reset: true });
+    if (isReplaced) this.#historyIs({ undo: 0, redo: 0 }); // UN11: with what could be undone
     this.#caughtUp();
     this.#verify(message.state_hash);
   }
@@ -375,11 +380,12 @@ export class LiveDiagram extends EventTarget {
   }
 
   #rejected(message) {
+    const isOld = this.#pending(message.operation_id)?.sendings > 1; // it may be: of long ago
     if (message.retry) this.#askAgain(message.operation_id, message.retry_after_ms);
     else this.#refuse(message.operation_id, message);
     if (message.requires_resync) this.resume();
     const [, empty] = /^nothing_to_(undo|redo)$/.exec(message.reason) ?? []; // used up elsewhere: that is told to nobody
-    if (empty) this.#historyIs({ ...this.history, [empty]: 0 });
+    if (empty && !isOld) this.#historyIs({ ...this.history, [empty]: 0 });
   }
 
   #refuse(operationId, refusal) {
@@ -437,7 +443,11 @@ export class LiveDiagram extends EventTarget {
   }
 
   #presenter(message) {
-    if (message.action === "changed") this.roster = { ...this.roster, presenter: message.presenter };
+    const { action, presenter, term: presenter_term } = message;
+    if (action === "changed") {
+      const now = (one) => ({ ...one, is_presenter: idOf(one.user) === idOf(presenter) });
+      this.roster = { ...this.roster, participants: this.roster.participants.map(now), presenter, presenter_term };
+    }
     this.#emit("presenter", message);
   }
 
@@ -490,8 +500,9 @@ export class LiveDiagram extends EventTarget {
     this.#awaited = null;
     this.#showMissed();
     if (this.isLive) return this.#pendingChanged();
+    if (!this.#wire.isConnected) return; // who was shown it has left
+    this.#transmitPending(); // first: whoever hears that it is live may ask for more
     this.#wire.ready();
-    this.#transmitPending();
     this.#keep();
     if (Object.keys(this.#shown).length > 0) this.aware(this.#shown);
   }
@@ -584,10 +595,17 @@ const UNSETTLED = { accepted: false, reason: "unsettled", message: "not connecte
 const LOST = { accepted: false, reason: "lost", message: "the connection was lost" };
 const SUPERSEDED = { reason: "superseded", message: "a later one came first" };
 
+const idOf = (user) => user && `${user.provider}:${user.provider_id}`;
 const nameOf = (user) => user && { provider: user.provider, provider_id: user.provider_id };
 
+/** S50: what is no number would be null in JSON, and null deletes. */
+function checkNumbers(value) {
+  if (typeof value === "number" && !isFinite(value)) throw new RangeError(`${value} cannot be sent`);
+  if (typeof value === "object") Object.values(value ?? []).forEach(checkNumbers);
+}
+
 /** What is kept of a pending operation over a reload. */
-const kept = ({ settle, saved, isSent, wasSent, ...operation }) => operation;
+const kept = ({ settle, saved, isSent, sendings, ...operation }) => operation;
 
 function messageOf({ kind, operationId, cells, baseVector, groupId, strict }) {
   if (kind !== "edit") return JSON.stringify({ message_type: kind, operation_id: operationId });

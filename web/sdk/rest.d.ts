@@ -45,6 +45,8 @@ export class Rest {
   signOut(): Promise<void>;
   /** Signs out here, without telling the server. */
   forget(): void;
+  /** The tokens that another window with the same login has got for ours: a refresh token is good for once. */
+  adopt(tokens: Tokens): void;
   me(): Promise<User & Record<string, unknown>>;
 
   /** All, the last changed first. */

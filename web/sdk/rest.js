@@ -63,6 +63,12 @@ export class Rest {
     this.#take(null);
   }
 
+  /** The tokens that another window with the same login has got for ours: a refresh token is good for once. */
+  adopt(tokens) {
+    this.#tokens = tokens;
+    this.#keep(tokens);
+  }
+
   me() {
     return this.#call("GET", "/me");
   }
@@ -117,11 +123,17 @@ export class Rest {
   /** What `connect` needs: where, and how to be let in. Begins or joins the session; readers wait until there is one. */
   live(threatModelId, diagramId) {
     const server = (this.#server || location.origin).replace(/^http/, "ws");
+    const enter = async () => this.ticket((await this.collaborate(threatModelId, diagramId)).session_id);
     return {
       url: `${server}/threat_models/${threatModelId}/diagrams/${diagramId}/ws`,
       ticket: async ({ wants }) => {
         if (wants !== "connect") await this.refresh();
-        return this.ticket((await this.collaborate(threatModelId, diagramId)).session_id);
+        try {
+          return await enter();
+        } catch (error) {
+          if (error.status !== 404 || error.retryAfterMs) throw error;
+          return enter(); // that session was just ending, as after a host who comes back at once; the next one does not
+        }
       },
     };
   }

@@ -62,6 +62,10 @@ export class Wire {
     }
   }
 
+  get isConnected() {
+    return this.#socket !== null;
+  }
+
   /** The other side and we agree again. */
   ready() {
     this.#wants = "connect";

@@ -97,6 +97,49 @@ test("VEC8 pending operations are sent again after a loss, same ids, same order"
   assert.equal(diagram.replica.stateHash, stateHash(server.cells));
 });
 
+test("what a listener asks when it is live again comes behind what was asked before", async () => {
+  const diagram = await enter();
+  server.newest.break();
+  diagram.edit(update("a", { x: 1 }));
+  const stop = diagram.on("status", ({ state }) => {
+    if (state !== "live") return;
+    stop();
+    diagram.edit(update("a", { x: 2 }));
+  });
+  await later(500);
+  assert.deepEqual(
+    sent("operation").map(({ operation }) => operation.cells[0].data.x),
+    [1, 2],
+  );
+  assert.equal(diagram.replica.get("a").x, 2);
+});
+
+for (const leave of ["close", "cut"]) {
+  test(`a listener that is shown the diagram may ${leave} it`, async () => {
+    const diagram = connect({ url: "ws://x/ws", ticket: async () => "t", WebSocket: server.socketsOf("alice") });
+    diagram.addEventListener("change", () => diagram[leave](), { once: true });
+    await settled();
+    assert.equal(diagram.status.state, leave === "close" ? "closed" : "offline");
+    diagram.open();
+    await settled();
+    assert.deepEqual([diagram.status.state, server.sockets.size], ["live", 1]);
+  });
+}
+
+test("a listener that cuts the connection once it is live keeps nothing from being sent on the next", async () => {
+  const diagram = await enter();
+  server.newest.break();
+  diagram.edit(update("a", { x: 1 }));
+  const stop = diagram.on("status", ({ state }) => {
+    if (state !== "live") return;
+    stop();
+    diagram.cut();
+  });
+  await later(500);
+  await later(1000);
+  assert.deepEqual(diagram.status, { state: "live", pending: 0 });
+});
+
 test("VEC8 an operation whose receipt was lost happens once", async () => {
   const diagram = await enter();
   server.newest.isDirect = false;
@@ -438,6 +481,17 @@ test("an operation whose receipt came too early is done with at the next full st
   assert.deepEqual([diagram.status.pending, diagram.replica.get("a").x], [0, 7]);
 });
 
+test("UN11 of a replaced history there is nothing to undo", async () => {
+  const diagram = await enter();
+  diagram.edit(add("c"));
+  const state = { update_vector: 2, cells: [box("a")], state_hash: stateHash([box("a")]), resend: true };
+  const tell = (told) => server.newest.tell({ message_type: "state", ...state, ...told });
+  tell({ epoch: "e1", reason: "epoch_changed" });
+  assert.deepEqual(diagram.history, { undo: 1, redo: 0 });
+  tell({ epoch: "e2", reason: "epoch_changed" });
+  assert.deepEqual(diagram.history, { undo: 0, redo: 0 });
+});
+
 test("UN8 who hears that there is nothing to undo knows it from then on", async () => {
   const diagram = await enter();
   diagram.edit(add("c"));
@@ -446,6 +500,20 @@ test("UN8 who hears that there is nothing to undo knows it from then on", async 
     socket.tell(server.rejection(operation_id, { reason: "nothing_to_undo" }));
   diagram.undo();
   assert.deepEqual(diagram.history, { undo: 0, redo: 0 });
+});
+
+test("VEC8 a refusal of long ago says nothing of the stack as it is now", async () => {
+  const diagram = await enter();
+  server.undo = (socket, { operation_id }) =>
+    socket.tell(server.rejection(operation_id, { reason: "nothing_to_undo" }));
+  server.newest.isDirect = false;
+  const { saved } = diagram.undo();
+  server.newest.deliverOut();
+  server.newest.break();
+  server.welcomeWith = { you: { ...diagram.you, history: { undo: 1, redo: 0 } } };
+  await later(500);
+  assert.equal((await saved).reason, "nothing_to_undo");
+  assert.deepEqual(diagram.history, { undo: 1, redo: 0 });
 });
 
 test("undo is the server's to work out, and its receipt is shown", async () => {
@@ -491,6 +559,15 @@ test("a drag while offline goes out in one group, and no operation changes after
       [3, "g", true],
     ],
   );
+});
+
+test("S50 what is no number is refused where it is written, and deletes nothing", async () => {
+  const diagram = await enter();
+  for (const number of [NaN, Infinity, -Infinity]) {
+    assert.throws(() => diagram.edit(update("a", { attrs: { body: { strokeWidth: number } } })), RangeError);
+    assert.throws(() => diagram.aware({ cursor: { x: number, y: 0 } }), RangeError);
+  }
+  assert.deepEqual([server.received, diagram.status.pending], [[], 0]);
 });
 
 test("an edit that fits no frame is refused before it is shown", async () => {
@@ -838,6 +915,19 @@ test("awareness is shown again after a loss", async () => {
   server.received.length = 0;
   await later(500);
   assert.deepEqual(sent("awareness")[0].cursor, { x: 1, y: 2 });
+});
+
+test("PR4 the roster says who presents when that has changed", async () => {
+  const diagram = await enter();
+  const [ana, bob] = ["ana", "bob"].map((id) => ({ provider: "test", provider_id: id, email: "", display_name: id }));
+  const participants = [ana, bob].map((user) => ({ user, is_presenter: user === ana, connections: [] }));
+  const roster = { participants, host: ana, host_state: "here", presenter: ana, presenter_term: 1 };
+  server.newest.tell({ message_type: "participants", ...roster, joined: [], left: [] });
+  const presenting = () => diagram.roster.participants.map(({ is_presenter }) => is_presenter);
+  server.newest.tell({ message_type: "presenter", action: "changed", presenter: bob, term: 2 });
+  assert.deepEqual([presenting(), diagram.roster.presenter_term], [[false, true], 2]);
+  server.newest.tell({ message_type: "presenter", action: "changed", presenter: null, term: 3 });
+  assert.deepEqual([presenting(), diagram.roster.presenter_term], [[false, false], 3]);
 });
 
 test("a request about people resolves with the answer that bears its ref", async () => {

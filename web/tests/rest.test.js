@@ -60,3 +60,25 @@ test("a refusal says how long to wait", async () => {
   assert.deepEqual(refusal, { status: 503, reason: "unavailable", body, retryAfterMs: 30_000 });
   assert.equal(new RestError(404, {}).retryAfterMs, 0);
 });
+
+for (const [ended, answers] of [
+  ["before it is joined", { POST: [409, 201], PUT: [404], GET: [200] }],
+  ["before there is a ticket for it", { POST: [409, 201], PUT: [200], GET: [404, 200] }],
+]) {
+  test(`who finds a session that ends ${ended} is let into the next`, async () => {
+    mock.method(globalThis, "fetch", async (address, { method }) => {
+      const status = answers[method].shift();
+      return json(status < 400 ? { session_id: "s", ticket: "t" } : { error: "not_found" }, { status });
+    });
+    const { ticket } = new Rest({ server: "http://x" }).live("m", "d");
+    assert.equal(await ticket({ wants: "connect" }), "t");
+    assert.deepEqual(answers, { POST: [], PUT: [], GET: [] });
+  });
+}
+
+test("a diagram that is gone is looked for twice, and then no more", async () => {
+  const fetched = mock.method(globalThis, "fetch", async () => json({ error: "not_found" }, { status: 404 }));
+  const { ticket } = new Rest({ server: "http://x" }).live("m", "d");
+  await assert.rejects(ticket({ wants: "connect" }), { status: 404 });
+  assert.equal(fetched.mock.callCount(), 2);
+});

@@ -155,6 +155,20 @@ async def test_UN8_who_hears_that_there_is_nothing_to_undo_knows_it_from_then_on
     assert (one.history.undo, other.history.undo) == (0, 0)
 
 
+async def test_VEC8_a_refusal_of_long_ago_says_nothing_of_the_stack_as_it_is_now(
+    live: LiveDiagram, line: Line, peer: ScriptedPeer
+) -> None:
+    asked = live.undo()
+    await line.hear("undo")
+    await line.close(1012)
+    line = await peer.line()
+    await line.welcome(undo=1)
+    await line.hear("undo")
+    await line.say("operation_rejected", operation_id=asked.id, reason="nothing_to_undo", message="")
+    assert isinstance(await asked, Rejected)
+    assert live.history.undo == 1
+
+
 async def test_UN2_what_undo_had_to_leave_alone_is_told(table: Table) -> None:
     ana, bo = await table.seat(), await table.seat("bo")
     new = box()
@@ -635,8 +649,10 @@ async def test_PR4_the_presenter_s_part_is_asked_for_given_denied_and_released(t
     assert (await told(answered, PresenterDenied)).by == "host"
     await ana.grant_presenter(user)
     assert (await told(answered, PresenterChanged)).presenter.provider_id == "bo"
+    assert [one.user.provider_id for one in bo.participants if one.is_presenter] == ["bo"]
     await bo.release_presenter()
     assert (await told(answered, PresenterChanged)).presenter is None
+    assert not any(one.is_presenter for one in bo.participants)
     await until(lambda: ana.presenter is None)
     await ana.request_presenter()
     await until(lambda: bo.presenter is not None and bo.presenter.provider_id == "ana")

@@ -193,6 +193,17 @@ async def test_VEC8_an_operation_may_be_repeated_for_its_id() -> None:
     assert isinstance(outcome, Accepted) and outcome.vector == 4
 
 
+async def test_an_operation_that_could_not_be_judged_is_not_said_to_be_rejected() -> None:
+    details = {
+        "message_type": "operation_rejected", "operation_id": "x", "reason": "unavailable", "retry": True,
+        "message": "the store is away",
+    }  # fmt: skip
+    away = http(503, {"error": "unavailable", "message": "the store is away", "details": details})
+    async with answering(away) as url, Client(url, sleep=Sleeper()) as client:
+        with pytest.raises(RestError, match="the store is away"):
+            await client.edit("t", "d", [add(**NODE)])
+
+
 class Slow:
     """Something that gives its answer when it may. `asked`: it has been."""
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from codraw.client import Accepted, LiveDiagram, Rejected, Unsettled, add, update
-from tests.support.scripted import Line, ScriptedPeer
+from tests.support.scripted import NO_CELLS, Line, ScriptedPeer
 from tests.support.turns import until
 
 NODE = {"shape": "process", "x": 0, "y": 0, "width": 120, "height": 60}
@@ -45,6 +45,18 @@ async def test_an_operation_says_what_it_was_based_on(live: LiveDiagram, peer: S
     assert live.history.undo == 1
     undo = live.undo()
     assert await line.hear("undo") == {"message_type": "undo", "operation_id": undo.id}
+
+
+async def test_UN11_of_a_replaced_history_there_is_nothing_to_undo(live: LiveDiagram, peer: ScriptedPeer) -> None:
+    line = await welcomed(peer, live)
+    asked = live.edit(add(**NODE))
+    await accept(line, asked.id, 1)
+    await asked
+    state = {"state_hash": NO_CELLS, "reason": "epoch_changed", "resend": True, "cells": []}
+    for vector, epoch, undo in (2, "e", 1), (3, "e2", 0):
+        await line.say("state", epoch=epoch, update_vector=vector, **state)
+        await until(lambda at=vector: live.vector == at)
+        assert live.history.undo == undo
 
 
 async def test_WS18_after_a_loss_everything_is_sent_again_in_its_order_with_its_ids(
