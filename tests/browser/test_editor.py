@@ -292,6 +292,18 @@ def test_a_long_text_that_is_pasted_is_cut_between_two_characters(window: Open, 
     assert pasted["attrs"]["text"]["text"] == "x" * 999
 
 
+def test_what_is_selected_in_the_drawing_is_copied_though_text_beside_it_was_selected_before(
+    window: Open, at: str
+) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    alice.page.dblclick("h1")
+    assert alice.page.evaluate("getSelection().toString()") == "Overview"
+    alice.page.mouse.click(*alice.middle("Shop"))
+    alice.key("Control+c", "Control+v")
+    expect(alice.node("Shop")).to_have_count(2)
+
+
 def test_everything_can_be_done_with_the_keyboard_alone(window: Open, at: str) -> None:
     alice = Drawing(window("alice", at=at))
     alice.open()
@@ -439,6 +451,38 @@ def test_escape_lets_go_of_a_flow_of_its_end_and_of_its_bend(window: Open, at: s
     pull_and_escape(middle, (middle[0], middle[1] + 80))
 
 
+def test_escape_lets_go_of_a_shape_that_is_dragged_out_of_the_palette(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open()
+    palette = alice.page.locator("[data-tool=store]").bounding_box()
+    assert palette is not None
+    mouse = alice.page.mouse
+    mouse.move(palette["x"] + 20, palette["y"] + 20)
+    mouse.down()
+    mouse.move(*alice.at(400, 300), steps=5)
+    expect(alice.page.locator(".ghost")).to_be_visible()
+    alice.key("Escape")
+    expect(alice.page.locator(".ghost")).to_have_count(0)
+    mouse.move(*alice.at(410, 300))
+    mouse.up()
+    alice.page.evaluate("() => new Promise((done) => setTimeout(done))")
+    expect(alice.page.locator("textarea.rename")).to_have_count(0)
+    assert alice.cells() == []
+
+
+def test_a_name_does_not_stick_out_of_its_boundary(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    trust = {"shape": "security-boundary", "height": 120}
+    names = ["The whole of the demilitarized zone", "W" * 40, "i" * 99]
+    alice.open(cells=[node(at, name, 260 * at, 0, width=200, **trust) for at, name in enumerate(names)])
+    expect(alice.page.locator(".x6-node")).to_have_count(3)
+    for one in alice.page.locator(".x6-node").all():
+        body, caption = one.locator(".x6-body").bounding_box(), one.locator(".caption").bounding_box()
+        assert body is not None
+        assert caption is not None
+        assert caption["x"] + caption["width"] <= body["x"] + body["width"]
+
+
 def test_what_goes_and_comes_back_between_two_frames_is_drawn_once(window: Open, at: str) -> None:
     alice = Drawing(window("alice", at=at))
     shop, orders = node(1, "Shop", 0, 0), node(2, "Orders", 300, 0)
@@ -573,6 +617,36 @@ def by_touch(browser: Browser, other: Drawing, size: tuple[int, int]) -> Iterato
         yield page, finger
 
 
+def test_a_measure_in_the_panel_is_that_of_the_cell_whatever_was_typed(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    alice.page.mouse.click(*alice.middle("Shop"))
+    width = alice.page.locator(".format [data-does=Width]")
+    for typed, stays in (("200", "200"), ("", "200"), ("10", "40"), ("5", "40"), ("1e300", "40")):
+        width.fill(typed)
+        width.press("Enter")
+        expect(width).to_have_value(stays)
+        assert str(alice.cell("Shop")["width"]) == stays
+    width.fill("200")
+    width.press("Enter")
+    alice.key("Escape")
+    expect(width).to_have_value("200")
+
+
+def test_who_forgets_what_was_typed_in_the_panel_sees_what_others_did_meanwhile(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    bob = Drawing(window("bob", at=alice.page.url))
+    bob.saved()
+    for one in (alice, bob):
+        one.page.mouse.click(*one.middle("Shop"))
+    alice.page.locator(".format textarea.name").fill("Web sh")
+    bob.key("ArrowRight")
+    expect(alice.node("Shop")).to_have_attribute("transform", "translate(8,0)")
+    alice.key("Escape")
+    expect(alice.page.locator(".format [data-does=Left]")).to_have_value("8")
+
+
 def test_where_the_drawing_library_does_not_load_it_is_said_so_and_nothing_is_connected(window: Open, at: str) -> None:
     page = window("alice", at=at).page
     page.locator("#create").wait_for()
@@ -582,6 +656,20 @@ def test_where_the_drawing_library_does_not_load_it_is_said_so_and_nothing_is_co
     page.evaluate(OPEN, ["writer", []])
     expect(page.get_by_role("alert")).to_contain_text("drawing library")
     assert opened == []
+
+
+def test_what_is_pressed_in_the_panel_right_after_typing_there_happens(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    alice.page.mouse.click(*alice.middle("Shop"))
+    alice.page.locator(".format textarea.name").fill("Web shop")
+    alice.page.locator("[data-does='Fill #fce8b2']").hover()
+    alice.page.mouse.down()
+    alice.node("Web shop").wait_for()  # the field is left, and what it says is drawn
+    alice.page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    alice.page.mouse.up()
+    assert alice.cell("Web shop")["attrs"].get("body") == {"fill": "#fce8b2"}
+    expect(alice.page.locator("[data-does='Fill #fce8b2']")).to_have_attribute("aria-pressed", "true")
 
 
 def test_enter_that_ends_a_composition_does_not_end_the_name_in_the_panel(window: Open, at: str) -> None:

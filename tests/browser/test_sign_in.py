@@ -29,6 +29,41 @@ def test_two_windows_of_one_browser_may_be_two_people(window: Callable[..., Wind
     alice.page.locator(".who", has_text="Alice").wait_for()
 
 
+NEARLY_OVER = """() => {
+    const tokens = JSON.parse(sessionStorage["codraw.tokens"]);
+    sessionStorage["codraw.tokens"] = JSON.stringify({ ...tokens, expiresAt: Date.now() });
+}"""
+RENEWED = """async (former) => {
+    const give_up = performance.now() + 10_000;
+    for (;;) {
+        const now = sessionStorage["codraw.tokens"];
+        if (now !== former || performance.now() > give_up) return JSON.parse(now);
+        await new Promise((again) => setTimeout(again, 20));
+    }
+}"""
+"""Asked in the page: its policy forbids the polling that Playwright would do."""
+
+
+def test_AU8_a_duplicated_tab_goes_on_with_the_tokens_that_the_other_has_renewed(
+    window: Callable[..., Window],
+) -> None:
+    alice = window("alice")
+    alice.page.wait_for_selector(".shelf")
+    with alice.page.context.expect_page() as opened:
+        alice.page.evaluate("void open(location.href)")  # with a copy of what this tab keeps
+    copy = opened.value
+    copy.wait_for_selector(".shelf")
+    former = copy.evaluate("sessionStorage['codraw.tokens']")
+    alice.page.evaluate(NEARLY_OVER)
+    alice.page.reload()
+    alice.page.wait_for_selector(".shelf")
+    renewed = copy.evaluate(RENEWED, former)
+    assert renewed["refresh_token"] != json.loads(former)["refresh_token"]
+    assert renewed == json.loads(alice.page.evaluate("sessionStorage['codraw.tokens']"))
+    copy.reload()
+    copy.locator(".who", has_text="Alice").wait_for()
+
+
 def test_signing_out_leads_back_to_the_door(window: Callable[..., Window]) -> None:
     alice = window("alice")
     alice.page.click("text=Sign out")

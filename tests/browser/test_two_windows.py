@@ -209,6 +209,28 @@ def test_S55_markup_in_names_and_labels_stays_text(two: tuple[Window, Window]) -
     assert [one.page.locator("img[src=x], main script").count() for one in two] == [0, 0]
 
 
+MEANWHILE = """() => {
+    const event = { pointerId: 9, pointerType: "touch", bubbles: true, clientX: 40, clientY: 700 };
+    for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel"])
+        document.querySelector("svg.canvas").dispatchEvent(new PointerEvent(type, event));
+}"""
+
+
+def test_a_finger_beside_a_drag_has_no_part_in_it_and_does_not_end_it(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    start = alice.position("Shop")
+    x, y = alice.middle("Shop")
+    alice.page.mouse.move(x, y)
+    alice.page.mouse.down()
+    alice.page.mouse.move(x + 40, y, steps=4)
+    alice.page.evaluate(MEANWHILE)
+    alice.page.mouse.move(x, y + 80, steps=4)
+    alice.page.mouse.move(x, y, steps=4)
+    alice.page.mouse.up()
+    bob.await_position("Shop", start)
+    assert_equal(alice, bob)
+
+
 def test_the_page_can_be_used_without_a_pointer(two: tuple[Window, Window]) -> None:
     alice, bob = two
     alice.page.locator(".tools [data-tool=store]").press("Enter")

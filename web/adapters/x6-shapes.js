@@ -191,13 +191,13 @@ export function caption(cell) {
 }
 
 /** As text, in lines that fit: never markup. `refBBox` is the box of the node; a flow's label has none to fit. */
-function write(elem, value, refBBox, cell, { fontSize = 14 }) {
+function write(elem, value, refBBox, cell, { fontSize = 14, fontWeight = 500 }) {
   const line = Number(fontSize) * 1.22;
   const { width, height } = cell.isNode() ? refBBox : { width: 0, height: 2 * labelShift(cell) };
   const isBoundary = cell.shape === "security-boundary";
-  const room = cell.isNode() ? width * (cell.shape === "process" ? 0.8 : 1) - 14 : 170;
+  const room = cell.isNode() ? width * (cell.shape === "process" ? 0.8 : 1) - 14 - (isBoundary ? 14 : 0) : 170;
   const most = isBoundary ? 1 : cell.isNode() ? Math.max(1, Math.floor((height - 6) / line)) : 4;
-  const lines = wrapped(value, `500 ${fontSize}px system-ui, sans-serif`, room, most);
+  const lines = wrapped(value, `${fontWeight} ${fontSize}px system-ui, sans-serif`, room, most);
   const x = isBoundary ? 14 : width / 2;
   const first = isBoundary ? 8 + line : height / 2 - ((lines.length - 1) * line) / 2 + Number(fontSize) * 0.35;
   elem.replaceChildren(...lines.map((words, at) => tspan(words, x, first + at * line)));

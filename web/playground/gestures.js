@@ -16,6 +16,7 @@ export class Gestures {
   #canvas;
   #look;
   #gesture = null; // {move(event), end(event), cancel()}
+  #pointer = null; // the id of the one that makes it
   #stepping = new Stepping();
 
   /** @param editor see Editor in workspace.js: `canvas`, `look`, `tool`, `canWrite`, `edit`, `select`, `rename` … */
@@ -25,9 +26,10 @@ export class Gestures {
     this.#look = editor.look;
     const { root } = this.#canvas;
     root.addEventListener("pointerdown", (event) => this.#down(event));
-    root.addEventListener("pointermove", (event) => this.#gesture?.move(event));
-    root.addEventListener("pointerup", (event) => this.#up(event));
-    root.addEventListener("pointercancel", () => this.#cancel());
+    const own = (act) => (event) => event.pointerId === this.#pointer && act(event);
+    root.addEventListener("pointermove", own((event) => this.#gesture?.move(event)));
+    root.addEventListener("pointerup", own((event) => this.#up(event)));
+    root.addEventListener("pointercancel", own(() => this.#cancel()));
     root.addEventListener("dblclick", (event) => this.#doubleClick(event));
     root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     root.addEventListener("keydown", (event) => this.#key(event));
@@ -36,6 +38,7 @@ export class Gestures {
 
   #down(event) {
     if (this.#gesture || event.button > 1) return;
+    this.#pointer = event.pointerId;
     const { tool, canWrite } = this.#editor;
     const id = this.#canvas.idAt(event);
     const { corner } = event.target.dataset;

@@ -124,6 +124,35 @@ for (const [altKey, size] of [
   });
 }
 
+test("a finger beside the drawing has no part in a drag and does not end it", () => {
+  const world = drawing("a");
+  const { down, move, up } = gesturing(world);
+  down(at(10, 10, { id: "a" }));
+  move(at(30, 10));
+  move(at(900, 900, { pointerId: 2 }));
+  up(at(900, 900, { pointerId: 2 }));
+  heard.pointercancel(at(900, 900, { pointerId: 3 }));
+  move(at(50, 10));
+  up(at(50, 10));
+  assert.deepEqual(world.nodes.get("a").getPosition(), { x: 40, y: 0 });
+  assert.deepEqual(world.calls, ["begin", "end"]);
+});
+
+test("a third finger neither drags nor zooms", () => {
+  const world = drawing("a");
+  const views = [];
+  Object.assign(world.stage, { pan: (...by) => views.push(by), zoom: (by) => views.push(by) });
+  const { down, move, up } = gesturing(world);
+  for (const [pointerId, x] of [[1, 200], [2, 400], [3, 10]]) down(at(x, 10, { pointerId, id: x === 10 && "a" }));
+  up(at(200, 10, { pointerId: 1 }));
+  move(at(10, 10, { pointerId: 3 }));
+  assert.deepEqual(views, [[0, 0], 1]); // from where the two that are left were
+  up(at(400, 10, { pointerId: 2 }));
+  move(at(90, 10, { pointerId: 3 }));
+  up(at(90, 10, { pointerId: 3 }));
+  assert.deepEqual(world.nodes.get("a").getPosition(), { x: 0, y: 0 });
+});
+
 test("steps by arrows that follow each other are one undo for the same cells only", () => {
   const world = drawing("a", "b");
   const groups = [];

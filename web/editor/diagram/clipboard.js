@@ -19,6 +19,8 @@ export class Clipboard {
     this.#stage = stage;
     this.#editor = editor;
     const { signal } = this.#abort;
+    // Text that is selected elsewhere would be copied instead: nothing can be selected here, so a press leaves it.
+    stage.root.addEventListener("focus", () => getSelection().removeAllRanges(), { signal });
     document.addEventListener("copy", (event) => this.#isOurs(event) && this.#copy(event), { signal });
     document.addEventListener("cut", (event) => this.#isOurs(event) && this.#cut(event), { signal });
     document.addEventListener("paste", (event) => this.#isOurs(event) && this.#paste(event), { signal });

@@ -35,6 +35,7 @@ export class FormatPanel {
   #frame = 0;
   #stops;
   #shown = "";
+  #isPressed = false; // a button that is being pressed must not be replaced
 
   constructor({ diagram, stage, editor }) {
     this.#diagram = diagram;
@@ -53,6 +54,8 @@ export class FormatPanel {
       if (detail !== 0 && target.closest("button")) stage.root.focus({ preventScroll: true });
     });
     this.root.addEventListener("keydown", (event) => this.#key(event));
+    // Where the browser opens a list it tells nothing of the release.
+    this.root.addEventListener("pointerdown", ({ target }) => target.closest("select") || this.#pressed());
     const ask = () => this.#ask();
     this.#stops = [
       stage.on("selection", ask),
@@ -86,6 +89,18 @@ export class FormatPanel {
     if (key !== "Escape" || isComposing) return;
     if (target.matches("textarea, input[type=number]")) target.value = target.defaultValue;
     this.#stage.root.focus({ preventScroll: true });
+    this.#ask(); // what others have done meanwhile
+  }
+
+  #pressed() {
+    this.#isPressed = true;
+    const abort = new AbortController();
+    const release = () => {
+      abort.abort();
+      this.#isPressed = false;
+      this.#ask();
+    };
+    for (const type of ["pointerup", "pointercancel"]) addEventListener(type, release, { signal: abort.signal });
   }
 
   /** Folded it leaves room for the drawing. */
@@ -114,7 +129,7 @@ export class FormatPanel {
     this.root.hidden = isHidden;
     if (isHidden) return void (this.#shown = "");
     const shown = JSON.stringify(cells.length > 20 ? cells.map(({ id }) => id) : cells);
-    if (shown === this.#shown || this.#isBeingUsed()) return;
+    if (shown === this.#shown || this.#isPressed || this.#isBeingUsed()) return;
     this.#shown = shown;
     const focused = this.root.contains(document.activeElement) ? document.activeElement.dataset.does : null;
     this.#title.textContent = titleOf(cells);
@@ -327,7 +342,10 @@ function measure(letter, name, now, least, changed) {
   input.value = input.defaultValue = Math.round(now);
   input.addEventListener("change", () => {
     const value = Math.max(least ?? -Infinity, Number(input.value));
-    if (Number.isFinite(value) && input.value !== "") changed(value);
+    const isNumber = Number.isFinite(value) && input.value !== "";
+    if (isNumber) input.defaultValue = value;
+    input.value = input.defaultValue;
+    if (isNumber) changed(value);
   });
   return h("label", { class: "measure" }, h("span", letter), input);
 }

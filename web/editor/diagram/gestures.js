@@ -63,7 +63,7 @@ export class Gestures {
     if (event.target.closest("input, textarea, button, .over")) return;
     this.#pointers.set(event.pointerId, event);
     if (this.#pointers.size === 2) return this.#startPinch();
-    if (this.#gesture || event.button > 1) return;
+    if (this.#gesture || this.#pinch || event.button > 1) return;
     this.#stage.root.focus({ preventScroll: true });
     this.#gesture = this.#started(event);
   }
@@ -86,22 +86,24 @@ export class Gestures {
     return shiftKey || this.#editor.tool === "frame";
   }
 
+  /** A finger elsewhere, or a mouse beside it, has no part in it. */
   #move(event) {
-    if (this.#pointers.has(event.pointerId)) this.#pointers.set(event.pointerId, event);
+    if (!this.#pointers.has(event.pointerId)) return;
+    this.#pointers.set(event.pointerId, event);
     if (this.#pinch) return this.#pinched();
     this.#gesture?.move?.(event);
   }
 
   #up(event) {
-    this.#pointers.delete(event.pointerId);
-    if (this.#pinch) return void (this.#pinch = this.#pointers.size < 2 ? null : this.#pinch);
+    if (!this.#pointers.delete(event.pointerId)) return;
+    if (this.#pinch) return void (this.#pinch = this.#pointers.size < 2 ? null : this.#fingers());
     const gesture = this.#gesture;
     this.#gesture = null;
     gesture?.end?.(event);
   }
 
   #lost(event) {
-    this.#pointers.delete(event.pointerId);
+    if (!this.#pointers.delete(event.pointerId)) return;
     this.#pinch = null;
     this.cancel();
   }

@@ -92,18 +92,23 @@ export class Palette {
         transform: `translate(${event.clientX - (width * scale) / 2}px, ${event.clientY - (height * scale) / 2}px)`,
       });
     };
-    const finish = (event) => {
+    const drop = () => {
       abort.abort();
+      ghost?.remove();
+    };
+    const finish = (event) => {
+      drop();
       if (!ghost) return;
-      ghost.remove();
       const over = document.elementFromPoint(event.clientX, event.clientY);
       const isInside = event.type === "pointerup" && this.#stage.root.contains(over);
       // The button is captured by nothing: let go elsewhere it gets no click, let go on itself it means nothing.
       setTimeout(() => isInside && this.#editor.place(shape, this.#stage.toWorld(event)));
     };
     const { signal } = abort;
-    addEventListener("pointermove", follow, { signal });
-    addEventListener("pointerup", finish, { signal });
-    addEventListener("pointercancel", finish, { signal });
+    const own = (act) => (event) => event.pointerId === down.pointerId && act(event);
+    addEventListener("pointermove", own(follow), { signal });
+    addEventListener("pointerup", own(finish), { signal });
+    addEventListener("pointercancel", own(finish), { signal });
+    addEventListener("keydown", ({ key }) => key === "Escape" && drop(), { signal });
   }
 }

@@ -27,11 +27,8 @@ class Page {
   #shown = null; // its address
   #retry = 0; // the timer of trying again by itself
   #turn = Promise.resolve(); // one thing is shown after the other
-  #rest = new Rest({
-    tokens: JSON.parse(sessionStorage.getItem(TOKENS) ?? "null"),
-    keep: (tokens) =>
-      tokens ? sessionStorage.setItem(TOKENS, JSON.stringify(tokens)) : sessionStorage.removeItem(TOKENS),
-  });
+  #windows = new BroadcastChannel(TOKENS);
+  #rest = new Rest({ tokens: kept(), keep: (tokens) => this.#keep(tokens) });
 
   constructor(main, openWorkspace) {
     this.#main = main;
@@ -40,9 +37,19 @@ class Page {
 
   async start() {
     addEventListener("hashchange", () => this.#changed());
+    this.#windows.onmessage = ({ data: { former, tokens } }) =>
+      kept()?.refresh_token === former && this.#rest.adopt(tokens);
     this.#main.setAttribute("aria-busy", "true");
     await redeemed(this.#rest).catch((error) => toast(error.message, "bad"));
     this.#again();
+  }
+
+  /** A duplicated tab has the same login; whoever renews it tells the others, or they would end it with the old token. */
+  #keep(tokens) {
+    const former = kept()?.refresh_token;
+    if (!tokens) return sessionStorage.removeItem(TOKENS);
+    sessionStorage.setItem(TOKENS, JSON.stringify(tokens));
+    if (former) this.#windows.postMessage({ former, tokens });
   }
 
   async #changed() {
@@ -112,6 +119,8 @@ class Page {
     );
   }
 }
+
+const kept = () => JSON.parse(sessionStorage.getItem(TOKENS) ?? "null");
 
 function go(threatModelId, diagramId) {
   location.hash = threatModelId ? `#/${threatModelId}/${diagramId}` : "#/";
