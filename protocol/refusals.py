@@ -30,6 +30,8 @@ class Reason(StrEnum):
 
 CURRENT_CELLS = 50
 """So many of the affected cells are shown in a rejection; with more the client resyncs."""
+CURRENT_BYTES = 32_768
+"""So long they are together, at most: the answers to a client that asks without waiting do not fill its queue."""
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -36,7 +36,7 @@ from rest.bodies import (
 )
 from rest.calls import Call
 from rest.dependencies import RestDependencies
-from rest.editing import ATTEMPTS, edit_diagram, keeps_changing, telling, turn
+from rest.editing import ATTEMPTS, edit_diagram, keeps_changing, telling, turn, unchanged
 from rest.large import CELL_BYTES, beside, large_answer
 from rest.models import metadata_after
 from rest.operations import refused
@@ -45,7 +45,6 @@ from rest.patching import TYPES, changes
 from rest.ports import Changed, DiagramRow, NewDiagram, Viewed, but
 from rest.preconditions import IfMatch, etag, if_match, if_none_match
 from rest.problems import Problem, bad_field, conflict, not_found
-from rest.trail import same
 
 TYPE = "DFD-1.0.0"
 NOT_FIELDS = ("cells", "metadata", "threat_model_id")
@@ -188,7 +187,7 @@ class Diagrams:
 
     async def _write(self, call: Call, row: DiagramRow, after: DiagramRow, at: tuple[int, Epoch] | None) -> bool:
         """False: somebody else wrote fields after they were read, or cells where If-Match names the vector."""
-        if same(after.fields, row.fields) and after.metadata == row.metadata:
+        if unchanged(row, after):
             return True
         written = await self.deps.models.change_diagram(after, telling(call.cause(), row, after), at)
         if written is Changed.GONE:

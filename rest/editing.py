@@ -12,7 +12,7 @@ from protocol.values import DiagramId, ThreatModelId
 from rest.dependencies import RestDependencies
 from rest.ports import Cause, Changed, DiagramRow, Item, ItemId, ItemKind, Page, ThreatModel, but
 from rest.problems import Problem, conflict, not_found
-from rest.trail import difference
+from rest.trail import difference, same
 
 ATTEMPTS = 20
 PAUSE_S = 0.01
@@ -61,12 +61,19 @@ async def _edited(
         if before is None:
             raise not_found()
         after = await edit(before)
+        if unchanged(before, after):
+            return before, before
         written = await write(after, telling(cause, before, after))
         if written is Changed.DONE:
             return before, after
         if written is Changed.GONE:
             raise not_found()
     raise keeps_changing()
+
+
+def unchanged(before: R, after: R) -> bool:
+    """What changes nothing is not written: it has no version, no line in the trail and no event."""
+    return after == before and same(after.fields, before.fields)
 
 
 async def turn(attempt: int) -> None:

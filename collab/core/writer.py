@@ -152,12 +152,15 @@ class Writer:
             self._writing = CatchingUp(tuple(join for join in self._writing.joins if join.socket != socket))
 
     def take_ready(self) -> list[Joined]:
-        """Those whose read has come back, as soon as rights and session are known for certain."""
+        """Those whose read has come back, as soon as rights, session and undo stacks are known for certain."""
         state = self._state
         if not self._ready_joins:
             return []
         unsure = self._rights_stale or isinstance(self._writing, ReadingRights) or state.surveying
         if unsure or state.session_doubted or state.over is not None:
+            return []
+        if not all(state.replica.has_history(join.caller.id) for join in self._ready_joins):
+            # forgotten since
             return []
         ready, self._ready_joins = self._ready_joins, []
         return ready
@@ -426,7 +429,7 @@ class Writer:
             self._rights_stale = False
             self._writing = ReadingRights()
             state.ask(ReadRights(callers))
-        elif (self._joins or self._queue or self._shown_stacks) and (unread := self._unread_history()) is not None:
+        elif self._shows_or_judges and (unread := self._unread_history()) is not None:
             self._writing = ReadingHistory()
             state.ask(unread)
         elif self._behind or self._joins:
@@ -495,11 +498,17 @@ class Writer:
         self._rights = {user: rights for user, rights in self._rights.items() if user in needed}
         return tuple(needed.values())
 
+    @property
+    def _shows_or_judges(self) -> bool:
+        """Whether somebody's undo stack matters now."""
+        return bool(self._queue or self._joins or self._ready_joins or self._shown_stacks)
+
     def _unread_history(self) -> ReadHistory | None:
         """Of somebody who joins, writes or is told of it, and whose undo stack was not read yet."""
         replica = self._state.replica
         first = [waiting.caller.id for waiting in self._queue[:BATCH_OPERATIONS]]
-        for user in [*[join.caller.id for join in self._joins], *first, *self._shown_stacks]:
+        coming = [join.caller.id for join in (*self._joins, *self._ready_joins)]
+        for user in (*coming, *first, *self._shown_stacks):
             if not replica.has_history(user):
                 return ReadHistory(replica.undoer(user))
         self._shown_stacks.clear()
@@ -562,10 +571,11 @@ class Writer:
         """News waits for the outcome of the call in flight, also news of the very vector it is trying to write."""
         if self.in_flight:
             return
-        if self._stacks_doubted or self._used_up:
-            self._reread_stacks()
         if self._held or self._head_seen is not None:
             self._take_news()
+        if self._stacks_doubted or self._used_up:
+            # behind the news, which is told with what they are as far as known
+            self._reread_stacks()
 
     def _take_news(self) -> None:
         while self._reload is None and (operation := self._held.take(self.diagram.vector + 1)) is not None:

@@ -16,8 +16,9 @@ from protocol.dialects.patches import CellEntry, as_asked, effective, oversized
 from protocol.dialects.times import rfc3339
 from protocol.notices import DiagramView, Notice, Side, StateReason
 from protocol.operations import Kind
-from protocol.refusals import CURRENT_CELLS
+from protocol.refusals import CURRENT_BYTES, CURRENT_CELLS
 from protocol.statehash import hex32
+from protocol.values import Cell
 
 OWN, RESTORE, INVERSIONS = Side.OWN, Kind.RESTORE, (Kind.UNDO, Kind.REDO)
 """To look a member of an enumeration up takes 0.1 µs."""
@@ -131,20 +132,31 @@ def _told_cells(notice: notices.Accepted) -> Sequence[CellEntry] | UnsetType:
 
 def _rejected(notice: notices.Rejected) -> wire.OperationRejected:
     refusal = notice.refusal
+    shown = _fitting(notice.current_cells[:CURRENT_CELLS])
     return wire.OperationRejected(
         operation_id=notice.operation_id,
         reason=refusal.reason,
         message=refusal.message,
         update_vector=notice.vector,
         affected_cells=refusal.affected,
-        current_cells=notice.current_cells[:CURRENT_CELLS],
+        current_cells=shown,
         # An affected cell without a body here is no more, unless some had no room.
-        requires_resync=len(refusal.affected) > CURRENT_CELLS,
+        requires_resync=len(refusal.affected) > CURRENT_CELLS or len(shown) < len(notice.current_cells),
         retry=refusal.retry,
         details=refusal.details,
         retry_after_ms=given(refusal.retry_after_ms),
         ref=given(notice.ref),
     )
+
+
+def _fitting(cells: Sequence[Cell]) -> Sequence[Cell]:
+    """The first ones, as many as there is room for."""
+    room = CURRENT_BYTES
+    for n, cell in enumerate(cells):
+        room -= len(msgspec.json.encode(cell))
+        if room < 0:
+            return cells[:n]
+    return cells
 
 
 def _welcome(notice: notices.Welcomed) -> wire.Welcome:

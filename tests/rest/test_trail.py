@@ -153,6 +153,32 @@ async def test_RE40_every_call_that_changes_something_leaves_its_lines(scene: Sc
     assert all(cause == Cause(scene.alice.caller.user, Door.REST) for _, cause in told)
 
 
+NOTHING_NEW = {
+    "the same value": ("PATCH", "", {"name": "N"}),
+    "a test alone": ("PATCH", "", [{"op": "test", "path": "/name", "value": "N"}]),
+    "the same role": ("PUT", "authorization/0", {"role": "owner"}),
+    "the same pair": ("PUT", "metadata/k", {"value": "v"}),
+}
+
+
+@pytest.mark.parametrize("how", NOTHING_NEW)
+async def test_RE32_RE40_what_changes_nothing_has_no_version_and_no_line(alice: Somebody, here: Edge, how: str) -> None:
+    model = await alice.threat_model(name="N", metadata={"k": "v"})
+    method, below, body = NOTHING_NEW[how]
+    before, line = await alice.ask("GET", model), await here.deps.trail.newest()
+    answer = await alice.ask(method, f"{model}/{below}".rstrip("/"), body)
+    after = await alice.ask("GET", model)
+    assert (answer.status_code, after.headers["etag"], after.json()) == (200, before.headers["etag"], before.json())
+    assert await here.deps.trail.newest() == line
+
+
+async def test_RE40_a_field_of_another_type_has_changed(alice: Somebody, here: Edge) -> None:
+    model = await alice.threat_model(flag=1)
+    before = await here.deps.trail.newest()
+    assert (await alice.patch(model, {"flag": True}))["flag"] is True
+    assert await here.deps.trail.newest() != before
+
+
 async def test_RE41_a_call_that_is_refused_leaves_no_line(scene: Scene, bob: Somebody, here: Edge) -> None:
     before = await here.deps.trail.newest()
     model = f"/threat_models/{scene.values['threat_model_id']}"

@@ -103,6 +103,16 @@ async def test_OP22_strict_refuses_a_cell_that_somebody_else_changed(meeting: Me
     assert (await accepted(one, update(id, y=6), base_vector=2, strict=True))["changed"]
 
 
+async def test_WS12_who_reads_is_not_slow_however_much_is_refused(meeting: Meeting, ana: Person, bo: Person) -> None:
+    other, editor = await CodrawV1(meeting, ana).join(), await CodrawV1(meeting, bo).join()
+    ids = [cell_id() for _ in range(10)]
+    for id in ids:
+        await accepted(other, add(id, note="x" * 20_000))
+    refused = [await editor.edit(*(update(id, x=n) for id in ids), base_vector=0, strict=True) for n in range(30)]
+    heard = [await editor.hear("operation_rejected") for _ in refused]
+    assert [message["operation_id"] for message in heard] == refused
+
+
 async def test_S40_a_reader_s_requests_are_refused_by_name(lecture: Meeting, bo: Person) -> None:
     editor = await CodrawV1(lecture, bo).join()
     assert (await accepted(editor, add(cell_id())))["reason"] == "permission_denied"

@@ -110,6 +110,16 @@ def test_the_welcome_says_what_the_newcomer_may_do_and_undo() -> None:
     assert begun << admitted("cy", welcome, StateShown) << sent("cy", RosterChanged) << told(RosterChanged, "cy")
 
 
+def test_UN11_the_welcome_says_what_may_be_undone_although_news_may_have_been_lost_meanwhile() -> None:
+    mine = logged(FOUNDED, "cy", "c1", change("n1", x=5))
+    diagram, history = advance(FOUNDED, mine), HistoryRead(user("cy").id, (Kept.of(mine),))
+    begun = script("ana", diagram=diagram) >> joined("cy") << ReadHistory >> history << CatchUp
+    begun >> Heard("", (), gap=True) << ReadSession >> SessionRead(SESSION)
+    begun >> CaughtUp(head(diagram)) << ReadHistory >> history << CatchUp
+    welcome = some(Welcomed, history=HistoryDepth(1, 0))
+    assert begun << admitted("cy", welcome, StateShown) << sent("cy", RosterChanged) << told(RosterChanged, "cy")
+
+
 def test_WS11_only_the_first_socket_of_a_user_is_a_join() -> None:
     begun = script("ana", "cy") >> joined(Guest("cy", socket="cy2")) << CatchUp >> NOTHING_NEW
     assert begun << admitted("cy2") << sent("cy2", RosterChanged) << told(RosterChanged, "cy2", joined=())

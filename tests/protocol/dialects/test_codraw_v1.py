@@ -319,6 +319,16 @@ def test_a_rejection_asks_for_a_resync_only_where_its_cells_cannot_repair() -> N
     assert not shown(rejected(Reason.CONFLICT_DETECTED, affected=ids[:50]))[0]["requires_resync"]
 
 
+def test_a_rejection_shows_as_many_bytes_of_cells_as_it_has_room_for() -> None:
+    large = tuple([{**NODE, "id": f"c{n}", "note": "x" * 10_000} for n in range(5)])
+    ids = tuple([CellId(cell["id"]) for cell in large])
+    for count, told in ((3, 3), (5, 3)):
+        refused = rejected(Reason.CONFLICT_DETECTED, affected=ids[:count])
+        [frame] = shown(msgspec.structs.replace(refused, current_cells=large[:count]))
+        assert frame["current_cells"] == list(large[:told])
+        assert frame["requires_resync"] is (count > told)
+
+
 def test_a_retryable_rejection_says_when() -> None:
     [frame] = shown(rejected(Reason.UNAVAILABLE, retry=True, retry_after_ms=5_000))
     assert (frame["reason"], frame["retry"], frame["retry_after_ms"]) == ("unavailable", True, 5_000)
