@@ -115,6 +115,11 @@ def warnings(settings: Settings) -> list[str]:
         found.append("Nobody can sign in: CODRAW_OIDC_PROVIDERS names no provider (docs/sign-in.md says how).")
     if settings.development and not LOOPBACK.fullmatch(settings.host):
         found.append(f"Whoever reaches {settings.host} may sign in under any name: this is development mode.")
+    found += [
+        f"CODRAW_ALLOWED_ORIGINS: {origin} is not like https://app.example.com, and allows nobody."
+        for origin in settings.allowed_origins
+        if parts(origin) is None
+    ]
     if not settings.postgres and settings.redis_url is not None:
         found.append("CODRAW_REDIS_URL is not used: the one worker on a SQLite file has nobody to tell.")
     if not settings.postgres and settings.durability != "disk":

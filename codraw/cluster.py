@@ -72,8 +72,11 @@ def run(load: Callable[[dict[str, Any]], Settings], folder: Path | None, say: Ca
         with ExitStack() as stack:
             stack.enter_context(_ended_by_sigterm())
             home = (folder or stack.enter_context(temporary_folder(PREFIX))).absolute()
-            home.mkdir(parents=True, exist_ok=True)
-            password = read_or_make(home / PASSWORD)
+            try:
+                home.mkdir(parents=True, exist_ok=True)
+                password = read_or_make(home / PASSWORD)
+            except OSError as error:
+                return f"The folder {home} cannot be used ({error.strerror})."
             postgres = LocalPostgres(home / "postgres", password=password)
             redis = LocalRedis(home / "redis", password=password)
             for server in (postgres, redis):

@@ -182,6 +182,9 @@ def banner(settings: Settings, port: int, processes: Sequence[int] = ()) -> str:
 
 def _in_url(host: str) -> str:
     """A host one can click: the wildcard addresses are not, and IPv6 stands in brackets."""
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+    if host in ("0.0.0.0", ""):  # noqa: S104 - compared, not bound
         return "127.0.0.1"
+    if host == "::":
+        # nobody listens on IPv4 there
+        return "[::1]"
     return f"[{host}]" if ":" in host else host

@@ -43,6 +43,9 @@ _NEVER = (
     exceptions.InvalidAuthorizationSpecificationError,
     exceptions.InvalidCatalogNameError,
     exceptions.InsufficientPrivilegeError,
+    # an option behind the ? that the server does not know, or not so
+    exceptions.UndefinedObjectError,
+    exceptions.InvalidParameterValueError,
 )
 
 

@@ -76,9 +76,7 @@ class RedisLink:
 
     def __init__(self, url: str, home: bytes) -> None:
         self._home = home
-        asked = _options(url)
-        # a socket of this machine's own needs nobody to find out that the other one is gone, and takes no such option
-        self._pool = ConnectionPool(**(asked | _ours() | ({} if "path" in asked else _keepalive())))
+        self._pool = ConnectionPool(**(_options(url) | _ours()))
         try:
             # not connected: the library looks at options only now
             self._pool.make_connection()  # type: ignore[no-untyped-call]
@@ -181,10 +179,12 @@ def refused(replies: Iterable[Any]) -> ResponseError | None:
 
 def _options(url: str) -> dict[str, Any]:
     try:
-        return dict(parse_url(url))
+        options = dict(parse_url(url))
     except ValueError:
         # its text may quote a part of the password
         raise StoreRefused("The Redis URL is not of the form redis[s]://[user:password@]host[:port][/db].") from None
+    # a socket of this machine needs no watch over the way there, and the library takes no such option for it
+    return options if "path" in options else options | _keepalive()
 
 
 def _ours() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import re
 import sqlite3
@@ -107,7 +108,8 @@ class SqliteDatabase:
 
 def _locked(path: Path) -> FileLock:
     try:
-        return FileLock(path.with_name(path.name + ".lock"))
+        # beside the file itself: by a link it would be another lock on the same store
+        return FileLock(Path(f"{os.path.realpath(path)}.lock"))
     except FileTaken:
         raise StoreRefused(f"The store {path} is in use by another process.") from None
     except OSError as error:

@@ -94,6 +94,8 @@ def run(url: str, asked: Asked, json: Path | None, console: Console) -> Exit:
     choice, tokens = asked.choice(), asked.people()
     if not url.startswith(("http://", "https://")):
         raise WrongUse(f"{url} is no address of a server: it must start with http:// or https://.")
+    if json is not None and (json.is_dir() or not json.parent.is_dir()):
+        raise WrongUse(f"{json} cannot be written: there is no folder for it, or it is one itself.")
     results = _watched(url, choice, tokens, console)
     report.show(results, sentences(), console)
     if json is not None:

@@ -171,6 +171,12 @@ def test_what_a_sqlite_file_does_not_use_is_a_warning(given: dict[str, Any], nam
     assert warnings(Settings(**SOUND, **{"redis_url": REDIS} | given, store_url=POSTGRES)) == []
 
 
+@pytest.mark.parametrize("origin", ["*", "app.example.com", "https://app.example.com/draw", "https://*.example.com"])
+def test_an_origin_that_no_page_has_is_a_warning(origin: str) -> None:
+    (sentence,) = warnings(Settings(mode="development", allowed_origins=(origin, "https://app.example.com:8443")))
+    assert sentence.startswith(f"CODRAW_ALLOWED_ORIGINS: {origin} is not like")
+
+
 def test_S35_production_without_a_provider_is_a_warning() -> None:
     (sentence,) = warnings(Settings(**{**SOUND, "oidc_providers": ()}))
     assert sentence.startswith("Nobody can sign in")

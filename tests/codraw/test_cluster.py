@@ -200,6 +200,13 @@ def test_so_is_the_extra_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install codraw[cluster]" in done.stderr
 
 
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = CliRunner().invoke(cli, ["cluster", "--folder", str(tmp_path / "file" / "x")])
+    assert result.exit_code == 1
+    assert result.stderr == f"error: The folder {tmp_path}/file/x cannot be used (Not a directory).\n"
+
+
 def test_settings_that_are_refused_end_it_before_it_serves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CODRAW_MAX_CELL_BYTES", "1000000000")
     done = CliRunner().invoke(cli, ["cluster", "--folder", str(tmp_path / "kept")])

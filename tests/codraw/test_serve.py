@@ -212,7 +212,12 @@ async def test_a_socket_that_reads_nothing_does_not_keep_it_from_stopping(tmp_pa
 
 @pytest.mark.parametrize(
     ("host", "address"),
-    [("127.0.0.1", "http://127.0.0.1:8080/"), ("0.0.0.0", "http://127.0.0.1:8080/"), ("::1", "http://[::1]:8080/")],
+    [
+        ("127.0.0.1", "http://127.0.0.1:8080/"),
+        ("0.0.0.0", "http://127.0.0.1:8080/"),
+        ("::1", "http://[::1]:8080/"),
+        ("::", "http://[::1]:8080/"),
+    ],
 )
 @pytest.mark.usefixtures("no_settings")
 def test_the_banner_shows_an_address_one_can_click(host: str, address: str) -> None:

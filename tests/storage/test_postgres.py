@@ -410,6 +410,13 @@ async def test_what_a_receipt_survives_is_set_for_each_connection(
     await postgres.transaction(lambda tx: tx.execute(f'ALTER DATABASE "{name}" RESET synchronous_commit'))
 
 
+@pytest.mark.parametrize("option", ["channel_binding=require", "work_mem=much"])
+async def test_an_option_that_the_server_does_not_know_is_refused(postgres: PostgresDatabase, option: str) -> None:
+    name = option.partition("=")[0]
+    with pytest.raises(StoreRefused, match=f'parameter "{name}"'):
+        await PostgresDatabase.open(f"{postgres.url}?{option}")
+
+
 async def test_a_store_that_is_not_there_is_refused_and_one_that_is_away_is_not(postgres: PostgresDatabase) -> None:
     with pytest.raises(StoreRefused, match='database "never" does not exist'):
         await PostgresDatabase.open(postgres.url.rpartition("/")[0] + "/never")

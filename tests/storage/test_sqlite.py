@@ -43,6 +43,13 @@ async def test_a_second_process_is_refused(keyed: SqliteDatabase) -> None:
     assert f"StoreRefused: The store {keyed.path} is in use by another process." in errors.decode()
 
 
+async def test_nobody_gets_in_by_a_link_to_the_file(keyed: SqliteDatabase, tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(keyed.path)
+    with pytest.raises(StoreRefused, match="in use by another process"):
+        SqliteDatabase(link)
+
+
 async def test_others_may_read_meanwhile(keyed: SqliteDatabase) -> None:
     await keyed.transaction(lambda tx: insert(tx, 1))
     with contextlib.closing(sqlite3.connect(keyed.path)) as foreign:

@@ -44,6 +44,12 @@ def test_an_address_must_be_one() -> None:
         run("localhost:8080", asked(), None, Console(quiet=True))
 
 
+@pytest.mark.parametrize("name", ["away/out.json", "."])
+def test_what_cannot_be_written_is_told_before_the_run(tmp_path: Path, name: str) -> None:
+    with pytest.raises(WrongUse, match="no folder for it, or it is one itself"):
+        run(f"http://127.0.0.1:{free_port()}", asked(), tmp_path / name, Console(quiet=True))
+
+
 def test_a_server_that_is_not_there_is_told() -> None:
     with pytest.raises(Unreachable, match="does not answer"):
         run(f"http://127.0.0.1:{free_port()}", asked(), None, Console(quiet=True))
