@@ -31,6 +31,7 @@ import msgspec
 import redis
 import uvloop
 
+from bench.growth.results import commit_name
 from codraw.load.plan import Plan
 from codraw.load.report import head, line, rows, tallies, verdict
 from codraw.load.results import Results
@@ -373,13 +374,6 @@ def told(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def commit() -> str:
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, check=False, text=True
-    )
-    return found.stdout.strip() or "unknown"
-
-
 @contextmanager
 def working_folder(given: Path | None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=given, prefix="codraw-loads-") as name:
@@ -398,7 +392,7 @@ def main() -> int:
     given = arguments.parse_args()
     chosen = list(PLANS) if "all" in given.loads else given.loads
     title = (
-        f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, commit {commit()},"
+        f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, commit {commit_name()},"
         f" {given.workers} workers, seed {given.seed}"
     )
     print(title, flush=True)

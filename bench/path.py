@@ -22,7 +22,6 @@ import platform
 import random
 import shutil
 import sqlite3
-import subprocess
 import tempfile
 import time
 import tracemalloc
@@ -37,6 +36,7 @@ from uuid import UUID
 import msgspec
 import uvloop
 
+from bench.growth.results import commit_name
 from codraw.clock import SystemClock
 from codraw.serve import prepare_process
 from codraw.waits import Mailbox
@@ -427,13 +427,6 @@ async def run(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "batch": {"mean": round(sum(batches) / len(batches), 1), "most": max(batches)},
         "frame_bytes": round(sum(map(len, frames)) / len(frames)),
     }
-
-
-def commit_name() -> str:
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, check=False, text=True
-    )
-    return found.stdout.strip() or "unknown"
 
 
 def report(result: Mapping[str, Any]) -> None:

@@ -156,6 +156,7 @@ def main() -> int:
     arguments.add_argument("--folder", type=Path, default=None, help="on the disk to measure")
     arguments.add_argument("--results", type=Path, default=ROOT / "bench" / "results")
     given = arguments.parse_args()
+    given.results.mkdir(parents=True, exist_ok=True)  # where it cannot be, that is known before all is measured
     begun = time.monotonic()
     with temporary_folder("codraw-bench-", given.folder) as folder:
         folder.chmod(0o755)  # PostgreSQL runs as another user where we are root

@@ -73,8 +73,14 @@ class People:
         """Of the person with this number, who is signed in at first need."""
         while len(self._tokens) <= number:
             query = {"idp": "test", "login_hint": f"person{len(self._tokens)}"}
-            self._tokens.append(self._good(self._http.get("/oauth2/authorize", params=query))["access_token"])
+            self._tokens.append(self._good(self._sent("GET", "/oauth2/authorize", params=query))["access_token"])
         return self._tokens[number]
+
+    def _sent(self, method: str, path: str, **more: Any) -> httpx2.Response:
+        try:
+            return self._http.request(method, path, **more)
+        except httpx2.HTTPError as error:
+            raise Failed(f"{path}: {str(error) or type(error).__name__}") from error
 
     def _good(self, answer: httpx2.Response) -> Any:
         if answer.status_code not in (200, 201):
@@ -83,7 +89,7 @@ class People:
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {self.token(0)}"}
-        return self._good(self._http.request(method, path, json=body, headers=headers))
+        return self._good(self._sent(method, path, json=body, headers=headers))
 
     def open_room(self, nodes: int) -> Room:
         """A diagram with so many cells for senders, and others, and a session on it."""
@@ -102,7 +108,7 @@ class People:
 
     def end(self, room: Room) -> None:
         headers = {"Authorization": f"Bearer {self.token(0)}"}
-        self._http.delete(f"{room.path}/collaborate", headers=headers)
+        self._sent("DELETE", f"{room.path}/collaborate", headers=headers)
 
 
 def plan(load: Load, rooms: Sequence[Room], token: Callable[[int], str], seats: Sequence[Seat] = ()) -> str:

@@ -151,7 +151,6 @@ def _panel(axes: Axes, regime: str, what: str, figures: Sequence[Figure]) -> Non
 
 def write(report: Report, folder: Path, stamp: str) -> Path:
     """Table, values and picture under one name, without the ending."""
-    folder.mkdir(exist_ok=True)
     base = folder / f"bench-{stamp}"
     base.with_suffix(".txt").write_text("\n".join([*report.head.values(), table(report), ""]), "utf-8")
     content: dict[str, Any] = msgspec.to_builtins(report)

@@ -117,7 +117,6 @@ def attempted(one: Measure, given: argparse.Namespace, folder: Path) -> Found:
 
 def write(found: Found, head: Mapping[str, str], folder: Path) -> Path:
     """Table, values and picture under one name."""
-    folder.mkdir(exist_ok=True)
     base = folder / f"growth-{time.strftime('%Y%m%d-%H%M%S')}"
     title = ", ".join(head.values())
     base.with_suffix(".txt").write_text(f"{title}\n{table(found)}\n", "utf-8")
@@ -139,6 +138,7 @@ def main() -> int:
     arguments.add_argument("--rows", type=Path, default=None, help="the rows alone, as JSON")
     arguments.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="table, JSON and picture")
     given = arguments.parse_args()
+    given.results.mkdir(parents=True, exist_ok=True)  # where it cannot be, that is known before all is measured
     head = {**machine(), "seed": f"seed {given.seed}", "command": " ".join(["bench.growth", *sys.argv[1:]])}
     print(", ".join(head.values()), flush=True)
     found = measure(given)

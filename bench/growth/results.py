@@ -97,12 +97,18 @@ def table(found: Found) -> str:
     return "\n".join([*lines, *(f"\n{remark}" for remark in found.remarks)])
 
 
+def commit_name() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    try:
+        described = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
+    except OSError:
+        return "unknown"  # no git here
+    return described.stdout.strip() or "unknown"
+
+
 def machine() -> dict[str, str]:
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, check=False, text=True
-    )
     return {
         "machine": f"{platform.platform()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
         "versions": f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
-        "commit": described.stdout.strip() or "unknown",
+        "commit": commit_name(),
     }

@@ -24,12 +24,25 @@ class Unready(Exception):
     """The server is not there, or does not let us in: one sentence."""
 
 
+class Worker(Server):
+    """Another one, for somebody who is signed in at `home`: who used a refresh token twice would be signed out."""
+
+    def __init__(self, url: str, home: Server) -> None:
+        super().__init__(url, token=home.token, refresh_token=home.refresh_token)
+        self._home = home
+
+    async def refresh(self) -> None:
+        if self.token == self._home.token:
+            await self._home.refresh()
+        self.token, self.refresh_token = self._home.token, self._home.refresh_token
+
+
 class Person:
     """Signed in; the same token serves at every worker."""
 
     def __init__(self, urls: Sequence[str], home: Server) -> None:
         self.home = home
-        self.servers = [home, *(Server(url, token=home.token, refresh_token=home.refresh_token) for url in urls[1:])]
+        self.servers = [home, *(Worker(url, home) for url in urls[1:])]
 
     async def renew(self) -> None:
         """A new token for all of them."""
@@ -66,7 +79,7 @@ class Stage:
             self.threat_model = str(model["id"])
             await each(self._tasks, range(diagrams), lambda _: self._diagram(live))
         except CodrawError as error:
-            raise Unready(_why(error)) from None
+            raise Unready(_why(error, with_tokens=bool(self.tokens))) from None
 
     @property
     def host(self) -> Person:
@@ -120,8 +133,10 @@ class Stage:
                 await server.close()
 
 
-def _why(error: CodrawError) -> str:
-    if isinstance(error, RestError) and error.status in (401, 403, 404):
+def _why(error: CodrawError, *, with_tokens: bool = False) -> str:
+    if isinstance(error, RestError) and error.status == 401 and with_tokens:
+        return "The server refused with 401: a --token is over, or not of this server."
+    if isinstance(error, RestError) and error.status in (401, 403, 404) and not with_tokens:
         return f"The server refused with {error.status}: without --dev it has no test provider, give --token."
     return f"{error}."
 

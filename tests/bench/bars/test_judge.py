@@ -9,7 +9,7 @@ import pytest
 from bench.bars.commits import Commit
 from bench.bars.contestants import CODRAW, FLOOR, PLAIN
 from bench.bars.figures import Figures, Round
-from bench.bars.judge import rows
+from bench.bars.judge import NODE_PEERS, rows
 from bench.bars.regimes import FIXED_100, HEAVY, ROOM_OF_10, ROOM_OF_100, Regime
 from bench.growth.results import Row
 
@@ -73,6 +73,13 @@ def test_B5_compares_with_the_cheapest_node_peer() -> None:
     peers = [("Socket.IO", FIXED_100, {"us": 2.0}), ("ShareDB", FIXED_100, {"us": 0.9})]
     found = rows(figures((CODRAW, FIXED_100, {}), *peers), COMMIT)
     assert row(found, "cheapest Node peer, ShareDB").met is False
+
+
+@pytest.mark.parametrize(("missing", "met"), [(None, True), ("Socket.IO", None)])
+def test_B5_is_below_every_node_peer_only_where_none_is_missing(missing: str | None, met: bool | None) -> None:
+    peers = [(name, FIXED_100, {"us": 2.0}) for name in NODE_PEERS if name != missing]
+    found = rows(figures((CODRAW, FIXED_100, {}), *peers), COMMIT)
+    assert row(found, "cheapest Node peer").met is met
 
 
 def test_B5b_is_missed_where_the_load_was_not_carried() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from bench.growth.results import Curve, Found, at_most, failed, flat, point, table, told
+from bench.growth.results import Curve, Found, at_most, commit_name, failed, flat, point, table, told
 
 
 def curve(first: float, last: float) -> Curve:
@@ -37,3 +37,8 @@ def test_rows_are_what_the_report_of_all_bars_takes() -> None:
     assert row == {
         "bar": "", "what": "MiB", "value": 2.0, "reference": 1.0, "ratio": 2.0, "bar_is": "", "met": None
     }  # fmt: skip
+
+
+def test_where_git_is_not_the_commit_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert commit_name() == "unknown"

@@ -39,6 +39,20 @@ async def test_a_token_is_renewed_for_all_workers(server: Server) -> None:
     await built.strike()
 
 
+async def test_S34_no_worker_keeps_a_refresh_token_that_another_has_used(server: Server) -> None:
+    built = stage(server.http, server.http, server.http)
+    await built.build(1, 1)
+    home, second, third = built.host.servers
+    used = home.refresh_token
+    second.token = home.token = "over"
+    await second.request("GET", "/threat_models")
+    assert home.refresh_token != used
+    third.token = "over"
+    await third.request("GET", "/threat_models")
+    assert third.token == home.token
+    await built.strike()
+
+
 async def test_a_server_that_is_not_there_is_told() -> None:
     with pytest.raises(Unready, match="does not answer"):
         await stage(f"http://127.0.0.1:{free_port()}").build(1, 1)
@@ -46,7 +60,7 @@ async def test_a_server_that_is_not_there_is_told() -> None:
 
 async def test_a_token_that_is_none_is_told(server: Server) -> None:
     built = stage(server.http, tokens=("nonsense",))
-    with pytest.raises(Unready, match="401"):
+    with pytest.raises(Unready, match="401: a --token is over"):
         await built.build(1, 1)
     await built.strike()
 
