@@ -71,6 +71,11 @@ def test_S63_the_samples_take_what_is_ours_and_nothing_else(
     assert not is_ours(secret, {**ours, "webhook-timestamp": str(int(ours["webhook-timestamp"]) - 1)}, body)
     assert not is_ours(secret, {**ours, "webhook-id": "another"}, body)
     assert not is_ours(secret, {}, body)
+    assert not is_ours(secret, {"webhook-timestamp": ours["webhook-timestamp"]}, body)
+    for signature in ("v1,\u00e9", "v1,\udce9"):
+        assert not is_ours(secret, {**ours, "webhook-signature": signature}, body)
+    for timestamp in ("9" * 400, "9" * 5_000, "\u0663"):
+        assert not is_ours(secret, {**ours, "webhook-timestamp": timestamp}, body)
 
 
 def test_every_event_is_named() -> None:

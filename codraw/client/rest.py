@@ -101,7 +101,11 @@ class Server:
         refreshing.result()
 
     async def _refresh(self) -> None:
-        self._take(await self._send("POST", "/oauth2/refresh", json={"refresh_token": self.refresh_token}))
+        """Who has signed out or in meanwhile stays so."""
+        shown = self.refresh_token
+        tokens = await self._send("POST", "/oauth2/refresh", json={"refresh_token": shown})
+        if self.refresh_token == shown:
+            self._take(tokens)
 
     async def sign_out(self) -> None:
         await self.request("POST", "/me/logout")

@@ -507,6 +507,19 @@ def test_what_goes_and_comes_back_between_two_frames_is_drawn_once(window: Open,
     expect(alice.page.locator(".x6-cell")).to_have_count(3)
 
 
+def test_who_names_a_cell_that_somebody_removes_goes_on_in_the_drawing(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    bob = Drawing(window("bob", at=alice.page.url))
+    bob.saved()
+    alice.page.mouse.dblclick(*alice.middle("Shop"))
+    alice.page.locator("textarea.rename:focus").fill("Web sh")
+    bob.page.mouse.click(*bob.middle("Shop"))
+    bob.key("Delete")
+    expect(alice.page.locator("textarea.rename")).to_have_count(0)
+    expect(alice.page.locator("#stage")).to_be_focused()
+
+
 def test_who_may_only_read_can_look_and_select_but_not_change(window: Open, at: str) -> None:
     alice = Drawing(window("alice", at=at))
     alice.open(everyone="reader", cells=[node(1, "Shop", 0, 0), node(2, "Orders", 300, 0)])
@@ -580,6 +593,21 @@ def test_a_finger_drags_a_shape_out_of_the_palette(
         finger((palette["x"] + 20, palette["y"] + 20), (size[0] / 2, size[1] / 2))
         page.locator("textarea.rename").press("Enter")
         assert [cell["shape"] for cell in alice.cells()] == ["actor"]
+
+
+def test_the_focus_comes_back_from_the_rights_to_the_button_that_led_there(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open()
+    alice.page.locator("#share").press("Enter")
+    alice.page.locator("#rights").press("Enter")
+    address = alice.page.get_by_label("E-mail address")
+    address.fill("ana@example.org")
+    address.press("Enter")
+    alice.page.get_by_label("Remove ana@example.org").press("Enter")
+    expect(alice.page.get_by_label("Remove ana@example.org")).to_have_count(0)
+    expect(address).to_be_focused()
+    alice.key("Escape")
+    expect(alice.page.locator("#share")).to_be_focused()
 
 
 def test_a_finger_pulls_a_frame_with_the_tool_for_it(window: Open, browser: Browser, at: str) -> None:

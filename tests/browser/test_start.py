@@ -146,6 +146,22 @@ def test_colours_are_chosen_once_for_all_pages(window: Open) -> None:
     assert page.evaluate(ground) == "rgb(18, 22, 27)"
 
 
+def test_what_one_has_left_is_not_kept_in_memory(window: Open, server: Server) -> None:
+    alice = window("alice", at=f"{server.http}/")
+    page = alice.page
+    page.fill(".new input[name=name]", "Shop")
+    page.evaluate("void (window.left = [new WeakRef(document.querySelector('.shelf'))])")
+    page.click("#create")
+    page.locator("#status[data-state=live]").wait_for()
+    page.evaluate("void left.push(new WeakRef(document.querySelector('.workspace')))")
+    page.click("[aria-label='All diagrams']")
+    page.locator("#create").wait_for()
+    devtools = page.context.new_cdp_session(page)
+    for _ in range(2):
+        devtools.send("HeapProfiler.collectGarbage")
+    assert page.evaluate("left.map((page) => page.deref()?.className)") == [None, None]
+
+
 def test_whoever_cannot_sign_in_is_told_why(browser: Browser, server: Server) -> None:
     with visitor(browser) as page:
         page.goto(f"{server.http}/playground")

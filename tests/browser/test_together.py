@@ -290,6 +290,34 @@ def test_SES18_whoever_was_removed_is_told_so_on_coming_back_and_who_lost_access
     read(carol, ".session-over", "You have no access to this diagram.")
 
 
+DELETE = """async () => {
+    const { Rest } = await import("/web/sdk/rest.js");
+    const rest = new Rest({ tokens: JSON.parse(sessionStorage["codraw.tokens"]) });
+    const [, model, diagram] = location.hash.split("/");
+    await rest.request("DELETE", `/threat_models/${model}/diagrams/${diagram}`);
+}"""
+
+
+def test_who_goes_on_drawing_after_the_end_is_told_what_becomes_of_it(window: Open, at: str) -> None:
+    alice = window("alice", at=at)
+    draw_on(alice)
+    bob, carol = (join(window, name, alice) for name in ("bob", "carol"))
+    do(alice, "Remove Bob")
+    alice.page.locator("dialog .primary").click()
+    read(bob, ".session-over", "removed you")
+    alice.page.evaluate(DELETE)
+    read(carol, ".session-over", "The diagram has been deleted.")
+
+    for one, card, question in (
+        (bob, "wait in this browser until you are back: 2.", "The rest is sent when you are here again."),
+        (carol, "go with the diagram: 2.", "The rest goes with the diagram."),
+    ):
+        add(one, 300, 480, "Later")
+        read(one, ".session-over .hint", card)
+        one.page.locator(".session-over button").click()
+        read(one, "dialog", question)
+
+
 def test_who_stays_can_go_back_later(window: Open, at: str) -> None:
     alice = window("alice", at=at)
     draw_on(alice)
@@ -303,6 +331,24 @@ def test_who_stays_can_go_back_later(window: Open, at: str) -> None:
         assert (alice.page.url == diagram) is (answer == "Stay")
     alice.page.locator("#create").wait_for()
     read(bob, ".session-over", "The session is over")
+
+
+def test_who_goes_back_and_forth_is_asked_once_and_is_where_the_address_says(window: Open, at: str) -> None:
+    alice = window("alice", at=at)
+    draw_on(alice)
+    bob = join(window, "bob", alice)
+    read(alice, ".faces .avatar >> nth=1", "B")
+    diagram = alice.page.url
+    for go in ("back", "forward", "back", "forward"):
+        with alice.page.expect_event("framenavigated"):
+            alice.page.evaluate(f"void history.{go}()")
+    expect(alice.page.locator("dialog")).to_have_count(1)
+    alice.page.locator("dialog button", has_text="Leave").click()
+    expect(alice.page.locator("dialog")).to_have_count(0)
+    assert alice.page.url == diagram
+    add(alice, 300, 480, "Still here")
+    text(bob, "Still here").wait_for()
+    read(bob, "#status", "all saved")
 
 
 def test_fifty_moving_cursors_lay_out_nothing_and_fade_when_they_fall_silent(window: Open, at: str) -> None:

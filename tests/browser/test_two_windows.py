@@ -143,6 +143,20 @@ def looks(window: Window, selector: str, name: str) -> Any:
     return window.page.locator(selector).evaluate("(element, name) => getComputedStyle(element)[name]", name)
 
 
+def test_a_button_of_the_selection_stays_while_others_draw(two: tuple[Window, Window]) -> None:
+    alice, bob = two
+    alice.page.mouse.click(*alice.middle("Shop"))
+    delete = alice.page.locator(".selection-bar [aria-label^=Delete]")
+    delete.focus()
+    delete.hover()
+    alice.page.mouse.down()
+    bob.drag("Customer", 40, 40)
+    alice.await_position("Customer", bob.position("Customer"))
+    assert delete.evaluate("button => button === document.activeElement")
+    alice.page.mouse.up()
+    bob.node("Shop").wait_for(state="detached")
+
+
 def test_a_double_click_names_a_node_and_a_flow(two: tuple[Window, Window]) -> None:
     alice, bob = two
     alice.connect("Customer", "Shop")

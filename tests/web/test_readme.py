@@ -16,6 +16,20 @@ PROGRAM, *EXCERPTS = re.findall(r"^```js\n(.*?)^```$", README, re.MULTILINE | re
 IMPORT = re.compile(r'^(?:import|export) .*? from "\./(\w+\.js)";$', re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"`sdk/(\w+\.js)`")
 (CORE_KIB,) = re.findall(r"`sdk/codraw.js`.* (\d+) KiB minified", README)
+BEFORE_OFFLINE = """
+import { connect } from "./sdk/codraw.js";
+import { Rest } from "./sdk/rest.js";
+
+globalThis.localStorage = { length: 0, setItem: (key) => console.log(key), removeItem() {} };
+const rest = new Rest({ server: process.argv[2] });
+await rest.signInAs("alice");
+const model = await rest.createThreatModel("Shop");
+const drawing = await rest.createDiagram(model.id, "Checkout");
+"""
+AFTER_OFFLINE = """
+await diagram.undo().saved;
+await diagram.close();
+"""
 
 
 def imported(name: str) -> set[str]:
@@ -60,6 +74,19 @@ def test_the_program_of_the_readme_runs(node_with_sockets: list[str], server: Se
     said = done.stdout.splitlines()
     assert [line for line in said if line.startswith(("saved", "undone"))] == ["saved as number 2", "undone: x is 100"]
     assert {"connecting, 2 unsaved", "live, 0 unsaved", "here: Alice", "closed, 0 unsaved"} <= set(said)
+
+
+def test_edits_that_survive_a_reload_are_kept_for_their_author_as_the_readme_shows(
+    node_with_sockets: list[str], server: Server, tmp_path: Path
+) -> None:
+    (excerpt,) = [text for text in EXCERPTS if "localQueue(" in text]
+    (tmp_path / "sdk").symlink_to(SDK)
+    program = tmp_path / "keep.mjs"
+    program.write_text(BEFORE_OFFLINE + excerpt + AFTER_OFFLINE, "utf-8")
+    command = [*node_with_sockets, "--preserve-symlinks", str(program), server.http]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert done.stdout.startswith("codraw/test:alice/")
 
 
 def test_the_excerpts_of_the_readme_are_javascript(node_with_sockets: list[str], tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ class Editor {
   #redo = this.#iconButton("redo", "Redo (Ctrl+Shift+Z)", () => this.redo());
   #inspect = this.#iconButton("inspect", "Inspector", () => this.inspect());
   #selectionBar = h("div", { class: "selection-bar", role: "toolbar", "aria-label": "Selection", hidden: true });
+  #barOf = " "; // the cells that it is for
   #notice = h("p", { class: "notice", hidden: true }, "You can look on and point, but not edit.");
   #isFitted = false;
   #isBusy = false;
@@ -273,9 +274,10 @@ class Editor {
 
   #drawSelectionBar() {
     const ids = [...this.canvas.selection];
-    this.#selectionBar.hidden = ids.length === 0 || !this.canWrite;
-    if (this.#selectionBar.hidden) return;
     const nodes = this.canvas.selectedNodes;
+    this.#selectionBar.hidden = ids.length === 0 || !this.canWrite;
+    if (`${ids} ${nodes}` === this.#barOf) return; // a button that is being pressed must not be replaced
+    this.#barOf = `${ids} ${nodes}`;
     this.#selectionBar.replaceChildren(
       ...(ids.length === 1
         ? [this.#iconButton("rename", "Rename (Enter)", () => this.rename(ids[0]))]

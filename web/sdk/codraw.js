@@ -500,9 +500,7 @@ export class LiveDiagram extends EventTarget {
     this.#awaited = null;
     this.#showMissed();
     if (this.isLive) return this.#pendingChanged();
-    if (!this.#wire.isConnected) return; // who was shown it has left
-    this.#transmitPending(); // first: whoever hears that it is live may ask for more
-    this.#wire.ready();
+    this.#wire.ready(() => this.#transmitPending());
     this.#keep();
     if (Object.keys(this.#shown).length > 0) this.aware(this.#shown);
   }
@@ -600,7 +598,7 @@ const nameOf = (user) => user && { provider: user.provider, provider_id: user.pr
 
 /** S50: what is no number would be null in JSON, and null deletes. */
 function checkNumbers(value) {
-  if (typeof value === "number" && !isFinite(value)) throw new RangeError(`${value} cannot be sent`);
+  if (typeof value === "number" && !isFinite(value)) throw new RangeError("no finite number");
   if (typeof value === "object") Object.values(value ?? []).forEach(checkNumbers);
 }
 

@@ -47,7 +47,8 @@ export class Rest {
   forget(): void;
   /** The tokens that another window with the same login has got for ours: a refresh token is good for once. */
   adopt(tokens: Tokens): void;
-  me(): Promise<User & Record<string, unknown>>;
+  /** `sub` is `<provider>:<provider_id>`, one for each person. */
+  me(): Promise<User & { sub: string } & Record<string, unknown>>;
 
   /** All, the last changed first. */
   threatModels(): Promise<Named[]>;

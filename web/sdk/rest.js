@@ -177,13 +177,16 @@ export class Rest {
     return this.#refreshing;
   }
 
+  /** Who has signed out or in meanwhile stays so. */
   async #refresh() {
+    const before = this.#tokens;
     try {
-      const body = { refresh_token: this.#tokens?.refresh_token };
-      this.#take(await this.#fetch("/oauth2/refresh", { method: "POST", body }));
+      const body = { refresh_token: before?.refresh_token };
+      const tokens = await this.#fetch("/oauth2/refresh", { method: "POST", body });
+      if (this.#tokens === before) this.#take(tokens);
     } catch (error) {
       if (!(error instanceof RestError) || error.status >= 500 || error.status === 429) throw error;
-      this.#take(null);
+      if (this.#tokens === before) this.#take(null);
       throw new RestError(401, { error: "login_ended", message: "your login has ended" });
     }
   }

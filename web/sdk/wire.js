@@ -51,23 +51,21 @@ export class Wire {
     if (this.state === "connecting" || this.state === "live") return;
     this.#forgetRetry();
     this.#readyAt = Infinity;
-    this.#become("connecting");
     const attempt = (this.#attempt = Symbol("attempt"));
+    this.#become("connecting"); // who hears it may leave
     let address;
     try {
-      address = await this.#callbacks.address(this.#wants);
+      if (attempt === this.#attempt) address = await this.#callbacks.address(this.#wants);
       if (attempt === this.#attempt) this.#dial(...address);
     } catch (error) {
       if (attempt === this.#attempt) this.#withoutSocket(error, address);
     }
   }
 
-  get isConnected() {
-    return this.#socket !== null;
-  }
-
-  /** The other side and we agree again. */
-  ready() {
+  /** The other side and we agree again. `first` is done before anybody hears of it, who may have more to say. */
+  ready(first) {
+    if (!this.#socket) return; // a listener that was shown the state has left
+    first();
     this.#wants = "connect";
     this.#readyAt = Date.now();
     this.#become("live");
@@ -155,14 +153,14 @@ export class Wire {
     else this.#retry(why, goodbye?.retry_after_ms);
   }
 
-  /** Exponential backoff with full jitter, after what the server asks for. */
+  /** Exponential backoff with full jitter, after what the server asks for. It is told last: who hears it may leave. */
   #retry(why, retryAfterMs = 0) {
     if (Date.now() - this.#readyAt > STEADY_MS) this.#attempts = 0;
     const ceiling = Math.min(BACKOFF_MS.longest, BACKOFF_MS.first * 2 ** this.#attempts++);
     const delay = retryAfterMs + Math.random() * ceiling;
-    this.#become("offline", { ...why, retryAt: Date.now() + delay, attempt: this.#attempts });
     this.#retrying = setTimeout(() => this.open(), delay);
     globalThis.addEventListener?.("online", this.#online);
+    this.#become("offline", { ...why, retryAt: Date.now() + delay, attempt: this.#attempts });
   }
 
   #forgetRetry() {

@@ -40,18 +40,19 @@ export function onTheme(told) {
 
 /** A button for the header of a page: each press takes the next choice. */
 export function themeSwitch() {
-  const button = h("button", { class: "icon-button theme", type: "button", onclick: () => choose(next()) });
-  const draw = () => {
-    const says = `Colours: ${NAMES[chosen]}`;
-    button.title = `${says}. Change to ${NAMES[next()]}`;
-    button.setAttribute("aria-label", button.title);
-    button.replaceChildren(icon(`theme-${chosen}`));
-  };
-  // Not for ever: a button that is no longer in a page is told nothing.
-  const stop = onTheme(() => (button.isConnected ? draw() : stop()));
-  draw();
+  return drawn(h("button", { class: "icon-button theme", type: "button", onclick: () => choose(next()) }));
+}
+
+function drawn(button) {
+  const says = `Colours: ${NAMES[chosen]}`;
+  button.title = `${says}. Change to ${NAMES[next()]}`;
+  button.setAttribute("aria-label", button.title);
+  button.replaceChildren(icon(`theme-${chosen}`));
   return button;
 }
+
+// A listener of each button would keep every page that was left, with all that is in it.
+onTheme(() => document.querySelectorAll("button.theme").forEach(drawn));
 
 const next = () => CHOICES[(CHOICES.indexOf(chosen) + 1) % CHOICES.length];
 

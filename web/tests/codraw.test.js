@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { connect } from "../sdk/codraw.js";
+import { connect, LiveDiagram } from "../sdk/codraw.js";
 import { Rest } from "../sdk/rest.js";
 import { FakeServer, stateHash } from "./support/server.js";
 
@@ -757,6 +757,24 @@ test("what is not saved when the login has ended is told, and sent after the nex
   diagram.open();
   await settled();
   assert.equal(server.cells[0].x, 5);
+});
+
+test("who closes on hearing that it is offline has closed", async () => {
+  const diagram = await enter();
+  diagram.on("status", ({ state }) => state === "offline" && diagram.close());
+  server.newest.break();
+  await later(60_000);
+  assert.deepEqual([diagram.status.state, server.sockets.size], ["closed", 0]);
+});
+
+test("who closes on hearing that it connects has closed", async () => {
+  let tickets = 0;
+  const ticket = async () => `${tickets++}`;
+  const diagram = new LiveDiagram({ url: "ws://x/ws", ticket, WebSocket: server.socketsOf("alice") });
+  diagram.on("status", ({ state }) => state === "connecting" && diagram.close());
+  diagram.open();
+  await later(60_000);
+  assert.deepEqual([diagram.status.state, server.sockets.size, tickets], ["closed", 0, 0]);
 });
 
 test("closing waits for what is being saved", async () => {

@@ -52,6 +52,38 @@ test("any other call goes with the login, and is answered whole", async () => {
   assert.deepEqual(sent, [["http://x/y", "PUT", headers, '{"z":1}']]);
 });
 
+for (const [answer, fails] of [
+  [json({ access_token: "ana's next", refresh_token: "r", expires_in: 3_600 }), false],
+  [json({ error: "invalid_grant" }, { status: 400 }), true],
+]) {
+  test(`who signs in as somebody else during a refresh that ${fails ? "fails" : "succeeds"} stays so`, async () => {
+    let answered;
+    const waiting = new Promise((resolve) => (answered = resolve));
+    mock.method(globalThis, "fetch", async (address) =>
+      address.endsWith("/refresh") ? waiting : json({ access_token: "bo's", refresh_token: "b", expires_in: 3_600 }),
+    );
+    const kept = [];
+    const tokens = { access_token: "ana's", refresh_token: "a", expiresAt: Date.now() + 3_600_000 };
+    const rest = new Rest({ server: "http://x", tokens, keep: (now) => kept.push(now?.access_token) });
+    const refreshed = rest.refresh().catch(({ status }) => status);
+    await rest.signInAs("bo");
+    answered(answer);
+    assert.equal(await refreshed, fails ? 401 : undefined);
+    assert.deepEqual(kept, ["bo's"]);
+  });
+}
+
+test("who forgets the login during a refresh has none afterwards", async () => {
+  const answer = json({ access_token: "next", refresh_token: "r", expires_in: 3_600 });
+  mock.method(globalThis, "fetch", async () => answer);
+  const tokens = { access_token: "a", refresh_token: "r", expiresAt: Date.now() + 3_600_000 };
+  const rest = new Rest({ server: "http://x", tokens });
+  const refreshed = rest.refresh();
+  rest.forget();
+  await refreshed;
+  assert.equal(rest.isSignedIn, false);
+});
+
 test("a refusal says how long to wait", async () => {
   const headers = { "Content-Type": "application/json", "Retry-After": "30" };
   mock.method(globalThis, "fetch", async () => json({ error: "unavailable", message: "m" }, { status: 503, headers }));

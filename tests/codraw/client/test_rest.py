@@ -240,6 +240,16 @@ async def test_S34_who_stops_waiting_for_a_refresh_takes_it_from_nobody(slow: Sl
         assert (first.cancelled(), client.token, client.refresh_token) == (True, "new", "successor")
 
 
+async def test_who_has_signed_in_as_somebody_else_during_a_refresh_stays_so(slow: Slow) -> None:
+    async with Client(slow.url, token="ana's", refresh_token="old") as client:
+        refresh = asyncio.create_task(client.refresh())
+        await slow.asked.wait()
+        client.token, client.refresh_token = "bo's", "another"
+        slow.may_answer.set()
+        await refresh
+        assert (client.token, client.refresh_token) == ("bo's", "another")
+
+
 async def test_a_refresh_ends_with_its_client(slow: Slow) -> None:
     client = Client(slow.url, refresh_token="old")
     refresh = asyncio.create_task(client.refresh())

@@ -38,7 +38,7 @@ export class Labels {
     const place = () => this.#place(field, id);
     const stops = [
       this.#stage.on("view", place),
-      this.#stage.on("change", () => this.#diagram.replica.get(id) || this.#finish(false)),
+      this.#stage.on("change", () => this.#diagram.replica.get(id) || this.#leave(false)),
     ];
     this.#finish = (keeps) => {
       this.#finish = () => {};
@@ -64,7 +64,12 @@ export class Labels {
     if (event.isComposing || (event.key === "Enter" && event.shiftKey)) return;
     if (event.key !== "Enter" && event.key !== "Escape") return;
     event.preventDefault();
-    this.#finish(event.key === "Enter");
+    this.#leave(event.key === "Enter");
+  }
+
+  /** By keys, or with the cell: one goes on in the drawing. */
+  #leave(keeps) {
+    this.#finish(keeps);
     this.#stage.root.focus({ preventScroll: true });
   }
 

@@ -25,6 +25,7 @@ class Page {
   #openWorkspace;
   #view = null; // what is shown, if there is something to leave
   #shown = null; // its address
+  #isAsking = false; // whether it may be left
   #retry = 0; // the timer of trying again by itself
   #turn = Promise.resolve(); // one thing is shown after the other
   #windows = new BroadcastChannel(TOKENS);
@@ -53,9 +54,13 @@ class Page {
   }
 
   async #changed() {
-    if (location.hash === this.#shown) return;
-    if (this.#view?.leave && !(await this.#view.leave())) return history.pushState(null, "", this.#shown || location.pathname);
-    this.#again();
+    if (this.#isAsking || location.hash === this.#shown) return;
+    this.#isAsking = true;
+    const leaves = !this.#view?.leave || (await this.#view.leave());
+    this.#isAsking = false;
+    if (location.hash === this.#shown) return; // one has gone back there meanwhile
+    if (leaves) this.#again();
+    else history.pushState(null, "", this.#shown || location.pathname);
   }
 
   #again() {

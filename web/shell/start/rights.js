@@ -85,6 +85,8 @@ class Rights {
       this.#problem.textContent = isOld ? "Somebody else has just changed this list. Please look again." : wordsOf(error);
     }
     await this.#read().catch((error) => (this.#problem.textContent = problemOf(error)));
+    // Who was removed has taken the button along.
+    if (this.#dialog.open && !this.#dialog.contains(document.activeElement)) this.#address.focus();
   }
 
   async #read() {

@@ -5,6 +5,8 @@ import { icon } from "../icons.js";
 import { described, LOGIN_ENDED } from "./connection.js";
 import { crowdOf } from "./crowd.js";
 
+const GONE = "diagram_deleted"; // there is nothing to come back to
+
 /**
  * @param rest ends the session for all; without it there is no button for that
  * @param onLeave the way out of the diagram
@@ -25,6 +27,7 @@ class Session {
     icon("power"),
   );
   #over = h("section", { class: "session-over card", role: "alert", hidden: true });
+  #waiting = h("p", { class: "hint" });
   #away = h("p", { class: "host-away", role: "status", hidden: true });
   #awaySince = null;
   #ticking;
@@ -57,8 +60,8 @@ class Session {
   // -- leaving -------------------------------------------------------------------------------------------------------
 
   async leave() {
-    const { pending } = this.#diagram.status;
-    const unsaved = "Not all is saved yet. The rest is sent when you are here again.";
+    const { pending, reason } = this.#diagram.status;
+    const unsaved = `Not all is saved yet. ${reason === GONE ? "The rest goes with the diagram." : "The rest is sent when you are here again."}`;
     if (pending > 0 && !(await confirmed(unsaved, "Leave", "Stay"))) return false;
     if (!this.#isHostOfOthers()) return true;
     return confirmed("You are the host: when you leave, the session ends for everybody.", "Leave", "Stay");
@@ -119,16 +122,16 @@ class Session {
 
   #drawOver({ state, pending, ...why }) {
     const isOver = state === "refused";
+    if (isOver) this.#drawWaiting(why.reason, pending);
     if (isOver === !this.#over.hidden) return;
     this.#over.hidden = !isOver;
     if (!isOver) return this.#over.replaceChildren();
     const { detail, action, isEnd } = described({ state, pending, ...why }, true, 0);
     const again = () => (why.reason === LOGIN_ENDED ? this.#signInAgain() : this.#diagram.open());
-    const waiting = `Changes that wait in this browser until you are back: ${pending}.`;
     this.#over.replaceChildren(
       h("h2", isEnd ? "The session is over" : "You are not connected"),
       h("p", detail ?? "The server has closed the connection."),
-      h("p", { class: "hint", hidden: pending === 0 }, waiting),
+      this.#waiting,
       h(
         "div",
         { class: "row end" },
@@ -136,5 +139,12 @@ class Session {
         action && h("button", { type: "button", class: "primary", onclick: again }, action),
       ),
     );
+  }
+
+  /** One may go on drawing. */
+  #drawWaiting(reason, pending) {
+    const what = reason === GONE ? "Changes that go with the diagram" : "Changes that wait in this browser until you are back";
+    this.#waiting.hidden = pending === 0;
+    this.#waiting.textContent = `${what}: ${pending}.`;
   }
 }

@@ -15,7 +15,7 @@ export function sharing({ title, rights }) {
   const copy = async () => {
     said.textContent = (await copied(link)) ? "Copied." : "Press Ctrl+C to copy it.";
   };
-  const { root, stop, close } = popover({
+  const { root, stop, close, button } = popover({
     id: "share",
     label: [icon("link"), h("span", { class: "label" }, "Share")],
     buttonClass: "primary",
@@ -31,9 +31,14 @@ export function sharing({ title, rights }) {
       link,
       h("button", { type: "button", class: "primary", id: "copy-link", onclick: copy }, icon("copy"), "Copy the link"),
       said,
-      rights && h("button", { type: "button", id: "rights", onclick: () => (close(), rights()) }, icon("people"), "Who may see it"),
+      rights && h("button", { type: "button", id: "rights", onclick: () => openRights() }, icon("people"), "Who may see it"),
     ],
   });
+  const openRights = () => {
+    close();
+    button.focus(); // where a dialog gives the focus back to
+    rights();
+  };
   return { root, stop };
 }
 
