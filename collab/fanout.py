@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -356,12 +356,17 @@ def _rendered(likeness: Likeness, notice: Notice, side: Side) -> Parcel | None:
     if not messages:
         return None
     encoded = frames(messages, encoding)
-    whole = [message.__struct_config__.tag in FULL_STATES for message in messages]
+    whole = [*map(_shows_all, map(type, messages))]
     if True in whole:
         receipt = encoded[1:] if isinstance(notice, Accepted) and whole[0] else ()
         return Parcel(encoded, Kind.STATE, receipt=receipt)
     subject = _subject(notice) if isinstance(notice, AwarenessShown) else None
     return Parcel(encoded, KINDS.get(type(notice), KEPT), subject)
+
+
+@cache
+def _shows_all(kind: type[msgspec.Struct]) -> bool:
+    return kind.__struct_config__.tag in FULL_STATES
 
 
 def _subject(notice: AwarenessShown) -> Hashable:

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from contextlib import suppress
 from typing import Any, Protocol
 
+import msgspec
+
 Message = Mapping[str, Any]
 """An ASGI event."""
 Hear = Callable[[Message], bool]
@@ -25,16 +27,13 @@ LACKING = (1011, "")
 """How a socket is closed that could not be written to: others are written to in that turn, and it must come back."""
 
 
-class Frame:
+class Frame(msgspec.Struct, eq=False):
     """One wire message, encoded once and handed to every socket that is told the same."""
 
-    __slots__ = ("_message", "_wire", "payload", "text")
-
-    def __init__(self, payload: bytes, *, text: bool) -> None:
-        self.payload = payload
-        self.text = text
-        self._message: Message | None = None
-        self._wire: bytes | None = None
+    payload: bytes
+    text: bool
+    _message: Message | None = None
+    _wire: bytes | None = None
 
     @property
     def head(self) -> bytes:

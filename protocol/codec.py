@@ -23,6 +23,10 @@ MAX_LEVELS = 32
 FORBIDDEN_KEYS = frozenset(("__proto__", "constructor", "prototype"))
 """Keys that reach into the prototype of a JavaScript object."""
 
+BACKSLASH, NEWLINE, TAB, RETURN = b"\\\n\t\r"
+"""As numbers: whether bytes are `in` others takes 0.1 µs more, since Python tries first whether they are one. `find`
+does not."""
+
 _LOWEST = -MAX_NUMBER
 _read_json = msgspec.json.Decoder().decode
 _write_json = msgspec.json.Encoder(enc_hook=as_json).encode
@@ -80,7 +84,7 @@ def _octets(frame: str) -> bytes:
 def _read_json_strictly(raw: bytes) -> Any:
     top = [_read_json(raw)]
     # JSON's keys are strings, and NUL can stand only as its escape; an escaped backslash before it costs time only.
-    keys = _check(top, 0, suspect=b"\\" in raw and b"\\u0000" in raw)
+    keys = _check(top, 0, suspect=spells_nul(raw))
     # What writes back to the same bytes has lost no key either, as from clients that put no spaces.
     if not each_key_once(raw, keys) and _write_json(top[0]) != raw:
         json.loads(raw, object_pairs_hook=_unique)
@@ -95,15 +99,21 @@ def canonical_values(value: list[Any], level: int) -> int:
     return _check(value, level, suspect=False)
 
 
+def spells_nul(raw: bytes) -> bool:
+    """Whether NUL may stand in this JSON, where only its escape can."""
+    return BACKSLASH in raw and b"\\u0000" in raw
+
+
 def each_key_once(raw: bytes, keys: int) -> bool:
     """Whether it is certain that no key stood twice in one object of this JSON, of which so many were found.
 
     Each key has a colon: as many colons as keys, and none was lost. Else strings hold some. Where no quotation mark is
-    followed by white space, each key has its colon right behind one, where few strings have any.
+    followed by white space, each key has its colon right behind one, where few strings have any. Of white space only a
+    blank can stand within strings as it is.
     """
     if raw.count(b":") == keys:
         return True
-    return raw.count(b'":') == keys and not (b'" ' in raw or b'"\n' in raw or b'"\t' in raw or b'"\r' in raw)
+    return raw.count(b'":') == keys and raw.find(b'" ') < 0 and not (NEWLINE in raw or TAB in raw or RETURN in raw)
 
 
 def _read_msgpack_strictly(raw: bytes) -> Any:

@@ -31,6 +31,9 @@ def render(notice: Notice, side: Side) -> Sequence[msgspec.Struct]:
             return (_happened(notice, side),)
         case notices.Accepted():
             return _accepted(notice)
+        # A sender has its receipt, its other sockets the event.
+        case notices.Corrected() | notices.CopyDoubtful():
+            return ()
         case notices.AwarenessShown():
             return (_awareness(notice),) if notice.updates else ()
         case notices.Rejected():
@@ -63,9 +66,6 @@ def render(notice: Notice, side: Side) -> Sequence[msgspec.Struct]:
             return (_trouble(notice),)
         # The requests that these answer are read as others here (`inbound.SYNONYMS`).
         case notices.VectorShown() | notices.ResyncAdvised():
-            return ()
-        # A sender has its receipt, its other sockets the event.
-        case notices.Corrected() | notices.CopyDoubtful():
             return ()
         case _:
             assert_never(notice)

@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from protocol.cell_keys import is_uuid
 from protocol.cells import canonical_changes, payload_sha256, respelled
-from protocol.codec import MAX_NUMBER, UNREADABLE, canonical_values, each_key_once
+from protocol.codec import MAX_NUMBER, UNREADABLE, canonical_values, each_key_once, spells_nul
 from protocol.dialects.requests import EDIT, MAX_ID_CHARACTERS
 from protocol.intents import Edit
 from protocol.refusals import CellError
@@ -45,7 +45,7 @@ _read = msgspec.json.Decoder(Operation).decode
 
 
 def plain_edit(frame: bytes, limits: Limits) -> Edit | None:
-    if b"\\u0000" in frame:
+    if spells_nul(frame):
         return None
     try:
         asked = _read(frame)
