@@ -30,6 +30,7 @@ HERE = "http://127.0.0.1:8080"
 EVERY = 5
 """Where no terminal is, a line so often, in seconds, and one at once."""
 EARLY_S = 1.5
+ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Exit(IntEnum):
@@ -117,7 +118,7 @@ def _run(one: Run) -> Results:
 
 
 async def _interruptible(one: Run) -> Results:
-    """The first Ctrl-C ends the load, a second one everything."""
+    """The first Ctrl-C, or SIGTERM as of a job that is called off, ends the load, a second one everything."""
     loop, running = asyncio.get_running_loop(), cast("asyncio.Task[Any]", asyncio.current_task())
 
     def interrupt() -> None:
@@ -126,11 +127,13 @@ async def _interruptible(one: Run) -> Results:
         one.stop()
 
     with suppress(NotImplementedError):  # there are no such signals on Windows
-        loop.add_signal_handler(signal.SIGINT, interrupt)
+        for number in ENDS:
+            loop.add_signal_handler(number, interrupt)
     try:
         return await one.run()
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     finally:
         with suppress(NotImplementedError):
-            loop.remove_signal_handler(signal.SIGINT)
+            for number in ENDS:
+                loop.remove_signal_handler(number)

@@ -65,7 +65,10 @@ def test_of_a_run_that_is_refused_no_report_is_written_or_lost(tmp_path: Path) -
     assert ended.exit_code == 2 and former.read_text() == "former" and not new.exists()
 
 
-def test_ctrl_c_ends_the_load_and_what_came_of_it_is_written(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_load_and_what_came_of_it_is_written(
+    server: Server, tmp_path: Path, number: signal.Signals
+) -> None:
     command = [sys.executable, "-m", "codraw", "load", server.http, "--editors", "3", "--rate", "20"]
     json, page = tmp_path / "out.json", tmp_path / "out.html"
     with subprocess.Popen(
@@ -73,7 +76,7 @@ def test_ctrl_c_ends_the_load_and_what_came_of_it_is_written(server: Server, tmp
     ) as running:
         assert running.stdout is not None
         running.stdout.readline()
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         told, _ = running.communicate(timeout=60)
     assert running.returncode == Exit.INTERRUPTED
     assert b"Interrupted" in told and b"good: nothing lost" in told
