@@ -504,13 +504,15 @@ class RoomTask:
         here = frozenset(participant.user.id for participant in effect.participants if participant.connections)
         before, self._here = self._here, here
         self._moved(effect.session, Moves(before ^ here, bool(before) != bool(here)))
-        said = self._say(effect.session, effect.version, effect.participants)
+        said = self._say(effect.session, effect.version, effect.participants, closing=effect.closing)
         if said is not None:
             self._newcomers.said(said)
         self._say_presence(effect.session, effect.participants)
 
-    def _say(self, session: SessionId, version: int, participants: tuple[Participant, ...]) -> bytes | None:
-        sealed = self._publish(Said(session, version, participants))
+    def _say(
+        self, session: SessionId, version: int, participants: tuple[Participant, ...], *, closing: bool = False
+    ) -> bytes | None:
+        sealed = self._publish(Said(session, version, participants, closing=closing))
         self._said = (session, version, self._ports.seal.serial)
         return sealed
 

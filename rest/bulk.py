@@ -13,7 +13,7 @@ from rest import calls, rights
 from rest.bodies import JSON, JSON_PATCH, MERGE_PATCH, REQUIRED, Body, as_object, json_value
 from rest.calls import Call
 from rest.collections import Items
-from rest.editing import ATTEMPTS, keeps_changing, turn
+from rest.editing import ATTEMPTS, keeps_changing, turn, unchanged
 from rest.paging import bare, listing
 from rest.ports import Changed, Item, ItemId, Page
 from rest.problems import Problem, bad_field, malformed, not_found, placed
@@ -86,11 +86,15 @@ class Bulk:
             await self._writing(call)
             rows = [await self._row(within, id) for id in entries]
             after = [_placed(n, partial(change, row, entries[row.id])) for n, row in enumerate(rows)]
-            details = {row.id: difference(row, now) for row, now in zip(rows, after, strict=True)}
-            if await self.deps.models.change_items(self.kind.kind, after, call.cause(), details) is Changed.DONE:
+            moved = [(row, now) for row, now in zip(rows, after, strict=True) if not unchanged(row, now)]
+            if not moved or await self._write(call, moved) is Changed.DONE:
                 written = [await self.deps.models.item(self.kind.kind, row.id) for row in after]
                 return self._listing(call, [now or row for now, row in zip(written, after, strict=True)])
         raise keeps_changing()
+
+    async def _write(self, call: Call, moved: Sequence[tuple[Item, Item]]) -> Changed:
+        details = {row.id: difference(row, now) for row, now in moved}
+        return await self.deps.models.change_items(self.kind.kind, [now for _, now in moved], call.cause(), details)
 
     async def _row(self, within: ThreatModelId, id: ItemId) -> Item:
         row = await self.deps.models.item(self.kind.kind, id)

@@ -76,11 +76,12 @@ class RedisLink:
 
     def __init__(self, url: str, home: bytes) -> None:
         self._home = home
-        self._pool = ConnectionPool(**(_options(url) | _ours()))
+        options = _options(url) | _ours()
         try:
-            # not connected: the library looks at options only now
+            self._pool = ConnectionPool(**options)
+            # not connected: the library looks at most options only now
             self._pool.make_connection()  # type: ignore[no-untyped-call]
-        except (TypeError, RedisError):
+        except (TypeError, ValueError, AttributeError, RedisError):
             raise StoreRefused("The Redis URL has an option after its ? that does not exist, or not so.") from None
 
     async def open(self) -> Line:

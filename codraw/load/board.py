@@ -21,7 +21,7 @@ from protocol.dialects.codraw_v1_messages import Event
 
 KEPT = 8_192
 """So many vectors of frames, times and ids are kept behind the replay; a reader further behind is followed by order."""
-REMEMBERED = 1_000_000
+REMEMBERED = 100_000
 """So many operations are under way at most, those of classic among them that nobody ever hears of."""
 
 

@@ -80,7 +80,7 @@ def _writable(path: Path) -> None:
         except OSError as error:
             raise WrongUse(f"{path} cannot be written: {error.strerror}.") from None
         if is_new:
-            path.unlink()
+            path.resolve().unlink()  # and not the link to what is not there yet
 
 
 def _watched(plan: Plan, console: Console) -> Results:

@@ -120,6 +120,10 @@ class Chair:
         else:
             self.ask(Request(lost, left=(user,)))
 
+    def forget_parted(self) -> None:
+        """Whoever goes now is sent away by a server: that is no leave (SES12)."""
+        self._parted = None
+
     def looked_around(self, seen: Container[UserId]) -> None:
         """Whom presence knows at other workers. A host among them, of whom no worker has said so, may be there."""
         departing, self._departing = self._departing, None

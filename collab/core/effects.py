@@ -117,11 +117,12 @@ class Publish(msgspec.Struct, frozen=True, gc=False):
 
 class Announce(msgspec.Struct, frozen=True):
     """Who is connected here, for presence and the other workers; and, without connections, whose leave is not decided.
-    `version`: of the session's facts."""
+    `version`: of the session's facts. `closing`: nobody, since the worker closes its sockets."""
 
     session: SessionId
     participants: tuple[Participant, ...]
     version: int = 0
+    closing: bool = False
 
 
 class Speak(msgspec.Struct, frozen=True):

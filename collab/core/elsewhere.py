@@ -96,6 +96,8 @@ class Elsewhere:
         if _newer(event, session):
             self._wait(event)
             return
+        if event.closing:
+            self._chair.forget_parted()
         before, now_s = self._users(), self._state.now.monotonic_s
         participants = _allowed(session, event.participants)
         news = self._state.roster.remote.hear(event.worker, event.serial, participants, now_s)

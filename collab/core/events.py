@@ -168,13 +168,14 @@ class HeadSeen(msgspec.Struct, frozen=True):
 
 class Said(msgspec.Struct, frozen=True, tag="said"):
     """Who is connected at another worker, and whose leave is not decided there yet, as it said with the session's facts
-    at `version`. `serial` rises with everything that one worker says."""
+    at `version`. `serial` rises with everything that one worker says. `closing`: nobody any more, as it ends."""
 
     session: SessionId
     version: int
     participants: tuple[Participant, ...]
     worker: str = ""
     serial: int = 0
+    closing: bool = False
 
 
 class Stood(msgspec.Struct, frozen=True):

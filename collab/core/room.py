@@ -565,7 +565,7 @@ class Room:
         for present in list(state.roster):
             state.ask(state.dismissal(present.socket, Ending.RESTART))
         if state.session is not None and len(state.roster):
-            state.ask(Announce(state.session.id, (), state.session.version))
+            state.ask(Announce(state.session.id, (), state.session.version, closing=True))
         if not self._gone:
             self._writer.save()
         state.ask(WakeAt(None), Closed())

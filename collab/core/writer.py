@@ -7,6 +7,7 @@ after the need for it arose.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import assert_never
 
 import msgspec
@@ -429,13 +430,17 @@ class Writer:
             self._rights_stale = False
             self._writing = ReadingRights()
             state.ask(ReadRights(callers))
-        elif self._shows_or_judges and (unread := self._unread_history()) is not None:
+        elif (unread := self._unread_history(self._coming_or_judged())) is not None:
             self._writing = ReadingHistory()
             state.ask(unread)
         elif self._behind or self._joins:
             joins, self._joins, self._behind = tuple(self._joins), [], False
             self._writing = CatchingUp(joins)
             state.ask(CatchUp(state.replica.head))
+        elif self._shown_stacks and (unread := self._unread_shown()) is not None:
+            # there may be many, and news does not wait for them
+            self._writing = ReadingHistory()
+            state.ask(unread)
         elif self._queue and not more and not state.session_doubted and not self._claims.gives_way():
             return self._begin_batch()
         return False
@@ -498,21 +503,24 @@ class Writer:
         self._rights = {user: rights for user, rights in self._rights.items() if user in needed}
         return tuple(needed.values())
 
-    @property
-    def _shows_or_judges(self) -> bool:
-        """Whether somebody's undo stack matters now."""
-        return bool(self._queue or self._joins or self._ready_joins or self._shown_stacks)
-
-    def _unread_history(self) -> ReadHistory | None:
-        """Of somebody who joins, writes or is told of it, and whose undo stack was not read yet."""
-        replica = self._state.replica
-        first = [waiting.caller.id for waiting in self._queue[:BATCH_OPERATIONS]]
+    def _coming_or_judged(self) -> list[UserId]:
+        """Whose undo stack is needed before anything else is begun."""
         coming = [join.caller.id for join in (*self._joins, *self._ready_joins)]
-        for user in (*coming, *first, *self._shown_stacks):
+        return coming + [waiting.caller.id for waiting in self._queue[:BATCH_OPERATIONS]]
+
+    def _unread_history(self, users: Iterable[UserId]) -> ReadHistory | None:
+        """Of the first whose undo stack was not read yet."""
+        replica = self._state.replica
+        for user in users:
             if not replica.has_history(user):
                 return ReadHistory(replica.undoer(user))
-        self._shown_stacks.clear()
         return None
+
+    def _unread_shown(self) -> ReadHistory | None:
+        unread = self._unread_history(self._shown_stacks)
+        if unread is None:
+            self._shown_stacks.clear()
+        return unread
 
     def _back_to_queue(self) -> int:
         """The batch to the front of the queue. Returns how many attempts it has had."""
@@ -571,11 +579,15 @@ class Writer:
         """News waits for the outcome of the call in flight, also news of the very vector it is trying to write."""
         if self.in_flight:
             return
+        if self._used_up:
+            self._forget_used_up()
         if self._held or self._head_seen is not None:
             self._take_news()
-        if self._stacks_doubted or self._used_up:
+        if self._stacks_doubted:
             # behind the news, which is told with what they are as far as known
-            self._reread_stacks()
+            self._stacks_doubted = False
+            self._state.replica.forget_all_stacks()
+            self._show_stacks()
 
     def _take_news(self) -> None:
         while self._reload is None and (operation := self._held.take(self.diagram.vector + 1)) is not None:
@@ -591,14 +603,11 @@ class Writer:
         else:
             self._state.deadlines.drop(GAP)
 
-    def _reread_stacks(self) -> None:
-        replica = self._state.replica
-        if self._stacks_doubted:
-            replica.forget_all_stacks()
+    def _forget_used_up(self) -> None:
+        """Before the news, which would be told with a stack that is known to be another by now."""
         for user in self._used_up:
-            replica.forget_stacks(user)
+            self._state.replica.forget_stacks(user)
         self._used_up.clear()
-        self._stacks_doubted = False
         self._show_stacks()
 
     def _show_stacks(self) -> None:

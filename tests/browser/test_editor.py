@@ -675,6 +675,19 @@ def test_who_forgets_what_was_typed_in_the_panel_sees_what_others_did_meanwhile(
     expect(alice.page.locator(".format [data-does=Left]")).to_have_value("8")
 
 
+def test_a_menu_that_came_up_over_the_panel_keeps_nothing_from_being_shown_there(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    bob = Drawing(window("bob", at=alice.page.url))
+    bob.saved()
+    for one in (alice, bob):
+        one.page.mouse.click(*one.middle("Shop"))
+    alice.page.locator("[data-does='Fill #fce8b2']").hover()
+    alice.page.mouse.down(button="right")  # the menu takes the release
+    bob.key("ArrowRight")
+    expect(alice.page.locator(".format [data-does=Left]")).to_have_value("8")
+
+
 def test_where_the_drawing_library_does_not_load_it_is_said_so_and_nothing_is_connected(window: Open, at: str) -> None:
     page = window("alice", at=at).page
     page.locator("#create").wait_for()

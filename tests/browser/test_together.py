@@ -253,10 +253,11 @@ def test_SES18_a_reader_looks_on_the_host_removes_and_ends(window: Open, at: str
     alice.await_state("live")
 
 
+@pytest.mark.parametrize("page", ["", "playground"])
 def test_a_reader_sees_a_diagram_that_nobody_has_open_and_is_there_once_somebody_opens_it(
-    window: Open, at: str
+    window: Open, at: str, page: str
 ) -> None:
-    alice = window("alice", at=at)
+    alice = window("alice", at=at + page)
     draw_on(alice, everyone="reader")
     alice.await_state("live")
     diagram = alice.page.url

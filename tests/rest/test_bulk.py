@@ -143,3 +143,17 @@ async def test_of_many_merges_at_once_none_is_lost(alice: Somebody, bulk: str) -
     await asyncio.gather(*(alice.patch(bulk, [{"id": id, f"x-{n}": n} for id in ids]) for n in range(6)))
     for threat in (await alice.get(bulk.removesuffix("/bulk")))["items"]:
         assert [threat[f"x-{n}"] for n in range(6)] == list(range(6))
+
+
+async def test_RE32_RE40_what_changes_nothing_is_not_written(alice: Somebody, here: Edge, bulk: str) -> None:
+    one, other = await made(alice, bulk, "A", "B")
+    threat = f"{bulk.removesuffix('bulk')}{one}"
+    before, line = await alice.ask("GET", threat), await here.deps.trail.newest()
+    for method in ("PUT", "PATCH"):
+        answer = await alice.ask(method, bulk, [{"id": one, "name": "A"}])
+        assert (answer.status_code, answer.json()["items"]) == (200, [before.json()])
+    assert await here.deps.trail.newest() == line
+    changed = await alice.patch(bulk, [{"id": one, "name": "A"}, {"id": other, "name": "C"}])
+    assert [item["name"] for item in changed["items"]] == ["A", "C"]
+    after = await alice.ask("GET", threat)
+    assert (after.headers["etag"], after.json()) == (before.headers["etag"], before.json())

@@ -254,7 +254,7 @@ class Worker:
         """The first and the last socket are stamped at once."""
         here = frozenset(one.user.id for one in effect.participants if one.connections)
         before, self.here = self.here, here
-        self.speak(Said(effect.session, effect.version, effect.participants))
+        self.speak(Said(effect.session, effect.version, effect.participants, closing=effect.closing))
         self.world.say_presence(self, effect.session, effect.participants)
         if bool(before) != bool(here):
             self.world.stamp(self.alive() or Alive(effect.session, 0, host=False))

@@ -80,7 +80,7 @@ class Desk(World):
     def speak(self, event: Event) -> None:
         self.serial += 1
         if isinstance(event, Said):
-            event = Said(event.session, event.version, event.participants, self.worker, self.serial)
+            event = Said(event.session, event.version, event.participants, self.worker, self.serial, event.closing)
         self.worlds.spread(self, event)
 
     def _perform(self, effect: Effect) -> None:
@@ -89,7 +89,7 @@ class Desk(World):
                 self.speak(Heard(effect.epoch, effect.operations, used_up=effect.used_up))
             case Announce():
                 self.worlds.put(effect.session, self.worker, effect.participants)
-                self.speak(Said(effect.session, effect.version, effect.participants))
+                self.speak(Said(effect.session, effect.version, effect.participants, closing=effect.closing))
             case Speak(what=what):
                 self.speak(what)
             case Survey(session=session):

@@ -340,6 +340,21 @@ async def test_SES9_a_host_who_closes_both_tabs_at_once_ends_it_at_once(two: Wor
     assert (goodbye["reason"], await bo.ended()) == ("host_left", 1000)
 
 
+async def test_SES12_a_worker_that_stops_ends_no_session_although_the_host_has_just_closed_another_tab(
+    two: Workers,
+) -> None:
+    ana, _ = await two[0].present("ana"), await two[1].present("ana")
+    bo = await two[0].present("bo")
+    ana.leave(code=1000, reason="")
+    await two.store.answered()
+    await two[1].rooms.close()
+    await two.store.answered()
+    assert (await bo.hear("participants"))["host_state"] == "here"
+    assert (await bo.hear("participants"))["host_state"] == "away"
+    live = await two[0].sessions.live(two[0].diagram)
+    assert live is not None and live.host_grace_until_ms is not None
+
+
 async def test_WS11_what_a_newcomer_does_upon_its_first_frame_finds_it_known_at_other_workers(two: Workers) -> None:
     ana, bo = await two[0].present("ana"), await two[0].present("bo")
     tab = await two[1].line("bo")

@@ -79,7 +79,7 @@ export class Facts {
     const values = {
       connection: this.#connection(now),
       vector: replica.vector,
-      epoch: replica.epoch ?? "–",
+      epoch: replica.epoch || "–",
       hash: this.#hash(),
       pending: this.#pending(),
       durability: session?.durability ?? "–",

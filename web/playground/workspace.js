@@ -44,6 +44,7 @@ export async function openWorkspace({ main, rest, place, onLeave }) {
   main.replaceChildren(editor.root);
   document.title = `${described.name} · codraw`;
   if (location.pathname === "/playground" && innerWidth >= ROOMY) editor.inspect();
+  editor.show();
   return editor;
 }
 
@@ -86,7 +87,13 @@ class Editor {
     );
     new Gestures(this);
     this.#listen();
+    this.#rightsChanged();
     this.use("select");
+  }
+
+  /** What is known before it is live: fitted into the page, in which it must be by now. */
+  show() {
+    this.#changed([], true);
   }
 
   get isLive() {
@@ -352,7 +359,7 @@ class Editor {
 
   #rightsChanged() {
     const { canWrite } = this.#diagram;
-    this.#notice.hidden = canWrite;
+    this.#notice.hidden = canWrite || !this.#diagram.you;
     for (const [tool, button] of this.#tools) button.disabled = !canWrite && tool !== "select";
     this.#drawSelectionBar();
   }

@@ -175,16 +175,16 @@ export class LiveDiagram extends EventTarget {
     operation.isSent = true;
     operation.sendings = 1 + (operation.sendings ?? 0);
     operation.by = this.you.id;
-    this.send(messageOf(operation));
+    if (!this.send(messageOf(operation))) operation.isSent = false;
   }
 
-  /** Oldest first, same ids. */
+  /** Oldest first, same ids. Who hears of a refusal may ask for more, or leave. */
   #transmitPending() {
     for (const operation of [...this.replica.pending]) {
-      if (operation.isSent) continue;
-      if (this.#fits(operation)) this.#transmit(operation);
-      else this.#refuse(operation.operationId, { reason: "limit_exceeded", message: "it does not fit into a frame" });
+      if (operation.isSent || this.#fits(operation)) continue;
+      this.#refuse(operation.operationId, { reason: "limit_exceeded", message: "it does not fit into a frame" });
     }
+    for (const operation of this.replica.pending) if (!operation.isSent) this.#transmit(operation);
   }
 
   #pending(operationId) {

@@ -120,7 +120,7 @@ export class Rest {
     return this.#call("DELETE", `/threat_models/${threatModelId}/diagrams/${diagramId}/collaborate?end=true`);
   }
 
-  /** What `connect` needs: where, and how to be let in. Begins or joins the session; readers wait until there is one. */
+  /** What `connect` needs: where, and how to be let in. Begins or joins the session; readers wait for one. */
   live(threatModelId, diagramId) {
     const server = (this.#server || location.origin).replace(/^http/, "ws");
     const enter = async () => this.ticket((await this.collaborate(threatModelId, diagramId)).session_id);
@@ -186,7 +186,8 @@ export class Rest {
       if (this.#tokens === before) this.#take(tokens);
     } catch (error) {
       if (!(error instanceof RestError) || error.status >= 500 || error.status === 429) throw error;
-      if (this.#tokens === before) this.#take(null);
+      if (this.#tokens !== before) return;
+      this.#take(null);
       throw new RestError(401, { error: "login_ended", message: "your login has ended" });
     }
   }

@@ -37,9 +37,9 @@ export class Wire {
   #online = () => this.open();
 
   /**
-   * @param callbacks `address(wants)`: a promise of the `[url, query]` to dial; an error whose `retryAfterMs` says when to
-   *   ask again is obeyed; else one with `status` 401, 403 or 404 is a clear no, and any other is bad weather. `heard(text)`, `sent(text)`: a frame.
-   *   `lost()`: the socket is gone. `changed()`: the state is another one.
+   * @param callbacks `address(wants)`: a promise of the `[url, query]` to dial; an error whose `retryAfterMs` says when
+   *   to ask again is obeyed; else one with `status` 401, 403 or 404 is a clear no, and any other is bad weather.
+   *   `heard(text)`, `sent(text)`: a frame. `lost()`: the socket is gone. `changed()`: the state is another one.
    */
   constructor({ WebSocket, protocol, ...callbacks }) {
     this.#WebSocket = WebSocket;
@@ -64,8 +64,8 @@ export class Wire {
 
   /** The other side and we agree again. `first` is done before anybody hears of it, who may have more to say. */
   ready(first) {
-    if (!this.#socket) return; // a listener that was shown the state has left
-    first();
+    if (this.#socket) first();
+    if (!this.#socket) return; // a listener that was shown something has left
     this.#wants = "connect";
     this.#readyAt = Date.now();
     this.#become("live");
@@ -75,6 +75,7 @@ export class Wire {
   send(text) {
     if (this.#socket?.readyState !== OPEN) return false;
     this.#callbacks.sent(text);
+    if (!this.#socket) return false; // a listener that was shown it has left
     this.#socket.send(text);
     return true;
   }
@@ -128,7 +129,7 @@ export class Wire {
 
   #giveUp(code, why) {
     this.#hangUp(code);
-    this.#retry(why);
+    if (this.state !== "closed") this.#retry(why);
   }
 
   #hangUp(code) {
@@ -148,6 +149,7 @@ export class Wire {
     const policy = goodbye?.return ?? RETURN[code] ?? "yes";
     const why = { code, reason: goodbye?.reason ?? "lost", message: goodbye?.message ?? text };
     this.#detach();
+    if (this.state === "closed") return; // a listener that was told of the loss has left
     if (policy === "reauthenticate") this.#wants = policy;
     if (policy === "no") this.#become("refused", why);
     else this.#retry(why, goodbye?.retry_after_ms);

@@ -140,6 +140,47 @@ test("a listener that cuts the connection once it is live keeps nothing from bei
   assert.deepEqual(diagram.status, { state: "live", pending: 0 });
 });
 
+/** Two edits, of which the first fits no frame of the next connection. */
+async function comesBackWithTooMuch() {
+  const diagram = await enter();
+  server.newest.break();
+  server.welcomeWith = { limits: { max_frame_bytes: 400, awareness_hz: 20 } };
+  diagram.edit(update("a", { label: "x".repeat(400) }));
+  diagram.edit(update("a", { x: 1 }));
+  return diagram;
+}
+
+test("a listener that cuts the connection on a refusal while it becomes live leaves nothing unsent", async () => {
+  const diagram = await comesBackWithTooMuch();
+  diagram.on("rejected", () => diagram.cut());
+  await later(500);
+  await later(1000);
+  assert.deepEqual([diagram.status, server.sockets.size], [{ state: "live", pending: 0 }, 1]);
+  assert.equal(server.cells[0].x, 1);
+});
+
+test("a listener that cuts the connection when it is shown a frame has it sent on the next", async () => {
+  const diagram = await enter();
+  const stop = diagram.on("frame", () => (stop(), diagram.cut()));
+  diagram.edit(update("a", { x: 1 }));
+  await later(500);
+  assert.deepEqual([diagram.status, server.cells[0].x], [{ state: "live", pending: 0 }, 1]);
+});
+
+test("a listener that closes on a refusal while it becomes live has closed", async () => {
+  const diagram = await comesBackWithTooMuch();
+  diagram.on("rejected", () => diagram.close({ patienceMs: 0 }));
+  await later(500);
+  assert.deepEqual([diagram.status.state, server.sockets.size], ["closed", 0]);
+});
+
+test("what a listener asks on a refusal while it becomes live is sent, behind what was asked before", async () => {
+  const diagram = await comesBackWithTooMuch();
+  diagram.on("rejected", () => diagram.edit(update("a", { x: 2 })));
+  await later(500);
+  assert.deepEqual([diagram.status, server.cells[0].x], [{ state: "live", pending: 0 }, 2]);
+});
+
 test("VEC8 an operation whose receipt was lost happens once", async () => {
   const diagram = await enter();
   server.newest.isDirect = false;
@@ -766,6 +807,19 @@ test("who closes on hearing that it is offline has closed", async () => {
   await later(60_000);
   assert.deepEqual([diagram.status.state, server.sockets.size], ["closed", 0]);
 });
+
+for (const [how, lose] of [
+  ["breaks", () => server.newest.break()],
+  ["is cut", (diagram) => diagram.cut()],
+]) {
+  test(`who closes on hearing that the others are gone has closed, when the connection ${how}`, async () => {
+    const diagram = await enter();
+    const stop = diagram.on("awareness", () => (stop(), diagram.close()));
+    lose(diagram);
+    await later(60_000);
+    assert.deepEqual([diagram.status.state, server.sockets.size], ["closed", 0]);
+  });
+}
 
 test("who closes on hearing that it connects has closed", async () => {
   let tickets = 0;

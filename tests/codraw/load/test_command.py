@@ -65,6 +65,14 @@ def test_of_a_run_that_is_refused_no_report_is_written_or_lost(tmp_path: Path) -
     assert ended.exit_code == 2 and former.read_text() == "former" and not new.exists()
 
 
+def test_a_link_to_what_is_not_there_yet_stays_one(tmp_path: Path) -> None:
+    link, target = tmp_path / "link.json", tmp_path / "target.json"
+    link.symlink_to(target)
+    nobody = f"http://127.0.0.1:{free_port()}"
+    ended = CliRunner().invoke(cli, ["load", nobody, "--json", str(link)])
+    assert ended.exit_code == 2 and link.is_symlink() and not target.exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_the_load_and_what_came_of_it_is_written(
     server: Server, tmp_path: Path, number: signal.Signals

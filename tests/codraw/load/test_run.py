@@ -101,20 +101,17 @@ async def test_who_is_away_when_a_storm_is_stopped_returns_at_once(server: Serve
 
 
 async def test_a_storm_from_which_nobody_can_return_comes_to_an_end(server: Server) -> None:
-    def end(*_: object) -> None:
-        board = one.stage.boards[0]
-        one.tasks.start("end", one.stage.host.home.leave_session(board.threat_model, board.diagram, end=True))
+    class Ended(Run):
+        async def _storm(self) -> None:
+            board = self.stage.boards[0]
+            await self.stage.host.home.leave_session(board.threat_model, board.diagram, end=True)
+            await super()._storm()
 
-    plan: dict[str, Any] = {
-        "editors": 3,
-        "duration_s": 3.6,
-        "scenario": Scenario.JOIN_STORM,
-        "jitter_s": 0.1,
-        "settle_s": 0.5,
-    }
-    one = Run(Plan(urls=(server.http,), **plan), end)
-    found = await one.run()
-    assert "storm until all are in sync" not in found.latencies
+    plan = Plan(
+        urls=(server.http,), editors=3, duration_s=0.5, scenario=Scenario.JOIN_STORM, jitter_s=0.1, settle_s=0.5
+    )
+    found = await Ended(plan).run()
+    assert found.faults["away"] == 3 and "storm until all are in sync" not in found.latencies
 
 
 async def test_sessions_can_be_stopped(server: Server) -> None:

@@ -160,6 +160,14 @@ def test_SES9_SES10_the_last_sockets_of_the_host_here_and_elsewhere_may_go_toget
     assert both(Departure.CLEAN, 1.5) << away << changing(HostGone(60_000)), "it went later, and nobody says how"
 
 
+def test_SES12_a_host_whose_other_worker_closes_its_sockets_is_not_taken_for_gone() -> None:
+    begun = script("ana", "bo", others=NOBODY) >> said(participant("ana", "a1")) << told(RosterChanged)
+    begun >> Left(ANA, Departure.CLEAN) << told(RosterChanged, roster=roster("ana", "bo", host_state="here"))
+    begun >> Said(SESSION.id, 1, (), "w2", 2, closing=True)
+    away = told(RosterChanged, left=(), roster=some(RosterView, host_state="away"))
+    assert begun << away << changing(HostGone(60_000))
+
+
 def test_SES9_while_the_bus_is_deaf_another_tab_of_the_host_may_be_elsewhere() -> None:
     begun = script("ana", "bo", others=NOBODY) >> BusSensed(healthy=False)
     assert begun >> Left(ANA, Departure.CLEAN) << changing(HostGone(15_000))

@@ -49,7 +49,7 @@ from collab.core.verdicts import Ticket
 from collab.core.writing import BATCH_OPERATIONS
 from protocol.cells import payload_sha256
 from protocol.intents import Undo
-from protocol.notices import Accepted, Happened, HistoryDepth, Rejected
+from protocol.notices import Accepted, CopyDoubtful, Happened, HistoryDepth, Rejected
 from protocol.operations import Kind, Outcome, Skipped, Verdict
 from protocol.refusals import Ending, Reason, Refusal
 from protocol.values import CellId, Epoch, Head, OperationId, Role, RoleAt, SocketId
@@ -238,6 +238,15 @@ def test_UN6_a_stack_is_read_again_where_it_turns_out_that_an_entry_was_used_up(
     begun >> Known({(known.user, known.operation_id): known}) << ReadHistory(user("di").id)
     begun >> HistoryRead(user("di").id, (Kept.of(THEIRS), known))
     assert begun << answered(1, Accepted, changed=False, duplicate=True)
+
+
+def test_UN15_no_event_says_of_a_stack_what_is_known_to_be_untrue() -> None:
+    first = logged(FOUNDED, "bo", "b1", change("n1", x=5))
+    second = logged(advance(FOUNDED, first), "bo", "b2", change("n1", x=6))
+    begun = script("bo", others={}) >> Heard(EPOCH, (first,))
+    begun << told(Happened, history=HistoryDepth(1, 0)) << sent("bo", CopyDoubtful)
+    begun >> Heard(EPOCH, (second,), used_up=(user("bo").id,))
+    assert begun << told(Happened, history=None) << ReadHistory(user("bo").id)
 
 
 def test_I8_operations_of_others_wait_behind_one_whose_history_is_read() -> None:

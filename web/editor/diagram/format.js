@@ -100,7 +100,10 @@ export class FormatPanel {
       this.#isPressed = false;
       this.#ask();
     };
-    for (const type of ["pointerup", "pointercancel"]) addEventListener(type, release, { signal: abort.signal });
+    // Where a menu comes up no release may follow.
+    for (const type of ["pointerup", "pointercancel", "contextmenu"]) {
+      addEventListener(type, release, { signal: abort.signal });
+    }
   }
 
   /** Folded it leaves room for the drawing. */

@@ -56,11 +56,14 @@ class Page {
   async #changed() {
     if (this.#isAsking || location.hash === this.#shown) return;
     this.#isAsking = true;
-    const leaves = !this.#view?.leave || (await this.#view.leave());
-    this.#isAsking = false;
+    const leaves = await this.#leaves().finally(() => (this.#isAsking = false));
     if (location.hash === this.#shown) return; // one has gone back there meanwhile
     if (leaves) this.#again();
     else history.pushState(null, "", this.#shown || location.pathname);
+  }
+
+  async #leaves() {
+    return !this.#view?.leave || this.#view.leave();
   }
 
   #again() {
