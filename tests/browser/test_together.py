@@ -383,10 +383,10 @@ def mortal(tmp_path: Path) -> Iterator[Server]:
 def test_SES10_edits_without_a_server_survive_a_reload_and_its_restart_and_the_host_may_return(
     browser: Browser, mortal: Server
 ) -> None:
-    alice, bob = (Window(browser, f"{mortal.http}/", name=name) for name in ("alice", "bob"))
+    alice = Window(browser, f"{mortal.http}/", name="alice")
     alice.sign_in()
     draw_on(alice)
-    bob.page.goto(alice.page.url)
+    bob = Window(browser, alice.page.url, name="bob")
     bob.sign_in()
     bob.await_state("live")
     text(bob, "Shop").wait_for()
@@ -402,6 +402,7 @@ def test_SES10_edits_without_a_server_survive_a_reload_and_its_restart_and_the_h
     bob.page.on("dialog", lambda dialog: dialog.accept())
     with pytest.raises(Error):
         bob.page.reload()
+    bob.page.wait_for_url("chrome-error://**")  # its late arrival would end the navigation that follows
     mortal.start()
     bob.page.goto(alice.page.url)
     for one in (alice, bob):

@@ -23,7 +23,8 @@ AUTOBAHN = ROOT / ".autobahn/suite"
 """The Autobahn test suite and what it needs, as `python -m tests.autobahn install` puts it there."""
 EDITOR = ROOT / "web/vendor/x6.min.js"
 """What `make web` brings."""
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""Without windows of its own it takes half the processor."""
 SYSTEM_PROGRAMS = "/usr/sbin:/usr/local/sbin"
 """Not on everybody's path."""
 
