@@ -24,6 +24,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from bench.options import seconds
 from codraw.local_stores import LocalPostgres
 from collab.core.effects import Commit
 from collab.core.events import Committed
@@ -216,7 +217,7 @@ def fsync_ms(folder: Path) -> float:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    arguments.add_argument("--seconds", type=seconds, default=3.0, help="of each measurement")
     arguments.add_argument("--folder", type=Path, default=None, help="on the disk to measure")
     arguments.add_argument("--only", choices=STORES, action="append", help="both by default")
     given = arguments.parse_args()

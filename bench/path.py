@@ -37,6 +37,7 @@ import msgspec
 import uvloop
 
 from bench.growth.results import commit_name
+from bench.options import count
 from codraw.clock import SystemClock
 from codraw.serve import prepare_process
 from codraw.waits import Mailbox
@@ -444,8 +445,8 @@ def report(result: Mapping[str, Any]) -> None:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--operations", type=int, default=6_400, help="of each round")
-    arguments.add_argument("--rounds", type=int, default=7)
+    arguments.add_argument("--operations", type=count, default=6_400, help="of each round")
+    arguments.add_argument("--rounds", type=count, default=7)
     arguments.add_argument("--cells", type=int, default=1_000)
     arguments.add_argument("--editors", type=int, default=4)
     arguments.add_argument("--seed", type=int, default=1)

@@ -32,6 +32,7 @@ from bench.bars.figures import Figures
 from bench.bars.programs import CPUS, ROOT, Failed
 from bench.bars.regimes import FIXED, FIXED_100, HEAVY, ROOM_OF_10, ROOM_OF_100, SATURATED, Regime
 from bench.growth.results import Row
+from bench.options import count, seconds
 from codraw.local_stores import temporary_folder
 
 PARTS = ("saturated", "fixed", "single", "workers", "growth")
@@ -147,10 +148,10 @@ def main() -> int:
         prog="python -m bench.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("--quick", action="store_true")
-    arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--seconds", type=float, default=2.0, help="of each round, beside its warming up")
+    arguments.add_argument("--rounds", type=count, default=3)
+    arguments.add_argument("--seconds", type=seconds, default=2.0, help="of each round, beside its warming up")
     arguments.add_argument("--only", action="append", choices=PARTS, default=[])
-    arguments.add_argument("--window", type=int, default=0, help="operations under way of each sender, saturated")
+    arguments.add_argument("--window", type=count, default=0, help="operations under way of each sender, saturated")
     arguments.add_argument("--without-peers", action="store_true")
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--folder", type=Path, default=None, help="on the disk to measure")

@@ -34,6 +34,7 @@ from bench.growth import curves, joins, memory
 from bench.growth.picture import draw
 from bench.growth.results import Found, failed, machine, table
 from bench.growth.stage import many_files
+from bench.options import count
 from tests.support.tree import ROOT
 
 Measure = Callable[[argparse.Namespace, Path], Awaitable[Found]]
@@ -132,7 +133,7 @@ def main() -> int:
     )
     arguments.add_argument("--only", action="append", choices=PARTS, default=[])
     arguments.add_argument("--quick", action="store_true")
-    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--rounds", type=count, default=5)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--folder", type=Path, default=None, help="on the disk to use")
     arguments.add_argument("--rows", type=Path, default=None, help="the rows alone, as JSON")

@@ -93,6 +93,9 @@ def served(watches: Sequence[Watch], ended: Sequence[Use | None]) -> list[Served
 def remarks(measures: Measures, cpu: float) -> list[str]:
     """Where the figures are those of the generator and not of the server, that is said first."""
     found, late = [], measures.lag.at(99)
+    if unsent := measures.tally["due and not sent"]:
+        due = unsent + measures.tally["operations"] + measures.tally["cursors"]
+        found.append(f"Not all that was due was sent: of about {due} strokes {unsent} ({unsent / due:.0%}) were not.")
     if cpu >= BUSY:
         found.append(f"The generator itself was the bottleneck: it used {cpu:.0%} of one core.")
     elif late > LATE_MS:

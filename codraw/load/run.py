@@ -111,9 +111,12 @@ class Run:
         if not await self._come_in():
             return None, Loaded()
         begin = perf_counter()
+        end = begin + self.plan.duration_s
         schedule = Schedule(self._strokes(), self._ids, self.measures.lag)
         disturbing = self.tasks.start("load disturbance", self._disturb(begin))
-        loaded = await self._loaded(schedule.run(begin, begin + self.plan.duration_s))
+        loaded = await self._loaded(schedule.run(begin, end))
+        if unsent := schedule.unsent(end, self.plan.rate):
+            self.measures.tally["due and not sent"] = unsent
         if not await self._unless_stopped(self._over(disturbing)):
             self._speed_up()
             self._call_back()

@@ -13,6 +13,8 @@ from codraw.load.scenarios import Stroke
 
 AT_ONCE = 500
 """After so many strokes in a row the event loop gets its turn, or nothing would be read under overload."""
+CATCH_UP_S = 1.0
+"""So long after the end what was due before it is still sent."""
 
 
 class Schedule:
@@ -22,10 +24,13 @@ class Schedule:
         self, strokes: Sequence[tuple[Editor, Iterator[Stroke]]], ids: Callable[[], str], lag: Latency
     ) -> None:
         self._strokes, self._ids, self._lag = strokes, ids, lag
+        self._due: list[tuple[float, int, Stroke]] = []
 
     async def run(self, begin: float, end: float) -> None:
-        """Clock readings of `perf_counter`. Returns at `end`."""
-        due = [(begin + (first := next(strokes)).pause_s, n, first) for n, (_, strokes) in enumerate(self._strokes)]
+        """Clock readings of `perf_counter`. Returns at `end`, or a little later where it is late."""
+        self._due = due = [
+            (begin + (first := next(strokes)).pause_s, n, first) for n, (_, strokes) in enumerate(self._strokes)
+        ]
         heapq.heapify(due)
         while due and due[0][0] < end:
             await asyncio.sleep(max(0.0, due[0][0] - perf_counter()))
@@ -41,7 +46,15 @@ class Schedule:
                     self._send(editor, stroke, at, n)
                     following = next(strokes)
                 heapq.heapreplace(due, (at + following.pause_s, n, following))
+            if now > end + CATCH_UP_S:
+                break
         await asyncio.sleep(max(0.0, end - perf_counter()))
+
+    def unsent(self, end: float, rate: float) -> int:
+        """How many strokes were due long ago and never sent, about: they are not drawn to be counted."""
+        until = min(end, perf_counter() - CATCH_UP_S)
+        behind = (until - at for at, n, _ in self._due if at < until and self._strokes[n][0].wants_in)
+        return round(sum(1 + behind_s * rate for behind_s in behind))
 
     def _send(self, editor: Editor, stroke: Stroke, at: float, number: int) -> None:
         if stroke.cells is None:

@@ -13,9 +13,6 @@ from codraw.load.stage import Stage
 from collab.tasks import Tasks
 from tests.support.servers import Server, free_port
 
-GONE = f"http://127.0.0.1:{free_port()}"
-"""Where nobody is."""
-
 
 async def test_a_session_that_lives_already_is_told(server: Server) -> None:
     plan = Plan(urls=(server.http,), editors=2, diagrams=1, scenario=Scenario.SESSIONS, sessions=1)
@@ -28,7 +25,8 @@ async def test_a_session_that_lives_already_is_told(server: Server) -> None:
 
 
 async def test_who_is_not_admitted_is_in_no_way_of_the_next(server: Server) -> None:
-    plan = Plan(urls=(server.http, GONE), editors=2, diagrams=1, scenario=Scenario.SESSIONS, sessions=4)
+    nobody = f"http://127.0.0.1:{free_port()}"
+    plan = Plan(urls=(server.http, nobody), editors=2, diagrams=1, scenario=Scenario.SESSIONS, sessions=4)
     measures, tasks = Measures(), Tasks()
     stage = Stage(plan.urls, (), 1, measures, tasks)
     await stage.build(2, 1, live=False)

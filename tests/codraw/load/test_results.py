@@ -33,6 +33,12 @@ def test_a_generator_without_time_says_so() -> None:
     assert "sent late" in remarks(measures, 0.5)[0]
 
 
+def test_what_was_due_and_never_sent_is_told() -> None:
+    measures = Measures()
+    measures.tally.update({"operations": 200, "cursors": 50, "due and not sent": 750})
+    assert "of about 1000 strokes 750 (75%) were not" in remarks(measures, 0.5)[0]
+
+
 @pytest.mark.parametrize("sent", ["operations", "cursors"])
 def test_a_run_in_which_nothing_was_sent_says_that_it_proves_nothing(sent: str) -> None:
     measures = Measures()

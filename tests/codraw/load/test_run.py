@@ -56,6 +56,17 @@ async def test_I17_after_a_storm_all_resume_and_nobody_needs_a_full_state(loadin
     assert found.latencies["storm until all are in sync"]["count"] == 1
 
 
+async def test_a_load_that_cannot_be_sent_ends_in_time_and_says_what_was_left(
+    loading: Loading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("codraw.load.schedule.AT_ONCE", 10)
+    monkeypatch.setattr("codraw.load.schedule.CATCH_UP_S", 0.0)
+    found = await loading(rate=100_000.0, duration_s=0.1)
+    assert found.is_good, found.examples
+    assert found.tally["operations"] + found.tally["due and not sent"] == pytest.approx(60_000, rel=0.05)
+    assert "Not all that was due was sent" in found.remarks[0]
+
+
 async def test_sessions_live_and_end(loading: Loading) -> None:
     found = await loading(scenario=Scenario.SESSIONS, sessions=6)
     assert found.is_good, found.examples

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from itertools import count
 from time import perf_counter
 
+import pytest
+
 from codraw.load.editor import Editor
 from codraw.load.scenarios import Stroke, change
-from codraw.load.schedule import Schedule
+from codraw.load.schedule import AT_ONCE, CATCH_UP_S, Schedule
 from tests.codraw.load.scene import Scene
 
 
@@ -15,17 +17,28 @@ def every(seconds: float) -> Iterator[Stroke]:
         yield Stroke(seconds, change("n1", x=1))
 
 
-async def past(scene: Scene, *strokes: tuple[Editor, Iterator[Stroke]]) -> None:
-    """Ten seconds that are over, so that nothing is waited for."""
-    ids, end = count(), perf_counter() - 1
-    await Schedule(strokes, lambda: f"o{next(ids)}", scene.measures.lag).run(end - 10.5, end)
+async def past(scene: Scene, *strokes: tuple[Editor, Iterator[Stroke]], rate: float = 1.0) -> int:
+    """Ten seconds that are over, so that nothing is waited for. How much of it was not sent."""
+    ids, end = count(), perf_counter() - CATCH_UP_S
+    schedule = Schedule(strokes, lambda: f"o{next(ids)}", scene.measures.lag)
+    await schedule.run(end - 10.5, end)
+    return schedule.unsent(end, rate)
 
 
-async def test_everything_that_is_due_is_sent_however_late() -> None:
+async def test_what_is_late_is_still_sent() -> None:
     scene = Scene()
     ana, bob = scene.joined("ana"), scene.joined("bob")
-    await past(scene, (ana, every(1.0)), (bob, every(5.0)))
+    assert await past(scene, (ana, every(1.0)), (bob, every(5.0))) == 0
     assert (len(ana.pending), len(bob.pending)) == (10, 2)
+
+
+async def test_what_cannot_be_sent_in_time_is_not_sent_and_is_counted() -> None:
+    scene = Scene()
+    ana, bob = scene.joined("ana"), scene.joined("bob")
+    bob.wants_in = False
+    unsent = await past(scene, (ana, every(0.001)), (bob, every(0.001)), rate=1_000.0)
+    assert len(ana.pending) < AT_ONCE
+    assert len(ana.pending) + unsent == pytest.approx(10_500, abs=2)
 
 
 async def test_lateness_is_measured_and_counts_for_the_latency() -> None:
