@@ -55,6 +55,7 @@ from storage.accounts import SqlAccounts
 from storage.diagrams import SqlDiagrams
 from storage.models import SqlModels
 from storage.rights import SqlAuthorizer
+from storage.saving import Observed
 from storage.session_rules import Ages
 from storage.sessions import SqlSessions
 from storage.trail import SqlTrail
@@ -76,7 +77,7 @@ class House:
     """`http` and `socket` are the ASGI applications of the two edges. Needs a running event loop."""
 
     def __init__(self, settings: Settings, stores: Stores) -> None:
-        database = stores.database
+        database = Observed(stores.database)
         self._settings = settings
         self._stores = stores
         self._tasks = Tasks()
@@ -86,9 +87,10 @@ class House:
         now_ms = self._clock.wall_ms
         self._accounts = SqlAccounts(database, now_ms)
         self._sessions = SqlSessions(database, now_ms, ages(settings))
-        self._authorizer = SqlAuthorizer(database)
-        self._store = SqlDiagrams(database, now_ms, settings.audit_days * DAY_MS or None)
-        self._health = Health(stores, self._clock, lambda: self._store.saves)
+        self._authorizer = SqlAuthorizer(stores.database)
+        self._models = SqlModels(database)
+        self._store = SqlDiagrams(stores.database, now_ms, settings.audit_days * DAY_MS or None)
+        self._health = Health(stores, self._clock, lambda: database.saving.works and self._store.saving.works)
         rules = room_settings(settings)
         ports = RoomPorts(
             store=self._store,
@@ -160,7 +162,7 @@ class House:
         settings = self._settings
         return RestDependencies(
             front=self._front(),
-            models=SqlModels(self._stores.database),
+            models=self._models,
             accounts=self._accounts,
             sessions=self._sessions,
             authorizer=self._authorizer,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -23,12 +22,11 @@ from storage.columns import OPERATION
 from storage.commits import values, written, written_at_once
 from storage.database import CommitUnknown, Conflict, DamagedRow, Database, Row, Transaction, first
 from storage.pruning import ACCEPTED_MS, prune
+from storage.saving import Saving
 from storage.turns import Turns
 
 log = logging.getLogger(__name__)
 
-REFUSED_S = 10.0
-"""So long a commit that was refused says that nothing can be saved, unless another one can."""
 PAGE = 1_000
 KEPT = 2
 """Snapshots of a diagram."""
@@ -77,7 +75,7 @@ class SqlDiagrams:
         self._database = database
         self._now_ms = now_ms
         self._keep_changes_ms = keep_changes_ms
-        self._refused_at_s = float("-inf")
+        self.saving = Saving()
         self._turns: Turns[Missed | Gone] | None = None
         self._written: Callable[[DiagramId, Commit, int], Awaitable[bool]] = partial(written, database)
         if database.writes_tables_at_once:
@@ -92,27 +90,16 @@ class SqlDiagrams:
     async def commit(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
         try:
             outcome = await self._committed(diagram, commit)
-        except CommitUnknown:
-            return Unresolved()
         except StoreUnavailable as error:
-            self._refused(error)
-            return Unavailable()
+            # a full disk may say so only at the end, when it is not known any more what is written
+            self.saving.refused(error)
+            return Unresolved() if isinstance(error, CommitUnknown) else Unavailable()
         except Exception:
             # A fault of ours or of the data: nothing was written. The room must not hang on it.
             log.exception("a commit failed in diagram %s", diagram)
             return Unavailable()
-        self._refused_at_s = float("-inf")
+        self.saving.took()
         return outcome
-
-    @property
-    def saves(self) -> bool:
-        """False where a store that answers takes no commits, as with a full disk."""
-        return time.monotonic() - self._refused_at_s >= REFUSED_S
-
-    def _refused(self, error: StoreUnavailable) -> None:
-        if self.saves:
-            log.warning("the store takes no commits: %s", error)
-        self._refused_at_s = time.monotonic()
 
     async def _committed(self, diagram: DiagramId, commit: Commit) -> StoreOutcome:
         try:

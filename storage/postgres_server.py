@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, TypeAlias
+from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 import msgspec
@@ -47,6 +49,10 @@ _NEVER = (
     exceptions.UndefinedObjectError,
     exceptions.InvalidParameterValueError,
 )
+_NO_FILE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
+"""Also what is said of the socket file of a server that is away."""
+FILES = {"sslrootcert", "sslcert", "sslkey", "sslcrl"}
+"""Options behind the ? that name one."""
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -99,6 +105,8 @@ async def dial(url: str, durability: Durability, statement_cache: bool) -> tuple
         # its text may quote a part of the password
         raise StoreRefused(f"The PostgreSQL store cannot be opened: its address is not of the form {FORM}.") from None
     except (asyncpg.PostgresError, asyncpg.InternalClientError, OSError, EOFError) as error:
+        if isinstance(error, _NO_FILE) and (why := _unreadable(url)):
+            raise StoreRefused(f"The PostgreSQL store cannot be opened: {why}.") from None
         raise StoreUnavailable(reason(error)) from None
     try:
         if not statement_cache:
@@ -123,6 +131,17 @@ async def examined(connection: Connection) -> Server:
     *facts, clock_ms = row
     found = [*facts, clock_ms - (asked_ms + answered_ms) // 2]
     return Server(*found)
+
+
+def _unreadable(url: str) -> str | None:
+    """Of the files that an address names, the first that cannot be read, and why."""
+    for name, path in parse_qsl(urlsplit(url).query):
+        if name in FILES:
+            try:
+                Path(path).open("rb").close()
+            except OSError as error:
+                return f"{name} names {path}, which cannot be read ({error.strerror})"
+    return None
 
 
 async def _set(connection: Connection, settings: dict[str, str]) -> None:

@@ -212,6 +212,22 @@ async def test_it_is_not_ready_while_its_store_is_away(tmp_path: Path) -> None:
         assert (await http.get("/healthz")).status_code == 200
 
 
+async def test_it_is_not_ready_while_its_disk_takes_nothing_though_nobody_edits(tmp_path: Path) -> None:
+    async with standing(tmp_path) as (_, database, http):
+        signed_in = await http.get("/oauth2/authorize?idp=test&login_hint=ana", follow_redirects=True)
+        http.headers["Authorization"] = f"Bearer {signed_in.json()['access_token']}"
+        model = {"name": "full", "description": "x" * 2_000}
+        await database.transaction(lambda tx: tx.fetch("PRAGMA max_page_count = 1"))
+        while (answer := await http.post("/threat_models", json=model)).status_code == 201:
+            assert (await http.get("/readyz")).status_code == 200
+        assert answer.status_code == 503
+        answer = await http.get("/readyz")
+        assert (answer.status_code, answer.json()["store"]) == (503, "down")
+        await database.transaction(lambda tx: tx.fetch("PRAGMA max_page_count = 1000000"))
+        assert (await http.post("/threat_models", json=model)).status_code == 201
+        assert (await http.get("/readyz")).status_code == 200
+
+
 async def test_while_it_drains_it_is_not_ready_and_lets_no_socket_in(tmp_path: Path) -> None:
     async with standing(tmp_path) as (house, _, http):
         await house.drain()

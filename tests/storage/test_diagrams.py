@@ -76,10 +76,12 @@ async def test_an_error_of_the_outer_commit_is_unresolved_and_the_same_batch_aga
         commit = asyncio.create_task(world.diagrams.commit(D, batch(head, operation(1))))
         await asyncio.sleep(0)
     assert await commit == Unresolved()
+    assert not world.diagrams.saving.works, "a disk that is full may say so only then"
     with pytest.raises(CommitUnknown):
         await neighbour
     assert await world.diagrams.commit(D, batch(head, operation(1))) == Committed()
     assert await head_of(world) == Head(head.epoch, 1, operation(1).state_hash, head.acl_version)
+    assert world.diagrams.saving.works
 
 
 async def test_a_store_that_cannot_be_reached_is_unavailable(database: SqliteDatabase) -> None:
@@ -106,14 +108,14 @@ async def test_I30_a_store_that_takes_no_commits_says_why_once_and_until_it_take
     saved = 0
     while await world.diagrams.commit(D, batch(await head_of(world), operation(saved + 1))) == Committed():
         saved += 1
-        assert world.diagrams.saves
+        assert world.diagrams.saving.works
     assert await world.diagrams.commit(D, batch(await head_of(world), operation(saved + 1))) == Unavailable()
-    assert not world.diagrams.saves
-    said = [record.message for record in caplog.records if record.name == "storage.diagrams"]
+    assert not world.diagrams.saving.works
+    said = [record.message for record in caplog.records if record.name == "storage.saving"]
     assert said == ["the store takes no commits: SQLITE_FULL: database or disk is full"]
     await room_for(database, 1_000_000)
     assert await world.diagrams.commit(D, batch(await head_of(world), operation(saved + 1))) == Committed()
-    assert world.diagrams.saves
+    assert world.diagrams.saving.works
 
 
 # damage ---------------------------------------------------------------------------------------------------------------

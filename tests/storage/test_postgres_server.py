@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from urllib.parse import quote
+
 import msgspec
 import pytest
 
+from collab.ports import StoreUnavailable
 from storage.clock import real_ms
+from storage.database import StoreRefused
 from storage.postgres import PostgresDatabase
 from storage.postgres_server import Durability, Server, dial
 
+AWAY = "postgresql://codraw@127.0.0.1:9/codraw"
 GOOD = Server(160_004, False, False, True, True, "UTF8", "on", False, "7/00000001", 0)
 
 
@@ -47,3 +53,15 @@ async def test_a_server_tells_what_it_is(postgres: PostgresDatabase) -> None:
     assert number.isdecimal() and int(timeline, 16) >= 1
     # the clocks are one, read a little before or after
     assert abs(server.offset_ms) <= real_ms() - before + 1
+
+
+@pytest.mark.parametrize("option", ["sslrootcert", "sslcert", "sslcrl"])
+async def test_a_file_that_cannot_be_read_is_refused_and_not_waited_for(tmp_path: Path, option: str) -> None:
+    missing = tmp_path / "not there.crt"
+    with pytest.raises(StoreRefused, match=f"{option} names {missing}, which cannot be read"):
+        await dial(f"{AWAY}?sslmode=require&{option}={quote(str(missing))}", "disk", True)
+
+
+async def test_a_file_that_is_not_needed_keeps_nobody_from_waiting() -> None:
+    with pytest.raises(StoreUnavailable):
+        await dial(f"{AWAY}?sslrootcert=/not/there.crt", "disk", True)
