@@ -292,6 +292,18 @@ def test_a_long_text_that_is_pasted_is_cut_between_two_characters(window: Open, 
     assert pasted["attrs"]["text"]["text"] == "x" * 999
 
 
+@pytest.mark.parametrize(
+    ("x", "text", "why"), [("1e999", "", "no finite number"), ("0", "#" * 300_000, "into a frame")]
+)
+def test_of_a_cell_that_cannot_be_sent_it_is_told_why(window: Open, at: str, x: str, text: str, why: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open()
+    cell = f'{{"id": "a", "shape": "actor", "x": {x}, "y": 0, "width": 90, "height": 60, "data": {{"a": "{text}"}}}}'
+    alice.page.evaluate(PASTE, f'{{"codraw": "cells", "cells": [{cell}]}}')
+    expect(alice.page.locator(".toast")).to_contain_text(why)
+    assert alice.cells() == []
+
+
 def test_what_is_selected_in_the_drawing_is_copied_though_text_beside_it_was_selected_before(
     window: Open, at: str
 ) -> None:
@@ -374,6 +386,24 @@ def test_everything_can_be_done_with_the_keyboard_alone(window: Open, at: str) -
     alice.key("?")
     expect(alice.page.locator("dialog.keys")).to_be_visible()
     alice.key("Escape")
+
+
+def test_keys_go_to_the_drawing_where_nothing_else_has_the_focus_and_after_a_click_on_undo_or_zoom(
+    window: Open, at: str
+) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0), node(2, "Bank", 300, 0)])
+    alice.node("Bank").wait_for()
+    alice.key("Control+a")  # nothing was pressed yet
+    expect(alice.page.locator(".frames rect")).to_have_count(2)
+    alice.key("ArrowRight")
+    assert alice.cell("Shop")["x"] > 0
+    alice.page.get_by_role("button", name="Undo (Ctrl+Z)").click()
+    alice.key("ArrowDown")
+    assert [(cell["x"], cell["y"] > 0) for cell in alice.cells()] == [(0, True), (300, True)]
+    alice.page.get_by_role("button", name="Zoom in (+)").click()
+    alice.key("Delete")
+    expect(alice.page.locator(".x6-node")).to_have_count(0)
 
 
 def test_a_flow_just_drawn_can_be_tied_elsewhere_and_stays_where_it_was_if_it_is_let_go_of(

@@ -64,6 +64,45 @@ def test_AU8_a_duplicated_tab_goes_on_with_the_tokens_that_the_other_has_renewed
     copy.locator(".who", has_text="Alice").wait_for()
 
 
+LISTEN = """() => {
+    window.told = [];
+    window.channel = new BroadcastChannel("codraw.tokens");
+    window.channel.onmessage = ({ data }) => window.told.push(data.former);
+}"""
+TELL = """async () => {
+    const channel = new BroadcastChannel("codraw.tokens");
+    channel.postMessage({ former: "nobody's" });
+}"""
+TOLD = """async (least) => {
+    const give_up = performance.now() + 10_000;
+    while (window.told.filter((one) => one === "nobody's").length < least && performance.now() < give_up) {
+        await new Promise((again) => setTimeout(again, 20));
+    }
+    return window.told.filter((one) => one !== "nobody's").length;
+}"""
+"""What was said before the last word that each of them is made to say."""
+
+
+def test_AU8_renewed_tokens_are_told_once_however_many_tabs_take_them(window: Callable[..., Window]) -> None:
+    alice = window("alice")
+    alice.page.wait_for_selector(".shelf")
+    copies = []
+    for _ in range(3):
+        with alice.page.context.expect_page() as opened:
+            alice.page.evaluate("void open(location.href)")
+        copies.append(opened.value)
+        copies[-1].wait_for_selector(".shelf")
+    former = copies[0].evaluate("sessionStorage['codraw.tokens']")
+    copies[0].evaluate(LISTEN)
+    alice.page.evaluate(NEARLY_OVER)
+    alice.page.reload()
+    alice.page.wait_for_selector(".shelf")
+    for copy in copies:
+        assert copy.evaluate(RENEWED, former) != json.loads(former)
+        copy.evaluate(TELL)
+    assert copies[0].evaluate(TOLD, len(copies)) == 1
+
+
 def test_signing_out_leads_back_to_the_door(window: Callable[..., Window]) -> None:
     alice = window("alice")
     alice.page.click("text=Sign out")

@@ -190,6 +190,39 @@ def test_two_windows_of_one_person_are_one_with_two_cursors_and_the_network_may_
     text(alice, "Unplugged").wait_for()
 
 
+RENAME = """async (name) => {
+    const { Rest } = await import("/web/sdk/rest.js");
+    const rest = new Rest({ tokens: JSON.parse(sessionStorage["codraw.tokens"]) });
+    const [, model, diagram] = location.hash.split("/");
+    await rest.request("PATCH", `/threat_models/${model}/diagrams/${diagram}`, { body: { name } });
+}"""
+
+
+@pytest.mark.parametrize("page", ["", "playground"])
+def test_another_name_of_the_diagram_is_seen_on_coming_back_to_the_window_and_with_the_connection(
+    window: Open, at: str, page: str
+) -> None:
+    alice = window("alice", at=at + page)
+    draw_on(alice)
+    bob = join(window, "bob", alice)
+    title = alice.page.get_by_role("heading", level=1)
+    expect(title).to_have_text("Overview")
+
+    bob.page.evaluate(RENAME, "Payments")
+    alice.page.evaluate("dispatchEvent(new Event('focus'))")  # as when a window comes to the front
+    expect(title).to_have_text("Payments")
+    assert alice.page.title() == "Payments · codraw"
+    alice.page.click("#share")
+    expect(alice.page.get_by_role("heading", name="Share “Payments”")).to_be_visible()
+
+    alice.page.context.set_offline(True)
+    alice.await_state("offline")
+    bob.page.evaluate(RENAME, "Refunds")
+    alice.page.context.set_offline(False)
+    alice.await_state("live")
+    expect(title).to_have_text("Refunds")
+
+
 def test_PR4_one_follows_another_and_the_presenter_is_asked_for_denied_granted_and_over(window: Open, at: str) -> None:
     alice = window("alice", at=at)
     draw_on(alice)

@@ -57,6 +57,11 @@ export class Canvas {
     new ResizeObserver(([{ contentRect }]) => this.#resized(contentRect)).observe(this.root);
   }
 
+  /** Everything is drawn at all times. */
+  get printed() {
+    return { svg: this.root, world: this.#world, whole: () => () => {} };
+  }
+
   // -- cells ---------------------------------------------------------------------------------------------------------
 
   renderAll() {

@@ -7,6 +7,7 @@ import * as commands from "../shell/drawing/commands.js";
 import { Gestures } from "./gestures.js";
 import { icon } from "../shell/icons.js";
 import { Inspector } from "./inspector.js";
+import { printing } from "../shell/printing.js";
 import { Stage } from "./stage.js";
 import { connection } from "../shell/together/connection.js";
 import { cursors } from "../shell/together/cursors.js";
@@ -17,6 +18,7 @@ import { session } from "../shell/together/session.js";
 import { sharing } from "../shell/together/sharing.js";
 import { undoing } from "../shell/together/undoing.js";
 import { themeSwitch } from "../shell/theme.js";
+import { titleOf } from "../shell/title.js";
 import { unsaved } from "../shell/unsaved.js";
 import { Weather } from "./weather.js";
 
@@ -34,15 +36,15 @@ export async function openWorkspace({ main, rest, place, onLeave }) {
   const [described, me] = await Promise.all([rest.diagram(threatModelId, diagramId), rest.me()]);
   let inspector = null;
   const weather = new Weather((frame) => inspector?.note(frame));
-  const live = rest.live(threatModelId, diagramId);
+  const title = titleOf({ rest, place, name: described.name });
+  const live = rest.live(threatModelId, diagramId, { told: ({ diagram_name: name }) => title.is(name) });
   const ticket = (asked) => (weather.isOffline ? Promise.reject(new TypeError("no network")) : live.ticket(asked));
   const diagram = connect({ ...live, ticket, storage: unsaved(me, diagramId), WebSocket: weather.WebSocket });
   diagram.replica.show({ ...described, epoch: "" }); // until it is live; of no epoch, since nothing is resumed from it
   const stage = new Stage(diagram.replica);
   inspector = new Inspector({ diagram, weather, place, rest, chosen: () => stage.selection });
-  const editor = new Editor({ diagram, stage, inspector, rest, title: described.name, onLeave });
+  const editor = new Editor({ diagram, stage, inspector, rest, title, onLeave });
   main.replaceChildren(editor.root);
-  document.title = `${described.name} · codraw`;
   if (location.pathname === "/playground" && innerWidth >= ROOMY) editor.inspect();
   editor.show();
   return editor;
@@ -85,6 +87,7 @@ class Editor {
       stage.root,
       inspector.root,
     );
+    this.#parts.push(printing(stage.canvas.printed));
     new Gestures(this);
     this.#listen();
     this.#rightsChanged();
@@ -215,7 +218,7 @@ class Editor {
     const follow = following({ diagram, stage });
     const here = people({ diagram, following: follow });
     const share = sharing({ title });
-    this.#parts = [state, follow, here, share, this.#session, cursors({ diagram, stage }), notices({ diagram })];
+    this.#parts = [title, state, follow, here, share, this.#session, cursors({ diagram, stage }), notices({ diagram })];
     stage.root.append(follow.root);
     this.#inspect.id = "inspect";
     this.#inspect.setAttribute("aria-pressed", "false");
@@ -223,7 +226,7 @@ class Editor {
       "header",
       { class: "bar" },
       this.#iconButton("back", "All diagrams", () => this.#onLeave()),
-      h("h1", title),
+      title.root,
       state.root,
       h("div", { class: "row" }, this.#undo, this.#redo),
       here.root,

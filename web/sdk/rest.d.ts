@@ -76,5 +76,12 @@ export class Rest {
   /** A single-use ticket for a socket. */
   ticket(sessionId: string): Promise<string>;
   /** What `connect` needs: where, and how to be let in. Begins or joins the session; a reader waits until there is one. */
-  live(threatModelId: string, diagramId: string): Required<Pick<Options, "url" | "ticket">>;
+  live(
+    threatModelId: string,
+    diagramId: string,
+    options?: {
+      /** Hears of the session, as REST shows it, whenever it is entered. */
+      told?: (session: Record<string, unknown>) => void;
+    },
+  ): Required<Pick<Options, "url" | "ticket">>;
 }

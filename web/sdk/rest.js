@@ -120,10 +120,17 @@ export class Rest {
     return this.#call("DELETE", `/threat_models/${threatModelId}/diagrams/${diagramId}/collaborate?end=true`);
   }
 
-  /** What `connect` needs: where, and how to be let in. Begins or joins the session; readers wait for one. */
-  live(threatModelId, diagramId) {
+  /**
+   * What `connect` needs: where, and how to be let in. Begins or joins the session; readers wait for one.
+   * @param told hears of the session, as REST shows it, whenever it is entered
+   */
+  live(threatModelId, diagramId, { told = () => {} } = {}) {
     const server = (this.#server || location.origin).replace(/^http/, "ws");
-    const enter = async () => this.ticket((await this.collaborate(threatModelId, diagramId)).session_id);
+    const enter = async () => {
+      const session = await this.collaborate(threatModelId, diagramId);
+      told(session);
+      return this.ticket(session.session_id);
+    };
     return {
       url: `${server}/threat_models/${threatModelId}/diagrams/${diagramId}/ws`,
       ticket: async ({ wants }) => {

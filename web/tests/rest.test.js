@@ -114,3 +114,13 @@ test("a diagram that is gone is looked for twice, and then no more", async () =>
   await assert.rejects(ticket({ wants: "connect" }), { status: 404 });
   assert.equal(fetched.mock.callCount(), 2);
 });
+
+test("whoever goes live is told of the session with every connection", async () => {
+  const session = { session_id: "s", diagram_name: "Checkout" };
+  mock.method(globalThis, "fetch", async (address) => json(/ticket/.test(address) ? { ticket: "t" } : session));
+  const told = [];
+  const { ticket } = new Rest({ server: "http://x" }).live("1", "2", { told: ({ diagram_name }) => told.push(diagram_name) });
+  assert.equal(await ticket({ wants: "connect" }), "t");
+  await ticket({ wants: "connect" });
+  assert.deepEqual(told, ["Checkout", "Checkout"]);
+});

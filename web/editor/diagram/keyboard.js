@@ -25,8 +25,8 @@ export class Keyboard {
     this.#stage = stage;
     this.#editor = editor;
     const { signal } = this.#abort;
-    stage.root.addEventListener("keydown", (event) => this.#onStage(event), { signal });
     stage.root.addEventListener("focus", () => (this.#isLeaving = false), { signal });
+    document.addEventListener("keydown", (event) => this.#onStage(event), { signal });
     document.addEventListener("keydown", (event) => this.#anywhere(event), { signal });
   }
 
@@ -60,10 +60,11 @@ export class Keyboard {
     return true;
   }
 
-  // -- in the drawing -------------------------------------------------------------------------------------------------
+  // -- in the drawing, or where nothing has the focus: Tab goes to the page from there --------------------------------
 
   #onStage(event) {
-    if (event.target !== this.#stage.root) return;
+    const isHere = event.target === this.#stage.root;
+    if (!isHere && (event.target !== document.body || event.key === "Tab")) return;
     const command = event.ctrlKey || event.metaKey;
     const key = letterOf(event);
     if (event.key in ARROWS && !command) this.#arrow(event, ARROWS[event.key]);

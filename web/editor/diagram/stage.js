@@ -155,6 +155,18 @@ export class Stage extends Surface {
     this.fit(around(this.graph.getNodes().map((node) => node.getBBox())), byHand);
   }
 
+  /** All of it, for paper, which neither scrolls nor waits for the next frame. */
+  get printed() {
+    const { graph } = this;
+    const svg = this.root.querySelector(".x6-graph-svg");
+    const whole = () => {
+      graph.disableVirtualRender();
+      graph.renderer.schedule.queue.flushJobsSync();
+      return () => graph.enableVirtualRender();
+    };
+    return { svg, world: svg.querySelector(".x6-graph-svg-viewport"), whole };
+  }
+
   // -- what is where --------------------------------------------------------------------------------------------------
 
   idAt({ target }) {

@@ -4,9 +4,11 @@ import { connect, uuid } from "../../sdk/codraw.js";
 import { h, toast } from "../../shell/dom.js";
 import * as commands from "../../shell/drawing/commands.js";
 import { icon } from "../../shell/icons.js";
+import { printing } from "../../shell/printing.js";
 import { openRights } from "../../shell/start/rights.js";
 import { PageError } from "../../shell/start/words.js";
 import { themeSwitch } from "../../shell/theme.js";
+import { titleOf } from "../../shell/title.js";
 import { connection } from "../../shell/together/connection.js";
 import { cursors } from "../../shell/together/cursors.js";
 import { following } from "../../shell/together/following.js";
@@ -33,14 +35,16 @@ export async function openWorkspace({ main, rest, place, onLeave }) {
   if (!globalThis.X6) throw new PageError("The drawing library (AntV X6) did not load. Reload the page to try again.");
   const { threatModelId, diagramId } = place;
   const [described, me] = await Promise.all([rest.diagram(threatModelId, diagramId), rest.me()]);
-  const diagram = connect({ ...rest.live(threatModelId, diagramId), storage: unsaved(me, diagramId) });
+  const title = titleOf({ rest, place, name: described.name });
+  const live = rest.live(threatModelId, diagramId, { told: ({ diagram_name: name }) => title.is(name) });
+  const diagram = connect({ ...live, storage: unsaved(me, diagramId) });
   diagram.replica.show({ ...described, epoch: "" }); // until it is live; of no epoch, since nothing is resumed from it
   try {
-    const workspace = new Workspace({ diagram, rest, place, title: described.name, onLeave });
+    const workspace = new Workspace({ diagram, rest, place, title, onLeave });
     main.replaceChildren(workspace.root);
-    document.title = `${described.name} · codraw`;
     return workspace;
   } catch (error) {
+    title.stop();
     diagram.close({ patienceMs: 0 }); // else each try would leave a connection behind
     throw new PageError(`The diagram cannot be shown: ${error.message}`, { cause: error });
   }
@@ -87,6 +91,7 @@ class Workspace {
     const minimap = this.#part(new Minimap({ stage }));
     this.#over = h("div", { class: "overlay" }, this.#empty, this.#format.root, minimap.root, this.#zoomBar());
     this.#session = this.#part(session({ diagram, rest, onLeave }));
+    this.#part(printing(stage.printed));
     this.root = h(
       "div",
       { class: "workspace" },
@@ -114,13 +119,13 @@ class Workspace {
       this.#diagram.edit(withinLimit(changes, this.#diagram.limits), options);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      this.#editInHalves(changes, options);
+      this.#editInHalves(error, changes, options);
     }
   }
 
-  /** Too much for one operation goes in halves, undone as one. */
-  #editInHalves(changes, { groupId = uuid() } = {}) {
-    if (changes.length === 1) return toast("That is too large to be sent.", "bad");
+  /** Too much for one operation goes in halves, undone as one; what is left of it is not for its size alone. */
+  #editInHalves({ message }, changes, { groupId = uuid() } = {}) {
+    if (changes.length === 1) return toast(`That cannot be sent: ${message}.`, "bad");
     const half = changes.length >> 1;
     this.edit(changes.slice(0, half), { groupId });
     this.edit(changes.slice(half), { groupId });
@@ -225,9 +230,9 @@ class Workspace {
       "header",
       { class: "bar" },
       iconButton("back", "All diagrams", onLeave),
-      h("h1", { title }, title),
+      this.#part(title).root,
       this.#part(connection({ diagram })).root,
-      h("div", { class: "row tight history" }, this.#undo, this.#redo),
+      this.#passing(h("div", { class: "row tight history" }, this.#undo, this.#redo)),
       this.#part(filesMenu({ diagram, stage, title, rest, place })).root,
       this.#part(people({ diagram, following: followed })).root,
       this.#part(sharing({ title, rights: () => openRights({ rest, threatModelId: place.threatModelId }) }))
@@ -238,15 +243,23 @@ class Workspace {
   }
 
   #zoomBar() {
-    return h(
-      "div",
-      { class: "zoom over", role: "toolbar", "aria-label": "View" },
-      iconButton("minus", "Zoom out (−)", () => this.#stage.zoom(0.8)),
-      this.#zoomed,
-      iconButton("plus", "Zoom in (+)", () => this.#stage.zoom(1.25)),
-      iconButton("fit", "Show everything (1)", () => this.#stage.showAll()),
-      iconButton("keys", "Keys (?)", showKeys),
+    return this.#passing(
+      h(
+        "div",
+        { class: "zoom over", role: "toolbar", "aria-label": "View" },
+        iconButton("minus", "Zoom out (−)", () => this.#stage.zoom(0.8)),
+        this.#zoomed,
+        iconButton("plus", "Zoom in (+)", () => this.#stage.zoom(1.25)),
+        iconButton("fit", "Show everything (1)", () => this.#stage.showAll()),
+        iconButton("keys", "Keys (?)", showKeys),
+      ),
     );
+  }
+
+  /** Who clicks there goes on in the drawing; who came by the keyboard stays. */
+  #passing(buttons) {
+    buttons.addEventListener("click", ({ detail }) => detail !== 0 && this.#stage.root.focus({ preventScroll: true }));
+    return buttons;
   }
 
   // -- what happens ---------------------------------------------------------------------------------------------------

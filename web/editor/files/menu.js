@@ -12,6 +12,7 @@ const MARGIN = 60; // around what was imported
 
 /**
  * @param diagram LiveDiagram. @param stage for what was imported to be seen. @param place `{threatModelId, diagramId}`
+ * @param title `name`: what the diagram is called now
  * @returns {{root: HTMLElement, stop(): void}}
  */
 export function filesMenu({ diagram, stage, title, rest, place }) {
@@ -99,15 +100,15 @@ class FilesMenu {
   // -- out ---------------------------------------------------------------------------------------------------------------
 
   #saveJson() {
-    const text = asJson(this.#title, this.#diagram.replica.cells());
-    save(new Blob([text], { type: "application/json" }), fileName(this.#title, "json"));
+    const text = asJson(this.#title.name, this.#diagram.replica.cells());
+    save(new Blob([text], { type: "application/json" }), fileName(this.#title.name, "json"));
   }
 
   async #savePicture(format) {
     const working = busy(`Drawing the ${format.toUpperCase()} …`);
     try {
       await saved(this.#diagram);
-      save(await picture(this.#rest, this.#place, format), fileName(this.#title, format));
+      save(await picture(this.#rest, this.#place, format), fileName(this.#title.name, format));
     } catch (error) {
       toast(`The picture could not be drawn: ${error.message}`, "bad");
     } finally {

@@ -38,8 +38,11 @@ class Page {
 
   async start() {
     addEventListener("hashchange", () => this.#changed());
-    this.#windows.onmessage = ({ data: { former, tokens } }) =>
-      kept()?.refresh_token === former && this.#rest.adopt(tokens);
+    this.#windows.onmessage = ({ data: { former, tokens } }) => {
+      if (kept()?.refresh_token !== former) return;
+      keep(tokens); // first, or it would be told once more
+      this.#rest.adopt(tokens);
+    };
     this.#main.setAttribute("aria-busy", "true");
     await redeemed(this.#rest).catch((error) => toast(error.message, "bad"));
     this.#again();
@@ -49,8 +52,8 @@ class Page {
   #keep(tokens) {
     const former = kept()?.refresh_token;
     if (!tokens) return sessionStorage.removeItem(TOKENS);
-    sessionStorage.setItem(TOKENS, JSON.stringify(tokens));
-    if (former) this.#windows.postMessage({ former, tokens });
+    keep(tokens);
+    if (former && former !== tokens.refresh_token) this.#windows.postMessage({ former, tokens });
   }
 
   async #changed() {
@@ -128,6 +131,7 @@ class Page {
   }
 }
 
+const keep = (tokens) => sessionStorage.setItem(TOKENS, JSON.stringify(tokens));
 const kept = () => JSON.parse(sessionStorage.getItem(TOKENS) ?? "null");
 
 function go(threatModelId, diagramId) {

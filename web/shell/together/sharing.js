@@ -5,12 +5,13 @@ import { icon } from "../icons.js";
 import { popover } from "./popover.js";
 
 /**
- * @param title what is shared, as its users call it
+ * @param title `name`: what is shared, as its users call it now
  * @param rights shows who may see it, where a page can do that
  */
 export function sharing({ title, rights }) {
   const select = () => link.setSelectionRange(0, link.value.length, "backward"); // its beginning is seen
   const link = h("input", { class: "link", readonly: true, "aria-label": "Link to this diagram", onfocus: select });
+  const heading = h("h2");
   const said = h("p", { class: "hint", role: "status" });
   const copy = async () => {
     said.textContent = (await copied(link)) ? "Copied." : "Press Ctrl+C to copy it.";
@@ -22,11 +23,12 @@ export function sharing({ title, rights }) {
     name: "Share this diagram",
     opens: () => {
       link.value = location.href;
+      heading.textContent = title ? `Share “${title.name}”` : "Share";
       said.textContent = "";
       return link;
     },
     content: [
-      h("h2", title ? `Share “${title}”` : "Share"),
+      heading,
       h("p", { class: "hint" }, "Whoever opens this link and may see the diagram joins you here, live."),
       link,
       h("button", { type: "button", class: "primary", id: "copy-link", onclick: copy }, icon("copy"), "Copy the link"),
