@@ -331,9 +331,8 @@ class Chair:
 
     def _leaving(self, before: Session, session: Session, request: Request | None) -> bool:
         """Whether a leave is to be told now: of a host who is away and may return, not yet."""
-        away = session.host.id if session.host_grace_until_ms is not None else None
         left = dict.fromkeys((*(request.left if request is not None else ()), before.host))
-        return self._now_heard(user for user in left if user.id not in (away, session.host.id))
+        return self._now_heard(user for user in left if user.id != session.host.id)
 
     def _now_heard(self, users: Iterable[User]) -> bool:
         roster = self._state.roster

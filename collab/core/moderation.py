@@ -79,14 +79,14 @@ def decide(request: Request, session: Session, roster: Roster, host_leave_ends: 
             return _ByUser(request.socket, request.by, session, roster, now_ms).decide(request.what)
 
 
-def next_presenter(session: Session, roster: Roster, without: User | None = None) -> User | None:
+def next_presenter(session: Session, roster: Roster) -> User | None:
     """PR5: the host if connected, else the writer connected longest, else nobody."""
     host = session.host
     # whose worker may not have said yet that they are away
     away = session.host_grace_until_ms is not None and not roster.of(host.id)
-    if roster.here(host.id) and not away and (without is None or host.id != without.id):
+    if roster.here(host.id) and not away:
         return host
-    return roster.longest_writer(without or host)
+    return roster.longest_writer(host)
 
 
 def _by_loss(what: ByLoss, session: Session, roster: Roster, host_leave_ends: bool) -> Decision:
@@ -163,7 +163,7 @@ class _ByUser:
         if self._is_host:
             return Decision(SetPresenter(self._by, self._by))
         roster, host = self._roster.view(session), session.host.id
-        if not self._roster.here(host):
+        if not self._reaches(host):
             return self._told(self._by, PresenterDenied(user=self._by, roster=roster, host=None), ref)
         return self._told(session.host, PresenterAsked(user=self._by, roster=roster), ref)
 
@@ -175,6 +175,8 @@ class _ByUser:
     def _deny(self, user: User | None, ref: str | None) -> Decision:
         if user is None:
             return self._absent(ref)
+        if not self._reaches(user.id):
+            return self._trouble(Trouble.INVALID_PARTICIPANT, "they cannot be told now: try again", ref)
         denied = PresenterDenied(user=user, roster=self._roster.view(self._session), host=self._session.host)
         return self._told(user, denied, ref)
 
@@ -185,8 +187,13 @@ class _ByUser:
             return self._trouble(Trouble.VALIDATION_ERROR, "the host cannot be removed", ref)
         presenter = self._session.presenter
         if presenter is not None and presenter.id == user.id:
-            presenter = next_presenter(self._session, self._roster, without=user)
+            # PR5: the host is connected, who asks for it
+            presenter = self._session.host
         return Decision(Deny(user, presenter))
+
+    def _reaches(self, user: UserId) -> bool:
+        """Who is at another worker is told by news alone, and while none comes through it would be lost."""
+        return self._roster.here(user) is not None and bool(self._roster.of(user) or self._roster.remote.sighted)
 
     def _told(self, whom: User, notice: PresenterAsked | PresenterDenied, ref: str | None) -> Decision:
         """All sockets of somebody, wherever they are."""

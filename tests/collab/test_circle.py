@@ -178,6 +178,15 @@ def test_of_cursors_about_the_same_the_latest_goes_out(gathering: Gathering) -> 
     assert gathering.got(A) == [b"cy 1", b"bo 2"]
 
 
+def test_WS15_a_cursor_takes_the_place_of_nothing_but_one_of_its_own_turn(gathering: Gathering) -> None:
+    gathering.circle.tell(parcel(Kind.AWARENESS, b"cursor 1", "bo"), {})
+    gathering.flush()
+    gathering.tell(b"event")
+    gathering.circle.tell(parcel(Kind.AWARENESS, b"cursor 2", "bo"), {})
+    gathering.flush()
+    assert gathering.got(A) == [b"cursor 1", b"event", b"cursor 2"]
+
+
 def test_WS12_cursors_of_a_turn_are_dropped_first_for_one_who_does_not_read(gathering: Gathering) -> None:
     gathering.wires[B].stall()
     gathering.circle.tell(parcel(Kind.AWARENESS, b"cursor", "bo"), {})

@@ -155,6 +155,17 @@ def test_WS12_after_everything_is_drained_the_count_begins_anew() -> None:
     assert asked.asked == ["state", "state"]
 
 
+def test_WS12_what_is_given_and_not_read_is_not_drained() -> None:
+    asked = stalled()
+    asked.put(Kind.EVENT, b"e" * 1_001)
+    asked.wire._buffered = HANDOVER - 1
+    asked.put(Kind.STATE, b"state")
+    asked.outbox.flush()
+    assert asked.wire.written == [b"state"]
+    asked.put(Kind.EVENT, b"f" * 1_001)
+    assert asked.asked == ["state", "end"]
+
+
 def test_WS12_a_full_state_is_not_counted() -> None:
     asked = stalled()
     asked.put(Kind.STATE, b"s" * 100 * BOUND)
@@ -340,6 +351,24 @@ def test_a_batch_goes_out_at_once_only_where_nothing_is_in_its_way() -> None:
     asked.outbox.end(parcel(Kind.KEPT, b"end"), 1000, "")
     assert not asked.outbox.pass_on(batch)
     assert asked.wire.written == [b"batch", b"cursor", b"event", b"end"]
+
+
+def test_a_batch_goes_over_the_wire_without_a_step_in_between_where_the_socket_can() -> None:
+    asked, passed = Asked(), []
+    asked.wire.pass_on = passed.append  # type: ignore[assignment]
+    batch = Batch([Frame(b"batch", text=True)])
+    assert asked.outbox.pass_on(batch)
+    assert passed == [batch.wire]
+
+
+def test_a_socket_that_cannot_be_written_to_any_more_is_closed_and_may_come_back() -> None:
+    def broken(wire: bytes) -> None:
+        raise OSError
+
+    asked = Asked()
+    asked.wire.pass_on = broken  # type: ignore[assignment]
+    assert asked.outbox.pass_on(Batch([Frame(b"batch", text=True)]))
+    assert asked.wire.closed == (1011, "")
 
 
 def test_WS12_what_was_taken_without_a_word_is_drained_too() -> None:

@@ -545,6 +545,7 @@ def test_S60_any_entries_give_changes_or_a_CellError(raw: list[Any]) -> None:
         ({"id": "a", "operation": "add", "data": {"type": "datastore", **BOX}}, True),
         ({"id": "a", "operation": "add", "data": {"shape": "process", "label": None, **BOX}}, True),
         ({"id": "a", "operation": "update", "data": {"x": 5, "attrs/body/fill": "red"}}, False),
+        ({"id": "a", "operation": "update", "data": {"id": "a", "x": 5}}, False),
         ({"id": "a", "operation": "update", "data": {"position": {"x": 5}}}, True),
         ({"id": "a", "operation": "update", "data": {"source": "b"}}, True),
         ({"id": UUID.upper(), "operation": "remove"}, True),

@@ -234,6 +234,11 @@ def test_colons_in_strings_hide_no_key_that_stands_twice(frame: str) -> None:
     assert refusal(frame).message == "a key stands twice in one object"
 
 
+@pytest.mark.parametrize("white", [" ", "\t", "\n", "\r"])
+def test_OP14_S51_white_space_hides_no_key_that_stands_twice(white: str) -> None:
+    assert refusal(f'{{"a"{white}:1,"a":2}}').message == "a key stands twice in one object"
+
+
 def test_colons_in_strings_make_a_frame_without_spaces_no_dearer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second parse, by a slower parser, took half of what decoding did."""
     monkeypatch.delattr("protocol.codec.json.loads")

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from rest.ports import BY_ITSELF, Cause, Changed, ThreatModel
+from protocol.values import Role
+from rest.entries import owner_entry, owner_of, with_owner
+from rest.ports import BY_ITSELF, Cause, Changed, ThreatModel, but
 from storage.models import SqlModels
 from tests.support.edges import Edge, Somebody
+from tests.support.script import user
 
 BOB = {"subject": "bob@tmi.local", "subject_type": "user", "role": "writer"}
 EVERYONE = {"subject": "everyone", "subject_type": "group", "role": "reader"}
@@ -140,6 +143,17 @@ async def test_AU15_AU17_an_owner_who_is_less_now_is_not_owner_by_name(
     assert (await bob.ask(method, f"{model}/{below}".rstrip("/"), body)).status_code in (200, 204)
     await alice.refused(403, "forbidden", "PUT", model, {"name": "N"})
     assert (await bob.get(model))["owner"] == "bob@tmi.local"
+
+
+def test_AU17_an_owner_by_name_who_stays_owner_is_named_wherever_the_list_has_them() -> None:
+    entries = (owner_entry(user("bob")), owner_entry(user("alice")))
+    assert owner_of(entries, user("alice")) == user("alice")
+    assert owner_of(entries, user("eve")) == user("bob")
+
+
+def test_AU17_whoever_owns_is_owner_in_a_list_that_says_less() -> None:
+    less = but(owner_entry(user("alice")), role=Role.READER)
+    assert with_owner((less, owner_entry(user("bob"))), user("alice"))[0].role is Role.OWNER
 
 
 async def test_AU17_who_has_never_come_is_no_last_owner(alice: Somebody) -> None:

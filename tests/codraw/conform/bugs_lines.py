@@ -116,7 +116,7 @@ def a_group_goes_on_under_another_name() -> None:
 def nobody_presents_without_a_host() -> None:
     from collab.core import moderation
 
-    changed(moderation.next_presenter, "return roster.longest_writer(without or host)", "return None")
+    changed(moderation.next_presenter, "return roster.longest_writer(host)", "return None")
 
 
 @mutant("PR5", "tmi codraw.v1")

@@ -27,7 +27,7 @@ from collab.core.events import (
 )
 from collab.core.meeting import Deny, End, HostBack, HostGone, SetPresenter
 from collab.core.remote import FRESH_S
-from protocol.intents import AskPresenter, Aware, DenyPresenter, Eject, GrantPresenter, UserName
+from protocol.intents import AskPresenter, Aware, DenyPresenter, Eject, GrantPresenter, ReleasePresenter, UserName
 from protocol.notices import (
     AwarenessShown,
     AwareUpdate,
@@ -39,8 +39,9 @@ from protocol.notices import (
     PresenterDenied,
     RosterChanged,
     RosterView,
+    Troubled,
 )
-from protocol.refusals import Ending
+from protocol.refusals import Ending, Trouble
 from protocol.values import SocketId
 from tests.support.script import (
     FOUNDED,
@@ -316,12 +317,45 @@ def test_S75_SES8_sockets_at_other_workers_count() -> None:
     assert begun >> CaughtUp(head(FOUNDED)) << dismissed("bo", Ending.TOO_MANY_CONNECTIONS)
 
 
+def test_WS11_who_comes_to_an_empty_room_is_let_in_only_when_it_is_known_again_who_is_elsewhere() -> None:
+    begun = script("bo", others=NOBODY) >> Left(BO, Departure.LOST) << told(RosterChanged, left=(user("bo"),))
+    assert begun >> joined("bo") << Survey(SESSION.id) << CatchUp
+
+
+def test_SES9_a_host_who_is_only_said_to_be_away_elsewhere_is_not_there() -> None:
+    begun = script("ana", "bo", others=NOBODY) >> Left(ANA, Departure.CLEAN) << Survey(SESSION.id)
+    begun >> Surveyed(SESSION.id, {"w2": (participant("ana"),)}) << told(RosterChanged, left=())
+    assert begun << changing(End(Ending.HOST_LEFT))
+
+
+def test_SES10_a_host_of_whose_loss_nothing_is_decided_yet_stays_listed_whoever_comes_elsewhere() -> None:
+    begun = script("ana", "cy", others=NOBODY) >> Left(ANA, Departure.LOST) << changing(HostGone(15_000))
+    begun >> said(participant("bo", "b1"))
+    away = roster("bo", "cy", "ana", host_state="away")
+    assert begun << told(RosterChanged, joined=(user("bo"),), left=(), roster=away)
+
+
 # what they ask for ----------------------------------------------------------------------------------------------------
 
 
 def test_PR11_a_request_goes_to_the_host_at_another_worker() -> None:
     begun = script("bo", others=ANA_THERE) >> Asked(BO, AskPresenter("r"))
     assert begun << Speak(Wanted(SESSION.id, user("bo"))) << sent("bo", Done, ref="r")
+
+
+def test_PR11_while_news_is_lost_a_request_to_a_host_at_another_worker_is_denied_by_the_system() -> None:
+    begun = script("bo", others=ANA_THERE) >> BusSensed(healthy=False) >> Asked(BO, AskPresenter("r"))
+    assert begun << sent("bo", PresenterDenied, user=user("bo"), host=None) << sent("bo", Done, ref="r")
+
+
+def test_PR11_while_news_is_lost_a_request_to_a_host_here_arrives() -> None:
+    begun = script("ana", "bo", others=NOBODY) >> BusSensed(healthy=False) >> Asked(BO, AskPresenter("r"))
+    assert begun << sent("ana", PresenterAsked, user=user("bo")) << sent("bo", Done, ref="r")
+
+
+def test_PR11_WS22_while_news_is_lost_a_denial_for_another_worker_is_answered_with_why() -> None:
+    begun = script("ana", others=BO_THERE) >> BusSensed(healthy=False) >> Asked(ANA, DenyPresenter(name("bo"), "r"))
+    assert begun << sent("ana", Troubled, trouble=Trouble.INVALID_PARTICIPANT, ref="r")
 
 
 def test_PR11_a_request_from_another_worker_is_shown_to_all_sockets_of_the_host() -> None:
@@ -337,6 +371,11 @@ def test_PR11_a_denial_goes_to_the_user_at_another_worker() -> None:
 def test_PR11_a_denial_from_another_worker_is_shown_to_the_user() -> None:
     begun = script("bo", others=ANA_THERE) >> Declined(SESSION.id, user("bo"), by_host=True)
     assert begun << sent("bo", PresenterDenied, user=user("bo"), host=user("ana"))
+
+
+def test_PR11_a_denial_from_another_worker_may_be_the_server_s() -> None:
+    begun = script("bo", others=ANA_THERE) >> Declined(SESSION.id, user("bo"), by_host=False)
+    assert begun << sent("bo", PresenterDenied, user=user("bo"), host=None)
 
 
 def test_PR4_who_is_at_another_worker_may_be_made_presenter() -> None:
@@ -399,6 +438,13 @@ def test_PR9_what_is_shown_already_is_not_shown_again_and_what_was_overtaken_nev
     assert begun
 
 
+def test_PR8_of_what_is_said_together_the_new_is_shown() -> None:
+    begun = script("bo", others={"w2": (participant("ana", "a1", "a2"),)}) >> pointed() << shown(1) >> After(1.0)
+    one, other = pointed().updates[0], pointed(x=2, socket="a2").updates[0]
+    begun >> Pointed(SESSION.id, 1, (one, other), 2)
+    assert begun << told(AwarenessShown, updates=(some(AwareUpdate, connection_id="a2"),))
+
+
 def test_PR7_I20_a_cursor_of_an_older_term_reaches_nobody() -> None:
     begun = script("bo", of=session(presenter_term=2), others=ANA_THERE)
     assert begun >> pointed(term=1)
@@ -409,6 +455,14 @@ def test_PR7_I20_a_cursor_of_a_newer_term_waits_until_it_is_known_who_presents()
     begun >> SessionRead(session(version=2, presenter=None, presenter_term=2)) << told(object)
     update = some(AwareUpdate, connection_id="a1", presenting=False)
     assert begun << told(AwarenessShown, updates=(update,)), "who presents is for the facts to say"
+
+
+def test_PR7_I20_a_cursor_of_a_newer_term_waits_for_a_read_that_is_to_begin_yet() -> None:
+    begun = script("bo", of=session(presenter=user("bo")), others=ANA_THERE)
+    begun >> Asked(BO, ReleasePresenter()) << changing(SetPresenter(None, user("bo"))) >> pointed(term=3)
+    begun >> SessionChanged(session(version=2, presenter=None, presenter_term=2)) << told(PresenterChanged)
+    begun << ReadSession >> SessionRead(session(version=3, presenter_term=3)) << told(PresenterChanged)
+    assert begun << shown(1)
 
 
 def test_PR9_what_was_said_under_an_older_term_is_said_again_under_the_new_one() -> None:

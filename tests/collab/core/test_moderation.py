@@ -14,6 +14,7 @@ from collab.core.moderation import (
     ByUser,
     Decision,
     HostLost,
+    HostMissed,
     HostReturned,
     PresenterLost,
     Request,
@@ -180,6 +181,7 @@ def test_S44_nobody_is_punished_for_a_stale_name() -> None:
 # losses ---------------------------------------------------------------------------------------------------------------
 
 CLEANLY, SUDDENLY = HostLost(user("ana").id, True, 15_000), HostLost(user("ana").id, False, 15_000)
+MISSED = HostMissed(user("ana").id, 60_000)
 
 
 def test_SES9_a_host_who_leaves_ends_the_session() -> None:
@@ -198,14 +200,19 @@ def test_SES9_without_a_writer_the_session_ends_all_the_same() -> None:
     assert lost(CLEANLY, CY, leave_ends=False) == Decision(End(Ending.HOST_LEFT))
 
 
-@pytest.mark.parametrize("what", [CLEANLY, SUDDENLY])
-def test_SES10_a_host_who_is_back_before_that_was_noted_has_not_left(what: HostLost) -> None:
+@pytest.mark.parametrize("what", [CLEANLY, SUDDENLY, MISSED])
+def test_SES10_a_host_who_is_back_before_that_was_noted_has_not_left(what: HostLost | HostMissed) -> None:
     assert lost(what, ANA) == NOTHING
 
 
-@pytest.mark.parametrize("what", [CLEANLY, SUDDENLY])
-def test_SES9_the_loss_of_a_former_host_ends_nothing(what: HostLost) -> None:
+@pytest.mark.parametrize("what", [CLEANLY, SUDDENLY, MISSED])
+def test_SES9_the_loss_of_a_former_host_ends_nothing(what: HostLost | HostMissed) -> None:
     assert lost(what, CY, of=session(host=user("bo"))) == NOTHING
+
+
+def test_SES12_a_host_who_is_missed_while_away_gets_no_other_grace() -> None:
+    assert lost(MISSED, BO) == Decision(HostGone(60_000))
+    assert lost(MISSED, BO, of=session(host_grace_until_ms=9)) == NOTHING
 
 
 def test_SES10_a_host_who_returns_within_the_grace_ends_it() -> None:
@@ -219,6 +226,12 @@ def test_SES10_a_host_who_was_not_away_has_nothing_to_return_from() -> None:
 
 def test_PR5_a_lost_presenter_makes_room_for_the_host() -> None:
     assert lost(BO_IS_LOST, ANA, of=BO_PRESENTS) == Decision(SetPresenter(user("ana")))
+
+
+def test_PR5_for_a_host_at_another_worker_too() -> None:
+    there = roster(CY, Guest("di"))
+    there.remote.hear("w2", 1, (participant("ana", "a1"),), 0.0)
+    assert next_presenter(BO_PRESENTS, there) == user("ana")
 
 
 def test_PR5_without_the_host_for_the_writer_connected_longest() -> None:
@@ -239,10 +252,6 @@ def test_PR5_a_presenter_who_is_back_keeps_presenting() -> None:
 
 def test_PR5_who_presents_by_now_is_not_deposed_for_the_one_who_was_lost() -> None:
     assert lost(BO_IS_LOST, ANA, of=session(presenter=user("di"))) == NOTHING
-
-
-def test_PR5_the_next_presenter_is_not_the_one_who_goes() -> None:
-    assert next_presenter(BO_PRESENTS, roster(BO, CY), without=user("bo")) is None
 
 
 def test_PR5_a_host_who_is_away_presents_no_more_though_their_worker_has_not_said_so_yet() -> None:

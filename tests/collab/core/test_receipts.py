@@ -13,6 +13,7 @@ from protocol.intents import AskResync, AskState, Edit, Misedit, Replace, Undo
 from protocol.notices import Accepted, CopyDoubtful, Corrected, Happened, HistoryDepth, Rejected, StateShown
 from protocol.operations import CellChange, Kind, Outcome, Verb, Verdict
 from protocol.refusals import Reason, Refusal
+from protocol.statehash import canonical_bytes
 from protocol.values import CellId, OperationId, Role, RoleAt, SocketId
 from tests.support.script import (
     EPOCH,
@@ -92,6 +93,11 @@ def test_OP11_a_no_op_is_told_to_the_sender_alone() -> None:
     )
 
 
+def test_E2_a_no_op_holds_what_was_asked_however_it_was_spelled() -> None:
+    nothing = msgspec.structs.replace(edit("a1", change("n1", x=0)), respelled=True)
+    assert committed(script("ana"), nothing) << sent("ana", Accepted, changed=False, asked=nothing.changes)
+
+
 def test_VEC12_the_count_of_the_session_goes_with_every_event() -> None:
     begun = committed(script("ana", of=session(start_vector=3)), EDIT)
     assert begun << sent("ana", Accepted, start_vector=3) << told(Happened, "ana", start_vector=3) << Publish
@@ -123,6 +129,14 @@ def test_VEC8_a_retry_of_a_refused_one_is_refused_again() -> None:
     )
 
 
+def test_VEC8_it_is_refused_for_the_same_reason() -> None:
+    loose = edit("a1", CellChange(CellId("e1"), Verb.ADD, edge("e1", "n1", "gone")))
+    begun = committed(script("ana"), loose)
+    for _ in range(2):
+        begun << sent("ana", Rejected, refusal=some(Refusal, reason=Reason.VALIDATION_FAILED)) >> Asked(ANA, loose)
+    assert begun << some(object, notice=Rejected)
+
+
 def test_VEC8_what_the_store_knows_is_answered_although_this_room_never_heard_of_it() -> None:
     """A retry after a restart: accepted before the room was loaded."""
     first = Outcome(user("ana").id, EDIT.operation_id, EDIT.payload_sha256, Verdict.ACCEPTED, EPOCH, 0)
@@ -140,6 +154,11 @@ def test_a_refusal_shows_the_affected_cells_as_they_are() -> None:
     assert begun << sent(
         "ana", Rejected, operation_id="a1", vector=0, current_cells=(node("n1"),), ref="r", at_ms=START.wall_ms
     )
+
+
+def test_a_refusal_shows_no_cell_that_is_gone() -> None:
+    begun = committed(script("ana"), edit("a1", change("n9", x=5)))
+    assert begun << sent("ana", Rejected, refusal=some(Refusal, affected=("n9",)), current_cells=())
 
 
 def test_WS19_one_that_is_invalid_by_itself_is_refused_at_once_with_the_cells_it_names() -> None:
@@ -226,6 +245,29 @@ def test_OP20_a_tmi_client_that_writes_as_the_server_does_has_seen_what_it_says(
     begun = committed(script(Guest("ana", "tmi"), "bo"), edit("b1", change("n1", x=1)), "bo")
     begun << Accepted_ << Happened_ << Publish
     assert committed(begun, edit("a1", change("n1", x=2), base_vector=1)) << Accepted_ << Happened_ << Publish
+
+
+def test_OP20_what_a_tmi_client_did_before_it_was_shown_the_diagram_is_shown_to_it_again() -> None:
+    begun = (
+        script(Guest("ana", "tmi")) >> Asked(ANA, EDIT) << Commit >> Asked(ANA, AskState()) << sent("ana", StateShown)
+    )
+    assert begun >> Committed() << Accepted_ << sent("ana", Corrected, cells=("n1",)) << Happened_ << Publish
+
+
+def test_OP20_so_is_what_it_did_before_that_and_sent_after() -> None:
+    begun = committed(script(Guest("ana", "tmi"), "bo"), edit("b1", change("n2", x=1)), "bo")
+    begun << Accepted_ << Happened_ << Publish >> Asked(ANA, AskState()) << sent("ana", StateShown)
+    begun = committed(begun, edit("a1", change("n1", x=2), base_vector=0))
+    assert begun << Accepted_ << sent("ana", Corrected, cells=("n1",)) << Happened_ << Publish
+
+
+def test_OP20_so_is_what_it_did_to_a_cell_before_a_correction_of_that_cell() -> None:
+    begun = committed(script(Guest("ana", "tmi"), "bo"), edit("b1", change("n1", x=1)), "bo")
+    begun << Accepted_ << Happened_ << Publish
+    begun >> Asked(ANA, edit("a1", change("n1", x=2), base_vector=0)) << Commit
+    begun >> Asked(ANA, edit("a2", change("n1", x=3), base_vector=1)) >> Committed()
+    begun << Accepted_ << sent("ana", Corrected, cells=("n1",)) << Happened_ << Publish << Commit >> Committed()
+    assert begun << Accepted_ << sent("ana", Corrected, cells=("n1",)) << Happened_ << Publish
 
 
 # the sender's other sockets -------------------------------------------------------------------------------------------
@@ -336,6 +378,32 @@ def test_OP20_UN6_so_it_is_where_it_fetches_because_of_an_undo_without_effect() 
     begun << sent("cy", Accepted) << Happened_ << Publish
     begun = committed(begun, edit("a0", change("n1", x=6))) << Accepted_ << Happened_ << Publish
     assert overtaken(committed(begun, Undo(OperationId("u1")), "cy") << sent("cy", Accepted, changed=False))
+
+
+def test_OP20_E5_so_it_is_where_it_fetches_because_of_an_undo() -> None:
+    begun = committed(script("ana", Guest("cy", "classic")), edit("c1", change("n1", x=5)), "cy")
+    begun << sent("cy", Accepted) << Happened_ << Publish
+    assert overtaken(committed(begun, Undo(OperationId("u1")), "cy") << sent("cy", Accepted) << Happened_ << Publish)
+
+
+def test_OP20_E4_so_it_is_where_it_fetches_because_of_a_correction() -> None:
+    begun = committed(script("ana", Guest("cy", "classic")), edit("c1", EDGE), "cy")
+    begun << sent("cy", Accepted) << Happened_ << Publish
+    begun = committed(begun, edit("c2", remove("n2")), "cy") << sent("cy", Accepted) << sent("cy", Corrected)
+    assert overtaken(begun << Happened_ << Publish)
+
+
+def test_OP20_E7_so_it_is_where_it_fetches_because_of_another_order() -> None:
+    turned = (node("n2"), node("n1"))
+    replace = Replace(OperationId("r1"), turned, tuple(map(canonical_bytes, turned)), b"sha")
+    begun = script("ana", Guest("cy", "classic")) >> submitted(replace, by="ana") << Commit >> Committed()
+    assert overtaken(begun << answered(7, Accepted) << Happened_ << Publish)
+
+
+def test_OP20_E8_so_it_is_where_it_fetches_because_its_copy_was_doubtful() -> None:
+    begun = committed(script(*TWO_TABS), EDIT) << Accepted_ << Happened_ << sent("ana2", CopyDoubtful) << Publish
+    begun = committed(begun >> After(0.5), edit("b1", add("n9")), "bo") << Accepted_ << Happened_ << Publish
+    assert begun >> After(0.5) << sent("ana2", CopyDoubtful)
 
 
 def test_OP20_but_not_once_it_has_long_fetched() -> None:

@@ -19,6 +19,7 @@ from collab.core.effects import (
     Reload,
     Replay,
     Snapshot,
+    Survey,
     WakeAt,
 )
 from collab.core.events import (
@@ -34,13 +35,16 @@ from collab.core.events import (
     Left,
     RightsMoved,
     RightsRead,
+    SessionChanged,
     SessionRead,
     SessionUnchanged,
     Submitted,
+    Surveyed,
     TokenRenewed,
     Unavailable,
     Woke,
 )
+from collab.core.meeting import End
 from collab.core.ration import BURST, INTERVAL_S
 from collab.core.verdicts import Ticket
 from protocol.intents import (
@@ -477,4 +481,14 @@ def test_a_room_is_empty_when_nobody_is_there_and_nothing_is_under_way() -> None
 def test_SES9_a_room_is_not_empty_while_the_loss_of_the_host_is_not_written_down() -> None:
     begun = script("ana") >> Left(ANA, Departure.CLEAN) << ChangeSession >> SessionUnchanged()
     assert not begun.room.empty
+    assert begun
+
+
+def test_SES9_nor_while_it_is_asked_whether_the_host_is_elsewhere() -> None:
+    begun = script("ana", others={}) >> Left(ANA, Departure.CLEAN) << Survey(SESSION.id)
+    seen = [begun.room.empty]
+    begun >> Surveyed(SESSION.id, {}) << some(ChangeSession, change=End(Ending.HOST_LEFT))
+    begun >> SessionChanged(session(version=2, ended=Ending.HOST_LEFT))
+    seen.append(begun.room.empty)
+    assert seen == [False, True]
     assert begun

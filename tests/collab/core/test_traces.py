@@ -93,6 +93,12 @@ def test_a_write_to_the_order_is_known_by_user() -> None:
     assert Traces.load(msgspec.json.decode(msgspec.json.encode(known.dump()))) == known
 
 
+def test_below_the_floor_the_order_is_in_doubt_too() -> None:
+    known = Traces(floor=5)
+    assert known.order_by_other(USERS[0], 4)
+    assert not known.order_by_other(USERS[0], 5)
+
+
 def test_a_users_writes_to_many_keys_share_one_object() -> None:
     """A diagram that one user drew costs one object per write, not one per key."""
     write = Write(USERS[0], 1)

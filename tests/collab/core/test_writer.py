@@ -18,6 +18,7 @@ from collab.core.effects import (
     ReadSession,
     Reload,
     Snapshot,
+    Survey,
 )
 from collab.core.events import (
     Asked,
@@ -37,7 +38,9 @@ from collab.core.events import (
     RightsRead,
     SessionRead,
     SessionUnchanged,
+    Stalled,
     Submitted,
+    TokenRenewed,
     Told,
     Unavailable,
     Unresolved,
@@ -48,11 +51,31 @@ from collab.core.state import RoomSettings
 from collab.core.verdicts import Ticket
 from collab.core.writing import BATCH_OPERATIONS
 from protocol.cells import payload_sha256
-from protocol.intents import Undo
-from protocol.notices import Accepted, CopyDoubtful, Happened, HistoryDepth, Rejected
+from protocol.intents import (
+    Heartbeat,
+    Undo,
+)
+from protocol.notices import (
+    Accepted,
+    CopyDoubtful,
+    Happened,
+    HeartbeatShown,
+    HistoryDepth,
+    Rejected,
+    TokenRefreshed,
+)
 from protocol.operations import Kind, Outcome, Skipped, Verdict
 from protocol.refusals import Ending, Reason, Refusal
-from protocol.values import CellId, Epoch, Head, OperationId, Role, RoleAt, SocketId
+from protocol.values import (
+    Caller,
+    CellId,
+    Epoch,
+    Head,
+    OperationId,
+    Role,
+    RoleAt,
+    SocketId,
+)
 from tests.support.script import (
     EPOCH,
     FOUNDED,
@@ -71,9 +94,11 @@ from tests.support.script import (
     head,
     joined,
     logged,
+    participant,
     row,
     script,
     sent,
+    session,
     some,
     told,
     user,
@@ -177,6 +202,15 @@ def test_WS19_a_forbidden_one_keeps_its_place_among_those_that_wait() -> None:
     assert begun >> Committed() << ACCEPTED << HAPPENED << sent("cy", Rejected) << Publish
 
 
+def test_WS19_whatever_the_role_forbids_is_answered_at_once_however_much_it_is() -> None:
+    cy = SocketId("cy")
+    begun = script("ana", Guest("cy", role=Role.READER))
+    begun >> Together(*(Asked(cy, edit(f"c{number}", change("n1", x=1))) for number in range(BATCH_OPERATIONS + 1)))
+    for number in range(BATCH_OPERATIONS + 1):
+        begun << sent("cy", Rejected, operation_id=f"c{number}")
+    assert begun
+
+
 def test_I28_a_batch_takes_64_operations_and_leaves_the_rest_for_the_next() -> None:
     begun = script("ana") >> Asked(ANA, A1) << Commit
     for number in range(BATCH_OPERATIONS + 1):
@@ -203,6 +237,13 @@ def test_SES15_what_waits_of_a_socket_that_is_sent_away_is_not_judged() -> None:
     begun = script("ana", "bo") >> Asked(ANA, A1) << Commit >> Asked(BO, B1)
     begun >> Barred(BO, Ending.TOKEN_EXPIRED) << dismissed("bo", Ending.TOKEN_EXPIRED) << gone("bo")
     assert begun >> Committed() << ACCEPTED << HAPPENED << Publish
+
+
+def test_SES15_what_is_in_a_commit_of_a_socket_that_is_sent_away_is_told_to_the_others() -> None:
+    begun = script("ana", "bo") >> Asked(BO, B1) << Commit
+    begun >> Barred(BO, Ending.TOKEN_EXPIRED) << dismissed("bo", Ending.TOKEN_EXPIRED) << gone("bo")
+    begun >> Committed() << sent("bo", Accepted)
+    assert begun << told(Happened, "bo", operation=row("b1", 1)) << Publish
 
 
 # histories ------------------------------------------------------------------------------------------------------------
@@ -240,6 +281,15 @@ def test_UN6_a_stack_is_read_again_where_it_turns_out_that_an_entry_was_used_up(
     assert begun << answered(1, Accepted, changed=False, duplicate=True)
 
 
+def test_UN6_where_news_may_be_lost_a_stack_is_read_again_before_it_is_judged_by() -> None:
+    begun = script("ana", diagram=advance(FOUNDED, THEIRS)) >> submitted(Undo(OperationId("u1"))) << ReadHistory
+    begun >> HistoryRead(user("di").id, (Kept.of(THEIRS),)) << commit("u1", base=1) >> Committed()
+    begun << answered(1, Accepted) << HAPPENED << Publish
+    begun >> Heard(EPOCH, (), gap=True) << CatchUp << ReadSession >> SESSION_READ
+    begun >> CaughtUp(head(begun.diagram)) >> submitted(Undo(OperationId("u2")))
+    assert begun << ReadHistory(user("di").id)
+
+
 def test_UN15_no_event_says_of_a_stack_what_is_known_to_be_untrue() -> None:
     first = logged(FOUNDED, "bo", "b1", change("n1", x=5))
     second = logged(advance(FOUNDED, first), "bo", "b2", change("n1", x=6))
@@ -247,6 +297,11 @@ def test_UN15_no_event_says_of_a_stack_what_is_known_to_be_untrue() -> None:
     begun << told(Happened, history=HistoryDepth(1, 0)) << sent("bo", CopyDoubtful)
     begun >> Heard(EPOCH, (second,), used_up=(user("bo").id,))
     assert begun << told(Happened, history=None) << ReadHistory(user("bo").id)
+
+
+def test_UN15_what_was_used_up_elsewhere_of_somebody_here_is_read_before_their_next_event() -> None:
+    begun = script("bo", others={"w2": (participant("bo", "b2"),)})
+    assert begun >> Heard(EPOCH, (), used_up=(user("bo").id,)) << ReadHistory(user("bo").id)
 
 
 def test_I8_operations_of_others_wait_behind_one_whose_history_is_read() -> None:
@@ -354,6 +409,17 @@ def test_AU15_I25_a_program_that_comes_while_rights_are_read_is_read_as_well() -
     assert begun << answered(1, Rejected, refusal=some(Refusal, reason=Reason.PERMISSION_DENIED))
 
 
+def test_AU15_I25_of_whoever_waits_to_be_let_in_the_rights_are_read_again_too() -> None:
+    begun = script(others={}) >> joined("bo") << Survey << ReadHistory >> NOTHING_NEW << CatchUp >> NOTHING_NEW
+    assert begun >> RightsMoved() << some(ReadRights, callers=(caller("bo"),)) << ReadSession
+
+
+def test_I29_rights_are_not_read_for_ever_where_somebody_has_gone() -> None:
+    begun = script("ana", "bo") >> Left(BO, Departure.LOST) << gone("bo")
+    begun >> RightsMoved() << ReadRights((caller("ana"),)) << ReadSession
+    assert begun >> rights(1, ana=RoleAt(Role.WRITER, 1)) << CatchUp
+
+
 def test_I21_a_read_of_the_session_that_was_under_way_does_not_count() -> None:
     begun = script("bo") >> HeadSeen(head(FOUNDED), session_version=9) << ReadSession
     begun >> RightsMoved() << ReadRights >> rights(1, bo=RoleAt(Role.WRITER, 1)) << CatchUp
@@ -367,6 +433,11 @@ def test_a_program_whose_role_was_read_by_another_clock_makes_the_room_look() ->
     begun >> rights(2, di=RoleAt(Role.WRITER, 2), ana=RoleAt(Role.WRITER, 2)) << ReadHistory
     begun >> SESSION_READ << ReadSession >> SESSION_READ
     assert begun >> HistoryRead(user("di").id, ()) << commit("a1", acl_version=2)
+
+
+def test_AU16_a_program_with_another_token_may_do_what_that_one_says() -> None:
+    begun = script("ana") >> submitted(role=Role.READER) << ReadHistory >> NOTHING_NEW << answered(1, Rejected)
+    assert begun >> submitted(A2) << commit("a2")
 
 
 def test_a_program_with_no_session_has_no_session_to_wait_for() -> None:
@@ -494,6 +565,42 @@ def test_the_patience_begins_anew_with_every_answer_of_the_store() -> None:
     begun = script("ana", settings=AWAY) >> Asked(ANA, A1) << Commit >> Unavailable() >> After(0.25) << Commit
     begun >> Missed(head(THEIRS), (THEIRS,)) << HAPPENED << Commit
     assert away(begun, Commit) << sent("ana", Rejected)
+
+
+def still_patient(begun: Script) -> Script:
+    """Long after the trouble before, of which nothing counts any more."""
+    begun >> After(1.0) >> Asked(ANA, A1) << Commit >> Unavailable() >> After(0.25)
+    return begun << Commit
+
+
+def test_the_patience_begins_anew_with_a_read_of_the_log() -> None:
+    begun = script("ana", settings=AWAY) >> HeadSeen(head(THEIRS)) << CatchUp >> Unavailable() >> After(0.25) << CatchUp
+    assert still_patient(begun >> CaughtUp(head(FOUNDED)))
+
+
+def test_the_patience_begins_anew_with_a_read_of_the_rights() -> None:
+    begun = script("ana", settings=AWAY) >> TokenRenewed(ANA, Caller(user("ana"), groups=("guild",)))
+    begun << sent("ana", TokenRefreshed) << ReadRights << ReadSession >> SESSION_READ
+    begun >> Unavailable() >> After(0.25) << ReadRights
+    assert still_patient(begun >> rights(1, ana=RoleAt(Role.WRITER, 1)))
+
+
+def test_the_patience_begins_anew_with_a_history() -> None:
+    begun = script("ana", settings=AWAY) >> submitted() << ReadHistory >> Unavailable() >> After(0.25) << ReadHistory
+    begun >> NOTHING_NEW << Commit >> After(1.0) >> Unavailable() >> After(0.25)
+    assert begun << Commit
+
+
+def test_I29_a_session_that_is_over_ends_though_the_store_is_away() -> None:
+    begun = script("ana") >> HeadSeen(head(FOUNDED), session_version=2) << ReadSession
+    begun >> SessionRead(session(version=2, ended=Ending.IDLE)) << CatchUp
+    assert begun >> Unavailable() << dismissed("ana", Ending.IDLE)
+
+
+def test_I29_whoever_looks_while_the_store_is_away_is_shown_what_is_known() -> None:
+    begun = script("ana") >> Stalled() << ReadRights << ReadSession >> Asked(ANA, Heartbeat("r"))
+    begun >> rights(1, ana=RoleAt(Role.WRITER, 1)) << CatchUp
+    assert begun >> Unavailable() << sent("ana", HeartbeatShown)
 
 
 def test_I21_the_patience_covers_a_session_that_cannot_be_read() -> None:

@@ -18,6 +18,7 @@ from collab.core.effects import (
     ReadSession,
     Reload,
     Snapshot,
+    Survey,
 )
 from collab.core.events import (
     Asked,
@@ -31,21 +32,34 @@ from collab.core.events import (
     RightsMoved,
     RightsRead,
     SessionRead,
+    Surveyed,
 )
+from collab.core.follow import HELD_OPERATIONS
 from collab.core.state import RoomSettings
 from collab.core.writer import SAVED_CELLS
-from protocol.notices import Accepted, CopyDoubtful, Corrected, Happened, StateReason, StateShown
+from protocol.notices import (
+    Accepted,
+    CopyDoubtful,
+    Corrected,
+    Happened,
+    RosterChanged,
+    StateReason,
+    StateShown,
+)
 from protocol.refusals import Ending
 from protocol.values import Epoch, Head, Role, RoleAt, SocketId
 from tests.support.script import (
     EPOCH,
     FOUNDED,
+    NOTHING_NEW,
     SESSION,
     After,
     Guest,
+    admitted,
     change,
     edit,
     head,
+    joined,
     logged,
     node,
     script,
@@ -104,6 +118,11 @@ def test_a_gap_that_closes_in_time_needs_no_read() -> None:
     assert begun >> After(0.1)
 
 
+def test_VEC13_news_beyond_what_can_be_held_is_read_from_the_log_at_once() -> None:
+    above = tuple(msgspec.structs.replace(THEIRS, vector=vector) for vector in range(2, HELD_OPERATIONS + 3))
+    assert script("ana") >> Heard(EPOCH, above) << CatchUp(head(FOUNDED))
+
+
 def test_I18_VEC13_lost_news_is_read_from_the_log_at_once() -> None:
     assert script("ana") >> Heard(EPOCH, (), gap=True) << CatchUp << ReadSession
 
@@ -147,6 +166,23 @@ def test_VEC6_I16_after_a_change_of_epoch_every_socket_is_shown_the_whole_diagra
     begun >> Loaded(other, 1) << sent("ana", StateShown, diagram=other, reason=StateReason.EPOCH_CHANGED, corrects=True)
     begun << sent("bo", StateShown, diagram=other, reason=StateReason.EPOCH_CHANGED)
     assert begun << ReadRights << ReadSession
+
+
+def test_VEC6_news_of_a_history_that_has_ended_is_told_to_nobody_after_it() -> None:
+    other = advance(Diagram.found(FOUNDED.id, Epoch("e2"), (node("n1"), node("n2"))), THEIRS)
+    begun = script("ana") >> Heard(EPOCH, (THEIRS_2,)) >> HeadSeen(Head(Epoch("e2"), 1, other.state_hash, 1)) << Reload
+    begun >> Loaded(other, 1) << StateShown_ << ReadRights << ReadSession
+    assert begun >> rights(1, ana=RoleAt(Role.WRITER, 1)) >> SessionRead(SESSION)
+
+
+def test_VEC6_whoever_was_to_be_let_in_waits_for_a_read_of_the_new_history() -> None:
+    other = Diagram.found(FOUNDED.id, Epoch("e2"), (node("z"),))
+    of_other = Head(Epoch("e2"), 0, other.state_hash, 1)
+    begun = script(others={}) >> joined("bo") << Survey << ReadHistory >> NOTHING_NEW << CatchUp >> NOTHING_NEW
+    begun >> HeadSeen(of_other) << Reload >> Loaded(other, 1) << ReadRights << ReadSession >> SessionRead(SESSION)
+    begun >> rights(1, bo=RoleAt(Role.WRITER, 1)) << ReadHistory >> HistoryRead(user("bo").id, ()) << CatchUp(of_other)
+    begun >> Surveyed(SESSION.id, {}) >> CaughtUp(of_other)
+    assert begun << admitted("bo") << sent("bo", RosterChanged) << told(RosterChanged, "bo")
 
 
 def test_UN11_a_new_epoch_empties_the_stacks() -> None:
@@ -193,6 +229,12 @@ def test_OP20_so_may_one_of_what_damaged_memory_showed() -> None:
     begun >> HistoryRead(user("ana").id, ()) << Commit
     begun >> Committed() << sent("ana", Accepted) << sent("ana", Corrected, cells=("n1",))
     assert begun << HAPPENED << Publish
+
+
+def test_OP20_to_a_tmi_client_an_unseen_change_of_the_cell_is_one_of_all_its_keys() -> None:
+    begun = script(Guest("ana", "tmi")) >> Heard(EPOCH, (THEIRS,)) << HAPPENED
+    begun >> Asked(ANA, edit("a3", change("n2", x=7), base_vector=0)) << Commit
+    assert begun >> Committed() << ACCEPTED << sent("ana", Corrected, cells=("n2",)) << HAPPENED << Publish
 
 
 def test_VEC6_news_of_another_epoch_is_no_news_but_a_reason_to_load() -> None:

@@ -112,6 +112,11 @@ def test_I21_with_rights_that_may_have_gone_meanwhile_nothing_is_committed() -> 
     assert begun >> ITS_VERDICT << commit("a1")
 
 
+def test_AU15_with_rights_to_be_read_yet_nothing_is_committed_though_the_session_was_read() -> None:
+    begun = judging("ana") >> RightsMoved() << ReadSession >> SessionRead(SESSION)
+    assert begun >> ITS_VERDICT << ReadRights
+
+
 def test_SES15_what_a_socket_asked_that_was_sent_away_meanwhile_is_not_committed() -> None:
     begun = room("ana", "bo") >> Together(Asked(BO, B1), Asked(ANA, LONG)) << JudgeBatch
     begun >> Barred(BO, Ending.SLOW) << dismissed("bo", Ending.SLOW) << told(RosterChanged)
@@ -129,6 +134,11 @@ def test_VEC3_what_was_judged_on_a_history_that_has_ended_is_not_committed() -> 
 def test_I29_a_judgement_that_failed_is_asked_for_again() -> None:
     begun = judging("ana") >> Unavailable() >> After(APART.retry_s)
     assert begun << JudgeBatch >> ITS_VERDICT << commit("a1")
+
+
+def test_I6_what_was_asked_while_a_batch_was_judged_stays_behind_it_where_that_failed() -> None:
+    begun = judging("ana", "bo") >> Asked(BO, B1) >> Unavailable() >> After(APART.retry_s)
+    assert begun << JudgeBatch >> ITS_VERDICT << commit("a1", "b1")
 
 
 def test_I29_a_room_closes_behind_what_is_being_judged() -> None:

@@ -89,7 +89,7 @@ function held({ reason, operations }) {
 
 function denied({ action, by }) {
   if (action !== "denied") return;
-  toast(by === "system" ? "The host is not here to let you present." : "The host did not let you present.");
+  toast(by === "system" ? "The host cannot be asked now to let you present." : "The host did not let you present.");
 }
 
 /** Tells when the presenter has changed and others are there; that another presents is told by the offer to follow. */
