@@ -30,6 +30,10 @@ class CommitUnknown(StoreUnavailable):
     """The transaction may or may not have happened, now or later."""
 
 
+class Crowded(StoreUnavailable):
+    """Others were in the way for too long: nothing was written, and nothing is wrong with the store."""
+
+
 class DamagedRow(StoreUnavailable):
     """What was written once at `vector` cannot be read any more."""
 

@@ -6,7 +6,7 @@ import asyncpg
 from asyncpg import exceptions
 
 from collab.ports import StoreUnavailable
-from storage.database import CommitUnknown, Conflict, StoreRefused
+from storage.database import CommitUnknown, Conflict, Crowded, StoreRefused
 
 _OF_THE_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, EOFError)
 _TROUBLE = ("08", "53", "57", "58", "F0", "XX")
@@ -59,7 +59,8 @@ def meaning(error: Exception) -> Exception:
         return StoreRefused(f"The PostgreSQL role may not do what is needed ({error}): the database has to be its own.")
     if isinstance(error, asyncpg.PostgresError) and not _is_trouble(error):
         return error
-    return StoreUnavailable(reason(error))
+    kind = Crowded if isinstance(error, exceptions.LockNotAvailableError) else StoreUnavailable
+    return kind(reason(error))
 
 
 def meaning_of_commit(error: Exception) -> Exception:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import asyncpg
 
 from collab.ports import StoreUnavailable
+from storage.database import Crowded
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -68,7 +69,7 @@ class Pool:
             async with asyncio.timeout(WAIT_S):
                 await self._places.acquire()
         except TimeoutError:
-            raise StoreUnavailable("no connection to the store was free") from None
+            raise Crowded("no connection to the store was free") from None
 
     def _newest(self) -> Connection | None:
         """The last one used is warm, and those that a burst needed grow old."""

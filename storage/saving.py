@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from collab.ports import StoreUnavailable
-from storage.database import DamagedRow, Database, Row, Value, Work
+from storage.database import Crowded, DamagedRow, Database, Row, Value, Work
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Saving:
         self._refused_at_s = float("-inf")
 
     def refused(self, error: StoreUnavailable) -> None:
-        if isinstance(error, DamagedRow):
+        if isinstance(error, Crowded | DamagedRow):
             return
         if self.works:
             log.warning("the store takes no commits: %s", error)

@@ -7,7 +7,7 @@ import pytest
 from asyncpg import exceptions
 
 from collab.ports import StoreUnavailable
-from storage.database import CommitUnknown, Conflict
+from storage.database import CommitUnknown, Conflict, Crowded
 from storage.postgres_errors import Again, breaks, meaning, meaning_of_commit
 
 OURS = (
@@ -86,3 +86,10 @@ def test_what_the_work_itself_raises_is_its_own() -> None:
     error = LookupError("x")
     assert meaning(error) is error
     assert not breaks(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "crowded"), [(exceptions.LockNotAvailableError, True), (exceptions.DiskFullError, False)]
+)
+def test_that_others_are_in_the_way_is_told_apart(error: type[asyncpg.PostgresError], crowded: bool) -> None:
+    assert isinstance(meaning(error("")), Crowded) is crowded
