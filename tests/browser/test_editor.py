@@ -399,6 +399,7 @@ def test_keys_go_to_the_drawing_where_nothing_else_has_the_focus_and_after_a_cli
     alice.key("ArrowRight")
     assert alice.cell("Shop")["x"] > 0
     alice.page.get_by_role("button", name="Undo (Ctrl+Z)").click()
+    expect(alice.node("Shop")).to_have_attribute("transform", "translate(0,0)")
     alice.key("ArrowDown")
     assert [(cell["x"], cell["y"] > 0) for cell in alice.cells()] == [(0, True), (300, True)]
     alice.page.get_by_role("button", name="Zoom in (+)").click()
@@ -481,6 +482,22 @@ def test_escape_lets_go_of_a_flow_of_its_end_and_of_its_bend(window: Open, at: s
     pull_and_escape(middle, (middle[0], middle[1] + 80))
 
 
+@pytest.mark.parametrize("keys", ["Control+d", "Control+c", "Control+x"])
+def test_of_a_flow_that_cannot_be_copied_alone_it_is_said_so_and_it_stays_selected(
+    window: Open, at: str, keys: str
+) -> None:
+    alice = Drawing(window("alice", at=at))
+    ends = ({"cell": node(at, "", 0, 0)["id"]} for at in (1, 2))
+    flow = {"id": node(3, "", 0, 0)["id"], "shape": "flow", "source": next(ends), "target": next(ends)}
+    alice.open(cells=[node(1, "Shop", 0, 0), node(2, "Bank", 300, 0), flow])
+    (x, y), (to, _) = alice.middle("Shop"), alice.middle("Bank")
+    alice.page.mouse.click((x + to) / 2, y)
+    expect(alice.page.locator(".x6-edge.selected")).to_have_count(1)
+    alice.key(keys)
+    expect(alice.page.locator(".toast")).to_contain_text("both cells that it connects")
+    expect(alice.page.locator(".x6-edge.selected")).to_have_count(1)
+
+
 def test_escape_lets_go_of_a_shape_that_is_dragged_out_of_the_palette(window: Open, at: str) -> None:
     alice = Drawing(window("alice", at=at))
     alice.open()
@@ -498,6 +515,19 @@ def test_escape_lets_go_of_a_shape_that_is_dragged_out_of_the_palette(window: Op
     alice.page.evaluate("() => new Promise((done) => setTimeout(done))")
     expect(alice.page.locator("textarea.rename")).to_have_count(0)
     assert alice.cells() == []
+
+
+@pytest.mark.parametrize("path", ["", "playground"])
+def test_everything_is_shown_however_far_apart_it_stands(window: Open, at: str, path: str) -> None:
+    alice = Drawing(window("alice", at=at + path))
+    alice.open(cells=[node(1, "Shop", 0, 0), node(2, "Bank", 60_000, 0)])
+    cells = alice.page.locator(".x6-node .x6-body, g.node .body")
+    for _ in range(2):  # at first, and by the button
+        expect(cells).to_have_count(2)
+        for cell in cells.all():
+            expect(cell).to_be_in_viewport()
+        alice.page.get_by_role("button", name="Zoom in").click()
+        alice.page.get_by_role("button", name="Show everything").click()
 
 
 def test_a_name_does_not_stick_out_of_its_boundary(window: Open, at: str) -> None:

@@ -7,7 +7,7 @@ import { around, centre, encloses } from "../shell/drawing/geometry.js";
 import { route } from "./lines.js";
 import { drawEdge, drawNode, frameOf, groupFor, isRound } from "./shapes.js";
 
-const ZOOM = { least: 0.15, most: 3 };
+const ZOOM = { least: 0.01, most: 3 }; // what stands far apart must fit into a window, too
 const CORNERS = [
   ["nw", 0, 0],
   ["ne", 1, 0],
@@ -325,7 +325,7 @@ export class Canvas {
     this.view = view;
     const { x, y, scale } = view;
     assign(this.#world, { transform: `translate(${x} ${y}) scale(${scale})` });
-    assign(this.#dots, { patternTransform: `translate(${x} ${y}) scale(${scale})` });
+    assign(this.#dots, { patternTransform: `translate(${x} ${y}) scale(${Math.max(scale, 0.15)})` });
     this.drawMarks();
     this.#tell("view");
   }

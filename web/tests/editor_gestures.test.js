@@ -8,14 +8,14 @@ import { Keyboard } from "../editor/diagram/keyboard.js";
 
 const PAGE = ["addEventListener", "requestAnimationFrame", "cancelAnimationFrame", "document"];
 
-let heard; // type -> listener, of the window and the drawing
+let heard; // type -> listener, of the window, the document and the drawing
 beforeEach(() => {
   heard = {};
   const addEventListener = (type, listener) => (heard[type] ??= listener);
   globalThis.addEventListener = addEventListener;
   globalThis.requestAnimationFrame = () => 1;
   globalThis.cancelAnimationFrame = () => {};
-  globalThis.document = { addEventListener() {} };
+  globalThis.document = { addEventListener };
   mock.timers.enable({ apis: ["Date"] });
 });
 afterEach(() => {

@@ -1,5 +1,6 @@
 /** Cells to and from the clipboard as JSON, so that they go from one diagram, window and server to another. */
 
+import { toast } from "../../shell/dom.js";
 import { added, copied, pasted } from "../../shell/drawing/commands.js";
 import { around, snapped, touches } from "../../shell/drawing/geometry.js";
 
@@ -31,7 +32,8 @@ export class Clipboard {
   }
 
   duplicate() {
-    this.#put(this.#chosen(), { dx: STEP, dy: STEP });
+    const cells = this.#chosen();
+    if (cells.length > 0) this.#put(cells, { dx: STEP, dy: STEP });
   }
 
   /** Text that is being edited is copied as text. */
@@ -40,12 +42,16 @@ export class Clipboard {
   }
 
   #chosen() {
-    return copied(this.#diagram.replica, this.#stage.selection);
+    const { selection } = this.#stage;
+    const cells = copied(this.#diagram.replica, selection);
+    if (cells.length === 0 && selection.length > 0) toast("A flow is copied together with both cells that it connects.");
+    return cells;
   }
 
   #copy(event) {
+    if (!getSelection().isCollapsed) return false;
     const cells = this.#chosen();
-    if (cells.length === 0 || !getSelection().isCollapsed) return false;
+    if (cells.length === 0) return false;
     const text = JSON.stringify({ codraw: "cells", cells });
     event.clipboardData.setData(TYPE, text);
     event.clipboardData.setData("text/plain", text);

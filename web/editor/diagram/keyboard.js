@@ -191,4 +191,5 @@ export function showKeys() {
   );
   document.body.append(dialog);
   dialog.showModal();
+  dialog.scrollTop = 0; // the button that has the focus is at the end
 }

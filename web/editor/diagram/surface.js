@@ -6,7 +6,7 @@ const MARGIN = 60;
 const FAR = 0.4; // below this the text of flows cannot be read, and is not drawn
 const VERY_FAR = 0.2; // nor that of nodes
 
-export const ZOOM = { least: 0.1, most: 4 };
+export const ZOOM = { least: 0.01, most: 4 }; // what stands far apart must fit into a window, too
 
 export class Surface {
   #view = { x: 0, y: 0, scale: 1 };
@@ -147,7 +147,7 @@ export class Surface {
 
   #drawGrid() {
     const { x, y, scale } = this.#view;
-    const step = 24 * scale * (scale < 0.5 ? 4 : 1);
+    const step = 24 * Math.max(scale, VERY_FAR) * (scale < 0.5 ? 4 : 1);
     this.root.style.backgroundSize = `${step}px ${step}px`;
     this.root.style.backgroundPosition = `${x}px ${y}px`;
     this.root.classList.toggle("far", scale < FAR);

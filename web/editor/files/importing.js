@@ -10,6 +10,7 @@ const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
 const GEOMETRY = ["x", "y", "width", "height"];
 const DEEPEST = 26; // of the 32 levels of a message
 const LONGEST_LABEL = 1024;
+const MOST_ENTRIES = 1000;
 const GAP = 80;
 const MOST_SHOWN = 12;
 
@@ -59,6 +60,23 @@ function refuse(problems) {
 // -- one cell ----------------------------------------------------------------------------------------------------------
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+const isNumber = (value) => typeof value === "number";
+const isList = (value, isEntry = () => true) => Array.isArray(value) && value.length <= MOST_ENTRIES && value.every(isEntry);
+
+/** What the server asks of keys that a cell may have; an `add` has none that is null. */
+const FORMS = {
+  label: [(value) => typeof value === "string" && value.length <= LONGEST_LABEL, "is no text or too long"],
+  attrs: [isObject, "is no object"],
+  data: [isObject, "is no object"],
+  zIndex: [isNumber, "is no number"],
+  angle: [isNumber, "is no number"],
+  visible: [(value) => typeof value === "boolean", "is neither true nor false"],
+  vertices: [(value) => isList(value, (point) => isNumber(point?.x) && isNumber(point.y)), "is no list of points or too long"],
+  labels: [(value) => isList(value, isObject), "is no list of objects or too long"],
+  children: [(value) => isList(value), "is no list or too long"],
+  ports: [(value) => isList(isObject(value) ? (value.items ?? []) : value), "is no list or too long"],
+};
+
 const named = (at, id) => `Cell ${at + 1}${typeof id === "string" ? ` (${id.slice(0, 60)})` : ""}`;
 
 function shapeless(cell, at) {
@@ -96,8 +114,9 @@ function problemsOf({ id, data }, at) {
   else if (isEdge(data))
     for (const end of ["source", "target"]) typeof data[end]?.cell !== "string" && say(`“${end}” names no cell`);
   else judgeBox(data, say);
-  if (data.label !== undefined && (typeof data.label !== "string" || data.label.length > LONGEST_LABEL))
-    say("“label” is no text or too long");
+  for (const [key, [holds, words]] of Object.entries(FORMS)) {
+    if (Object.hasOwn(data, key) && !holds(data[key])) say(`“${key}” ${words}`);
+  }
   return problems;
 }
 

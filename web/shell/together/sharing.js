@@ -9,7 +9,10 @@ import { popover } from "./popover.js";
  * @param rights shows who may see it, where a page can do that
  */
 export function sharing({ title, rights }) {
-  const select = () => link.setSelectionRange(0, link.value.length, "backward"); // its beginning is seen
+  const select = () => {
+    link.setSelectionRange(0, link.value.length, "backward");
+    requestAnimationFrame(() => (link.scrollLeft = 0)); // its beginning is seen
+  };
   const link = h("input", { class: "link", readonly: true, "aria-label": "Link to this diagram", onfocus: select });
   const heading = h("h2");
   const said = h("p", { class: "hint", role: "status" });
