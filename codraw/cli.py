@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -122,10 +124,8 @@ def check(store: Store = None, redis: Redis = None, workers: Workers = None, dev
     origin = "given" if settings.secret_key is not None else f"in {secret_path(settings)}, for development"
     origin += f"; tokens are signed with {checks.algorithm(settings)}"
     typer.echo(f"settings  ok\nsecret    ok  {origin}\npackages  ok  {PACKAGE.parent}")
-    try:
+    with _asked(settings):
         seen = asyncio.run(inspected(settings))
-    except (StoreRefused, StoreUnavailable) as refused:
-        _fail([str(refused)])
     for finding in seen:
         typer.echo(f"{finding.part:<9} {finding.state}  {finding.what}")
     if any(finding.state != "ok" for finding in seen):
@@ -150,10 +150,8 @@ def verify(
 ) -> None:
     """Replay the log and compare it with its hashes, snapshots and heads."""
     settings = _existing(store)
-    try:
+    with _asked(settings):
         found, looked = asyncio.run(_verified(settings, diagram))
-    except (StoreRefused, StoreUnavailable) as refused:
-        _fail([str(refused)])
     for finding in found:
         typer.echo(str(finding))
     typer.echo(f"{looked} diagrams, {len(found)} findings")
@@ -181,10 +179,8 @@ def begin_epochs(
     if bool(diagram) == all_:
         raise typer.BadParameter("name diagrams, or give --all")
     settings = _existing(store)
-    try:
+    with _asked(settings):
         begun = asyncio.run(_begun(settings, None if all_ else list(map(DiagramId, diagram or ()))))
-    except (StoreRefused, StoreUnavailable) as refused:
-        _fail([str(refused)])
     typer.echo(f"{len(begun)} diagrams have a new epoch")
     if kept := [id for id in diagram or () if id not in begun]:
         _fail([f"Diagram {id} has none: it is unknown, deleted or damaged." for id in kept])
@@ -218,10 +214,8 @@ def _switch(person: str, store: str | None, *, disabled: bool) -> None:
     if not (provider and colon and id):
         raise typer.BadParameter("a person is named as provider:id")
     settings = _existing(store)
-    try:
+    with _asked(settings):
         known = asyncio.run(_switched(settings, ALIASES.get(provider, provider), id, disabled=disabled))
-    except (StoreRefused, StoreUnavailable) as refused:
-        _fail([str(refused)])
     if not known:
         _fail([f"Nobody has signed in as {person} yet."])
     typer.echo(f"{person} is {'disabled' if disabled else 'enabled'}")
@@ -371,6 +365,16 @@ def _existing(store: str | None) -> Settings:
     if settings.sqlite_path is not None and not settings.sqlite_path.is_file():
         _fail([f"There is no store {settings.store_url}."])
     return settings
+
+
+@contextmanager
+def _asked(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except StoreRefused as refused:
+        _fail([str(refused)])
+    except StoreUnavailable as away:
+        _fail([f"The store {settings.store_place} cannot be used now ({away})."])
 
 
 def _load(given: dict[str, Any]) -> Settings:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +16,9 @@ from codraw.conform.wire import Trace, redacted
 
 PROVIDER = "test"
 SAFE = ("GET", "HEAD")
+TOO_OFTEN = 429
+LIMITED_S = 60.0
+"""Who is told for longer to come back later is refused."""
 NAMES = ("alice", "bob", "carol", "dave", "erin")
 """Host and owner; two writers; a reader; a stranger."""
 
@@ -117,6 +122,17 @@ def _shown(answer: httpx2.Response) -> str:
 
 
 async def sent(http: httpx2.AsyncClient, method: str, path: str, **more: Any) -> httpx2.Response:
+    """What a server refuses because it was asked too often is asked again when it says: that breaks no rule."""
+    over_s = time.monotonic() + LIMITED_S
+    answer = await _sent(http, method, path, **more)
+    while answer.status_code == TOO_OFTEN and time.monotonic() < over_s:
+        told = answer.headers.get("Retry-After", "")
+        await asyncio.sleep(min(float(told), LIMITED_S) if told.isdecimal() else 1.0)
+        answer = await _sent(http, method, path, **more)
+    return answer
+
+
+async def _sent(http: httpx2.AsyncClient, method: str, path: str, **more: Any) -> httpx2.Response:
     """A server may close an idle connection just when it is used again: what changes nothing is asked once more."""
     try:
         return await http.request(method, path, **more)

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +22,9 @@ from codraw.load.measures import Measures, Sample
 from codraw.load.plan import Plan, WrongUse
 from codraw.load.results import Results
 from codraw.load.run import Run
+from codraw.load.scenarios import Scenario
 from codraw.load.stage import Unready
+from codraw.load.wire import Dialect
 
 __all__ = ["Exit", "Plan", "Unready", "WrongUse", "plan", "run"]
 
@@ -47,10 +49,18 @@ class Exit(IntEnum):
 def plan(urls: Sequence[str] | None, **options: Any) -> Plan:
     """The options as they were given; None leaves what is usual. Raises WrongUse."""
     given = {name: value for name, value in options.items() if value is not None}
+    _known("scenario", options.get("scenario"), Scenario)
+    for dialect in options.get("dialects") or ():
+        _known("dialect", dialect, Dialect)
     try:
         return msgspec.convert({**given, "urls": urls or (HERE,)}, Plan).checked()
     except msgspec.ValidationError as error:
         raise WrongUse(f"{error}.") from None
+
+
+def _known(option: str, given: str | None, names: type[StrEnum]) -> None:
+    if given is not None and given not in list(names):
+        raise WrongUse(f"--{option} {given}: there is none; it is one of {', '.join(names)}.")
 
 
 def run(plan: Plan, console: Console, json: Path | None = None, page: Path | None = None) -> Exit:

@@ -14,6 +14,8 @@ DIGITS = 3
 EXAMPLES = 20
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
 MS = 1_000
+STEADY = "steady"
+"""The phase before anybody disturbs."""
 
 
 class Latency:
@@ -107,7 +109,7 @@ class Measures:
         self.faults: Counter[str] = Counter()
         self.examples: list[str] = []
         self.samples: list[Sample] = []
-        self.begin("steady")
+        self.begin(STEADY)
 
     def begin(self, phase: str) -> None:
         self.receipt, self.delivery = self.phases.setdefault(phase, (Latency(), Latency()))

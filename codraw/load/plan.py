@@ -6,7 +6,7 @@ import math
 
 import msgspec
 
-from codraw.load.scenarios import Scenario
+from codraw.load.scenarios import DISTURBING, Scenario
 from codraw.load.wire import Dialect
 
 MOST_PADDING = 60_000
@@ -46,6 +46,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         seats = math.ceil(self.editors / self.diagrams)
         return max(seats, 2) if self.scenario is Scenario.SESSIONS else seats
 
+    @property
+    def disturbed(self) -> int:
+        """How many a storm cuts off, or read slowly. One of each diagram is left in peace."""
+        others = self.editors - self.diagrams
+        return min(round(self.slow * self.editors), others) if self.scenario is Scenario.SLOW_READERS else others
+
     def checked(self) -> Plan:
         """Raises WrongUse."""
         for url in self.urls:
@@ -63,6 +69,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             raise WrongUse(f"--padding is a number of bytes, at most {MOST_PADDING}.")
         if not 0 <= self.slow < 1:
             raise WrongUse("--readers-slow is a share, from 0 to less than 1.")
+        if self.scenario in DISTURBING and not self.disturbed:
+            needed = "more --editors" if self.scenario is Scenario.JOIN_STORM else "more --editors or --readers-slow"
+            raise WrongUse(
+                f"Of {self.editors} editors on {self.diagrams} diagrams {self.scenario} disturbs nobody: give {needed}."
+            )
         if self.tokens and len(self.tokens) < self.people:
             raise WrongUse(
                 f"{self.people} people sit on a diagram: give --token so many times, not {len(self.tokens)}."

@@ -84,7 +84,8 @@ def show(results: Results, console: Console) -> None:
         console.print(Text(f"  {example}"), style="red", highlight=False)
     for remark in results.remarks:
         console.print(Text(remark), style="yellow", highlight=False)
-    console.print(Text(verdict(results)), style="green" if results.is_good else "bold red", highlight=False)
+    style = "bold red" if not results.is_good else "green" if results.is_proof else "yellow"
+    console.print(Text(verdict(results)), style=style, highlight=False)
 
 
 def head(results: Results) -> list[str]:
@@ -134,6 +135,8 @@ def tallies(results: Results) -> dict[str, Mapping[str, int]]:
 def verdict(results: Results) -> str:
     if not results.is_good:
         return f"FAULTS: {', '.join(f'{n} × {name}' for name, n in results.faults.items())}"
+    if not results.is_proof:
+        return "no faults, and nothing proved: nothing was sent"
     if (found := results.agreement) is None:
         return "good: no faults"
     return (
@@ -159,7 +162,7 @@ def page(results: Results) -> str:
     plan = html.escape(msgspec.json.format(msgspec.json.encode(results.plan), indent=1).decode())
     sentences = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in (*head(results)[1:], *results.remarks))
     examples = "".join(f"<li>{html.escape(example)}</li>" for example in results.examples)
-    look = "good" if results.is_good else "bad"
+    look = "bad" if not results.is_good else "good" if results.is_proof else "idle"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>codraw load: {results.plan.scenario}</title>
 <style>{STYLE}</style></head><body><h1>codraw load: {results.plan.scenario}</h1>

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from codraw.load.agreement import Agreement
-from codraw.load.measures import Measures, Sample
+from codraw.load.measures import STEADY, Measures, Sample
 from codraw.load.plan import Plan
 from codraw.load.usage import Use, Watch
 
@@ -56,6 +56,11 @@ class Results(msgspec.Struct, frozen=True):
     @property
     def is_good(self) -> bool:
         return not self.faults
+
+    @property
+    def is_proof(self) -> bool:
+        """Of nothing that was sent, nothing could be lost."""
+        return bool(self.tally.get("operations") or self.tally.get("cursors"))
 
 
 def machine() -> str:
@@ -105,4 +110,10 @@ def remarks(measures: Measures, cpu: float) -> list[str]:
         )
     if not measures.tally["operations"] and not measures.tally["cursors"]:
         found.append("Nothing was sent in that time, so that nothing is proved: give more --duration or --rate.")
+        return found
+    for phase, (receipt, delivery) in measures.phases.items():
+        if not receipt.count and not delivery.count and phase != STEADY:
+            found.append(
+                f"Nobody edited in the phase {phase}: nothing is proved of it, give more --duration or --rate."
+            )
     return found

@@ -25,7 +25,7 @@ from codraw.load.lives import live_and_end
 from codraw.load.measures import Measures, Sample
 from codraw.load.plan import Plan
 from codraw.load.results import Results
-from codraw.load.scenarios import STROKES, Hand, Scenario, Stroke, chance_of, uuid
+from codraw.load.scenarios import DISTURBING, STROKES, Hand, Scenario, Stroke, chance_of, uuid
 from codraw.load.schedule import Schedule
 from codraw.load.stage import Stage, Unready
 from codraw.load.usage import Watch, use
@@ -228,7 +228,7 @@ class Run:
         """Every other one of them reads nothing at all."""
         self.measures.begin("slow readers")
         those = self.crew.writers[self.plan.diagrams :]
-        for number, editor in enumerate(those[: round(self.plan.slow * len(self.crew.writers))]):
+        for number, editor in enumerate(those[: self.plan.disturbed]):
             editor.slow_down(trickle=number % 2 == 0)
 
     def _speed_up(self) -> None:
@@ -310,7 +310,10 @@ class Run:
 
     def _remarks(self, loaded: Loaded) -> list[str]:
         cut = f"Interrupted, {loaded.took_s:.1f} s under load: what is told is that of this time."
-        return [*([cut] if self.is_stopped else []), *results.remarks(self.measures, loaded.cpu)]
+        found = [cut] if self.is_stopped else []
+        if self.plan.scenario in DISTURBING and len(self.measures.phases) == 1:
+            found.append("It was over before anybody was disturbed.")
+        return found + results.remarks(self.measures, loaded.cpu)
 
 
 def _many_files() -> None:

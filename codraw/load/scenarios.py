@@ -31,6 +31,9 @@ class Scenario(StrEnum):
     SESSIONS = "sessions"
 
 
+DISTURBING = (Scenario.JOIN_STORM, Scenario.SLOW_READERS)
+
+
 class Stroke(NamedTuple):
     """After a pause these cells change; None: the pointer moves."""
 

@@ -373,6 +373,16 @@ def test_verify_of_a_store_that_is_not_there_fails_and_makes_none(no_settings: P
     assert list(no_settings.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "words", [("check", "--dev"), ("verify",), ("admin", "new-epoch", "--all"), ("admin", "disable-user", "test:ana")]
+)
+def test_a_store_that_is_away_is_named_without_its_password(words: tuple[str, ...]) -> None:
+    place = f"127.0.0.1:{free_port()}/codraw"
+    result = codraw(*words, "--store", f"postgresql://ann:hunter2@{place}")
+    assert result.exit_code == 1 and "hunter2" not in result.output
+    assert result.stderr.startswith(f"error: The store postgresql {place} cannot be used now (ConnectionRefusedError")
+
+
 def test_verify_leaves_the_store_of_a_running_server_alone(server: Server) -> None:
     result = codraw("verify", "--store", f"sqlite:///{server.store}")
     assert result.exit_code == 1 and "in use by another process" in result.stderr

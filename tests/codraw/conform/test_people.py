@@ -78,6 +78,14 @@ async def test_what_changes_nothing_is_asked_again_on_a_closed_connection(method
     assert len(seen) == tries
 
 
+async def test_S75_who_asked_too_often_asks_again_when_the_server_says() -> None:
+    refusal = httpx2.Response(429, headers={"Retry-After": "0"}, json={"error": "rate_limit_exceeded"})
+    answers = [refusal, refusal, httpx2.Response(201, text="made")]
+    http = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: answers.pop(0)), base_url="http://there")
+    assert (await ask(http, Trace(), None, "POST", "/x", {})).status_code == 201
+    assert not answers
+
+
 async def test_a_call_is_traced_and_carries_the_token() -> None:
     seen: list[httpx2.Request] = []
 

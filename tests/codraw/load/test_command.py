@@ -32,8 +32,8 @@ def test_it_writes_what_came_of_it(server: Server, tmp_path: Path) -> None:
     ("options", "said"),
     [
         (["there"], "no address"),
-        (["http://there", "--scenario", "dancing"], "dancing"),
-        (["http://there", "--dialect", "morse"], "morse"),
+        (["http://there", "--scenario", "dancing"], "--scenario dancing: there is none; it is one of drawing, "),
+        (["http://there", "--dialect", "morse"], "--dialect morse: there is none; it is one of "),
         (["http://there", "--jitter", "-1"], "--jitter"),
         (["http://there", "--settle", "nan"], "--settle"),
         ([f"http://127.0.0.1:{free_port()}", *SHORT], "does not answer"),

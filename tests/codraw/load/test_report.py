@@ -87,6 +87,12 @@ def test_a_run_without_editors_only_has_no_faults() -> None:
     assert verdict(results(agreement=None)) == "good: no faults"
 
 
+def test_of_a_run_that_sent_nothing_nothing_good_is_said() -> None:
+    found = results(tally={"deliveries": 0})
+    assert verdict(found) == "no faults, and nothing proved: nothing was sent"
+    assert "good" not in shown(found) and 'class="good"' not in page(found)
+
+
 def test_a_server_is_shown_with_what_it_used() -> None:
     assert any(f"server {PID}:" in sentence for sentence in head(results()))
     assert not any("server" in s for s in head(results(servers=[Served(PID, use(PID), None, 1.0)]))[4:])

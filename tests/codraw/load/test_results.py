@@ -47,6 +47,15 @@ def test_a_run_in_which_nothing_was_sent_says_that_it_proves_nothing(sent: str) 
     assert remarks(measures, 0.5) == []
 
 
+def test_a_disturbance_in_which_nobody_edited_proves_nothing() -> None:
+    measures = Measures()
+    measures.tally["operations"] = 1
+    measures.begin("storm")
+    assert "Nobody edited in the phase storm" in remarks(measures, 0.5)[0]
+    measures.receipt.add(0.1)
+    assert remarks(measures, 0.5) == []
+
+
 def test_the_machine_is_named() -> None:
     assert "cores" in machine()
 

@@ -111,6 +111,11 @@ async def test_who_is_away_when_a_storm_is_stopped_returns_at_once(server: Serve
     assert found.is_good and found.tally["resumed"] == 5, found.examples
 
 
+async def test_a_storm_that_did_not_come_is_told(server: Server) -> None:
+    found = await long_run(server, scenario=Scenario.JOIN_STORM, duration_s=60.0).run()
+    assert "before anybody was disturbed" in found.remarks[1] and "storm" not in found.phases
+
+
 async def test_a_storm_from_which_nobody_can_return_comes_to_an_end(server: Server) -> None:
     class Ended(Run):
         async def _storm(self) -> None:

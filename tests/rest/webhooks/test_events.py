@@ -11,9 +11,12 @@ from protocol.values import DiagramId, Epoch, ThreatModelId, User
 from rest.ports import Action, Change, Door, ItemKind
 from rest.webhooks.events import NAMES, challenge, of_change, of_move
 from rest.webhooks.ports import Moved
+from tests.support.contract import broken
 
 ANA = User("test", "ana", "ana@example.org", "Ana")
 AT_MS = 1_800_000_000_500
+MODEL, DIAGRAM = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+EVENT = {"$ref": "#/components/schemas/Event"}
 
 
 def change(**more: Any) -> Change:
@@ -111,6 +114,21 @@ def test_edits_are_an_update_of_the_diagram_and_say_where_it_stands() -> None:
     }
     further = Moved(DiagramId("d1"), ThreatModelId("m1"), Epoch("e1"), 13, AT_MS)
     assert of_move(further).key != event.key
+
+
+def test_edits_are_told_as_the_contract_promises() -> None:
+    moved = Moved(DiagramId(DIAGRAM), ThreatModelId(MODEL), Epoch("e1"), 12, AT_MS)
+    assert broken(EVENT, json.loads(of_move(moved).body)) == []
+
+
+@pytest.mark.parametrize("object_type", ["threat_model", "authorization"])
+def test_a_change_is_told_as_the_contract_promises_with_who_and_by_which_door(object_type: str) -> None:
+    event = of_change(change(object_type=object_type, object_id=MODEL, threat_model_id=ThreatModelId(MODEL)))
+    assert event is not None
+    body = json.loads(event.body)
+    assert broken(EVENT, body) == []
+    del body["data"]["by"]
+    assert broken(EVENT, body) != []
 
 
 def test_a_challenge_is_what_the_contract_shows() -> None:
