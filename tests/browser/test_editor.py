@@ -530,6 +530,20 @@ def test_everything_is_shown_however_far_apart_it_stands(window: Open, at: str, 
         alice.page.get_by_role("button", name="Show everything").click()
 
 
+PINCHED = """(part) => {
+    const pinch = new WheelEvent("wheel", { ctrlKey: true, deltaY: -10, bubbles: true, cancelable: true });
+    return !part.dispatchEvent(pinch);
+}"""
+"""As a trackpad says it. Whether the page stays as it is."""
+
+
+def test_a_pinch_upon_what_floats_over_the_drawing_does_not_zoom_the_page(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    for part in (".zoom", ".minimap", ".graph"):
+        assert alice.page.locator(part).evaluate(PINCHED), part
+
+
 def test_a_name_does_not_stick_out_of_its_boundary(window: Open, at: str) -> None:
     alice = Drawing(window("alice", at=at))
     trust = {"shape": "security-boundary", "height": 120}

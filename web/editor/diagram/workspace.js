@@ -50,6 +50,9 @@ export async function openWorkspace({ main, rest, place, onLeave }) {
   }
 }
 
+/** A pinch upon what floats over the drawing does not zoom the page around it. */
+const keepPage = (event) => event.ctrlKey && event.preventDefault();
+
 class Workspace {
   tool = "select";
   #diagram;
@@ -90,6 +93,7 @@ class Workspace {
     this.#format = this.#part(new FormatPanel({ diagram, stage, editor }));
     const minimap = this.#part(new Minimap({ stage }));
     this.#over = h("div", { class: "overlay" }, this.#empty, this.#format.root, minimap.root, this.#zoomBar());
+    this.#over.addEventListener("wheel", keepPage, { passive: false });
     this.#session = this.#part(session({ diagram, rest, onLeave }));
     this.#part(printing(stage.printed));
     this.root = h(

@@ -291,7 +291,9 @@ function taken(look, ways) {
     const other = isEdge(cell) ? wayOf(look, ways, cell.target?.cell) : way;
     if (!way || way.dx !== other?.dx || way.dy !== other.dy || (way.dx === 0 && way.dy === 0)) continue;
     const by = ({ x, y }) => ({ x: x + way.dx, y: y + way.dy });
-    if (!isEdge(cell)) places.set(cell.id, by(cell));
+    // Only what changes: an undo that is under way may give the other back.
+    const along = { ...(way.dx !== 0 && { x: cell.x + way.dx }), ...(way.dy !== 0 && { y: cell.y + way.dy }) };
+    if (!isEdge(cell)) places.set(cell.id, along);
     else if (bendsOf(cell).length > 0) places.set(cell.id, { vertices: bendsOf(cell).map(by) });
   }
   return dropped(look, places);
