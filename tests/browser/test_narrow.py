@@ -68,8 +68,7 @@ def test_who_has_a_long_name_can_sign_out_on_a_narrow_screen(window: Callable[..
 def test_a_link_and_the_list_of_keys_are_shown_from_their_beginning(
     window: Callable[..., Window], server: Server
 ) -> None:
-    alice = window("alice")
-    alice.page.goto(f"{server.http}/")
+    alice = window("alice", at=f"{server.http}/")
     alice.page.locator("#create").wait_for()
     alice.page.evaluate(OPEN, ["writer", "Overview"])
     alice.await_state("live")

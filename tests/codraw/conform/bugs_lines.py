@@ -130,7 +130,7 @@ def whoever_came_first_presents() -> None:
 def a_request_without_a_host_is_dropped() -> None:
     from collab.core.moderation import _ByUser
 
-    here = "if not self._roster.here(host):"
+    here = "if not self._reaches(host):"
     changed(_ByUser._ask, here, f"{here} return self._done(ref)\n    {here}")
 
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from codraw.conform.run import Choice, Result, Verdict, conform
 from tests.codraw.conform.mutants import MUTANTS
 from tests.support.copies import dies_with_parent
@@ -21,6 +23,8 @@ from tests.support.servers import free_port
 from tests.support.tree import ROOT
 
 START_PATIENCE_S = 60.0
+STARTS = 3
+"""Somebody else may have taken the port by the time that it is used."""
 IMPATIENT_S = 1.5
 """A mutant does not answer what is waited for: no need to wait for long."""
 
@@ -38,20 +42,26 @@ class Nursery:
     @contextmanager
     def serving(self, name: str) -> Iterator[str]:
         """The address of a server with this bug; "" is none."""
+        with tempfile.TemporaryDirectory() as folder:
+            pid, port = self._started(name, Path(folder))
+            try:
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                _end(pid)
+
+    def _started(self, name: str, folder: Path) -> tuple[int, int]:
+        """Its process, and its port when it answers there."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        with tempfile.TemporaryDirectory() as folder:
+        for _ in range(STARTS):
             port = free_port()
             self._process.stdin.write(f"{name or '-'} {port} {folder}\n")
             self._process.stdin.flush()
             pid = int(self._process.stdout.readline())
-            try:
-                await_health(port)
-                yield f"http://127.0.0.1:{port}"
-            finally:
-                # one that died before its time is told by `await_health`
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            if answers(port, pid):
+                return pid, port
+            _end(pid)
+        raise AssertionError(f"the server did not start:\n{(folder / 'server.log').read_text()[-2_000:]}")
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -61,15 +71,22 @@ class Nursery:
             self._process.stdout.close()
 
 
-def await_health(port: int) -> None:
+def answers(port: int, pid: int) -> bool:
+    """Waits for it, as long as the process is there."""
     deadline = time.monotonic() + START_PATIENCE_S
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and psutil.pid_exists(pid):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
-                return
+                return True
         except OSError:
             time.sleep(0.02)
-    raise AssertionError("the server did not start")
+    return False
+
+
+def _end(pid: int) -> None:
+    # it may have died before its time
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def nursery() -> None:
