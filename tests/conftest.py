@@ -34,6 +34,9 @@ settings.register_profile("drawn", suppress_health_check=UNHURRIED)
 settings.register_profile("repeatable", suppress_health_check=UNHURRIED, derandomize=True)
 settings.load_profile("repeatable" if os.environ.get("CI") else "drawn")
 
+COLLECTOR = (5_000, 20, 100)
+"""Thresholds of the collector of cycles: with the usual ones it took a tenth of a test process."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     if (folder := memory()) is not None:
@@ -59,6 +62,7 @@ def pytest_collection_finish() -> None:
     """Thousands of collected tests live to the end: the collector of cycles need not look through them at each turn."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*COLLECTOR)  # rooms that are closed thaw them
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
