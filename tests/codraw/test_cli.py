@@ -12,13 +12,14 @@ from typer.testing import CliRunner, Result
 
 from codraw import __version__
 from codraw.cli import cli
+from codraw.local_stores import free_port
 from codraw.settings import Settings, load, variable
 from codraw.stores import open_store
 from protocol.values import DiagramId
 from tests.contracts.worlds import ANA, SqlWorld, caller
 from tests.support.drawn import draw
 from tests.support.oidc_provider import OidcProvider
-from tests.support.servers import Server, free_port
+from tests.support.servers import Server
 
 pytestmark = pytest.mark.usefixtures("no_settings")
 

@@ -11,8 +11,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from codraw.local_stores import free_port
 from codraw.sign_in import SignInFailed, access_token
-from tests.support.servers import Server, free_port
+from tests.support.servers import Server
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from codraw.local_stores import free_port
 from codraw.roll import ALIVE_MS
 from codraw.settings import Settings
 from codraw.stores import open_store, open_stores
@@ -20,7 +21,6 @@ from storage.postgres import PostgresDatabase
 from storage.presence_redis import RedisPresence
 from storage.rates_redis import RedisRates
 from storage.workers import WorkerBook
-from tests.support.servers import free_port
 from tests.support.stores import statement
 
 pytestmark = pytest.mark.usefixtures("no_settings")

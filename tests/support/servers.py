@@ -14,6 +14,7 @@ from typing import Any, Self
 import httpx2
 from websockets.asyncio.client import ClientConnection
 
+from codraw.local_stores import free_port
 from tests.support.copies import Copy
 from tests.support.tree import ROOT
 
@@ -28,12 +29,6 @@ main()
 """
 
 Process = subprocess.Popen[bytes] | Copy
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:

@@ -4,7 +4,7 @@ import pytest
 
 from bench.bars.codraw_rooms import People, Room
 from bench.bars.programs import Failed
-from tests.support.servers import free_port
+from codraw.local_stores import free_port
 
 
 def test_a_server_that_is_gone_fails_the_round_and_not_the_run() -> None:

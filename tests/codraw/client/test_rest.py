@@ -13,8 +13,9 @@ import pytest
 
 from codraw.client import Accepted, Rejected, RestError, Unintelligible, Unreachable, add, update
 from codraw.client import Server as Client
+from codraw.local_stores import free_port
 from tests.support.live import Table
-from tests.support.servers import Server, free_port
+from tests.support.servers import Server
 
 NODE = {"shape": "process", "x": 0, "y": 0, "width": 120, "height": 60}
 

@@ -11,11 +11,11 @@ import pytest
 from codraw.client import RestError
 from codraw.client.returning import Backoff, Loss
 from codraw.client.wire import Wants, Wire
+from codraw.local_stores import free_port
 from collab.tasks import Tasks
 from protocol.codec import Encoding
 from protocol.dialects.codraw_v1_messages import Goodbye
 from tests.support.scripted import Line, ScriptedPeer
-from tests.support.servers import free_port
 from tests.support.turns import turns, until
 
 

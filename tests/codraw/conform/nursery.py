@@ -17,9 +17,9 @@ from pathlib import Path
 import psutil
 
 from codraw.conform.run import Choice, Result, Verdict, conform
+from codraw.local_stores import free_port
 from tests.codraw.conform.mutants import MUTANTS
 from tests.support.copies import dies_with_parent
-from tests.support.servers import free_port
 from tests.support.tree import ROOT
 
 START_PATIENCE_S = 60.0
@@ -27,6 +27,7 @@ STARTS = 3
 """Somebody else may have taken the port by the time that it is used."""
 IMPATIENT_S = 1.5
 """A mutant does not answer what is waited for: no need to wait for long."""
+PATIENT_S = 20.0
 
 
 class Nursery:
@@ -58,7 +59,7 @@ class Nursery:
             self._process.stdin.write(f"{name or '-'} {port} {folder}\n")
             self._process.stdin.flush()
             pid = int(self._process.stdout.readline())
-            if answers(port, pid):
+            if answers(port, pid) and listens(port, pid):
                 return pid, port
             _end(pid)
         raise AssertionError(f"the server did not start:\n{(folder / 'server.log').read_text()[-2_000:]}")
@@ -80,6 +81,13 @@ def answers(port: int, pid: int) -> bool:
                 return True
         except OSError:
             time.sleep(0.02)
+    return False
+
+
+def listens(port: int, pid: int) -> bool:
+    """It may be somebody else who answers, until this one has seen that the port is taken."""
+    with suppress(psutil.NoSuchProcess):
+        return any(one.laddr.port == port for one in psutil.Process(pid).net_connections() if not one.raddr)
     return False
 
 

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from codraw.cli import cli
 from codraw.conform.command import Asked, Exit, Unreachable, WrongUse, list_rules, run
+from codraw.local_stores import free_port
 from tests.codraw.conform.nursery import Nursery
-from tests.support.servers import free_port
 
 
 def asked(**options: Any) -> Asked:

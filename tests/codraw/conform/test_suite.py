@@ -12,14 +12,14 @@ from codraw.conform.run import Choice, Verdict, cases, conform
 from codraw.conform.suite import FAMILIES, SUITE
 from codraw.conform.unseen import UNSEEN
 from tests.codraw.conform.mutants import MUTANTS
-from tests.codraw.conform.nursery import IMPATIENT_S, Nursery, failed
+from tests.codraw.conform.nursery import IMPATIENT_S, PATIENT_S, Nursery, failed
 from tests.support.tree import lines
 
 
 @pytest.mark.timeout(300)
 def test_the_server_keeps_every_rule_that_can_be_seen(nursery: Nursery) -> None:
     with nursery.serving("") as url:
-        results = asyncio.run(conform(url, Choice(patience_s=20)))
+        results = asyncio.run(conform(url, Choice(patience_s=PATIENT_S)))
     found = [f"{one.name}: {one.text}" for one in results if one.verdict in (Verdict.FAILED, Verdict.UNDECIDED)]
     assert not found, lines(found)
     aside = [one for one in results if one.verdict is Verdict.NOT_APPLICABLE]
@@ -34,9 +34,13 @@ def test_at_least_a_hundred_rules_are_looked_at() -> None:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_planted_bug_is_caught(nursery: Nursery, name: str) -> None:
     bug = MUTANTS[name]
-    choice = Choice(frozenset(bug.caught_by), dialects=frozenset(bug.dialects), patience_s=IMPATIENT_S)
+    ids: set[str] = set()
     with nursery.serving(name) as url:
-        ids = {id for one in failed(url, choice) for id in one.check.ids}
+        # a busy machine leaves what is looked at with little patience undecided
+        for patience_s in (IMPATIENT_S, PATIENT_S):
+            if not set(bug.caught_by) <= ids:
+                choice = Choice(frozenset(bug.caught_by), dialects=frozenset(bug.dialects), patience_s=patience_s)
+                ids |= {id for one in failed(url, choice) for id in one.check.ids}
     assert set(bug.caught_by) <= ids
 
 

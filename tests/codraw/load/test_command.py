@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from codraw.cli import cli
 from codraw.load.command import HERE, Exit, WrongUse, again, plan
-from tests.support.servers import Server, free_port
+from codraw.local_stores import free_port
+from tests.support.servers import Server
 from tests.support.tree import ROOT
 
 SHORT = ["--editors", "3", "--rate", "20", "--duration", "0.5"]

@@ -10,8 +10,9 @@ from codraw.load.measures import Measures
 from codraw.load.plan import Plan
 from codraw.load.scenarios import Scenario
 from codraw.load.stage import Stage
+from codraw.local_stores import free_port
 from collab.tasks import Tasks
-from tests.support.servers import Server, free_port
+from tests.support.servers import Server
 
 
 async def test_a_session_that_lives_already_is_told(server: Server) -> None:

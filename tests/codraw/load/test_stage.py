@@ -8,8 +8,9 @@ import pytest
 from codraw.load.measures import Measures
 from codraw.load.scenarios import SEEDED
 from codraw.load.stage import Stage, Unready, each
+from codraw.local_stores import free_port
 from collab.tasks import Tasks
-from tests.support.servers import Server, free_port
+from tests.support.servers import Server
 
 
 def stage(*urls: str, **more: Any) -> Stage:
