@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from collab.core.apply import Applied, Refused, advance, apply, replacement
@@ -45,6 +45,8 @@ class Studio:
         self.log: list[LoggedOperation] = []
         self.states = [self.now]
         self.writers: dict[Place, UserId] = {}
+        self.skipped: set[str] = set()
+        """Why something was left alone."""
 
     def undoer(self, user: UserId) -> UserId | None:
         return None if self.shared else user
@@ -95,6 +97,7 @@ class Studio:
         if not entries:
             return None
         inversion, outcome = self.look(user, kind)
+        self.skipped.update(skipped.why for skipped in inversion.skipped)
         if outcome is None:
             stacks = self.stacks[self.undoer(user)]
             self.stacks[self.undoer(user)] = stacks.used_up(kind)
@@ -219,12 +222,19 @@ def newest(studio: Studio, entry: Entry) -> bool:
     return done == tuple(studio.log[-len(done) :]) and (len(done) == 1 or not removed)
 
 
+def nothing_is_in_the_way(studio: Studio) -> None:
+    """But for an id that one group has given to a cell of the other kind, which stays with it (OP2)."""
+    assert studio.skipped <= {"exists"}
+    assume(not studio.skipped)
+
+
 @law(100)
 def test_UN1_UN5_I14_alone_a_user_can_go_back_to_the_beginning_and_on_to_the_end(seed: int) -> None:
     studio = Studio(seed, ANA)
     studio.play(20)
     studio.turn_all(ANA, Kind.REDO)
     end = studio.now
+    nothing_is_in_the_way(studio)
     studio.turn_all(ANA, Kind.UNDO)
     assert content(studio.now) == content(studio.first)
     studio.turn_all(ANA, Kind.REDO)
@@ -237,6 +247,7 @@ def test_UN14_with_one_stack_for_all_anybody_takes_everything_back(seed: int) ->
     studio.play(20)
     studio.turn_all(BO, Kind.REDO)
     end = studio.now
+    nothing_is_in_the_way(studio)
     studio.turn_all(CY, Kind.UNDO)
     assert content(studio.now) == content(studio.first)
     studio.turn_all(ANA, Kind.REDO)
