@@ -11,6 +11,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from codraw.house import House
+from codraw.metrics import Row, of_process
 from codraw.settings import Settings
 from codraw.stores import open_stores
 from codraw.waiting import Waiting
@@ -63,6 +64,10 @@ class App:
             await edges.socket(scope, receive, send)
         else:
             await edges.http(scope, receive, send)
+
+    def metrics(self) -> list[Row]:
+        house = [("codraw_ready", (), 0.0)] if self.house is None else self.house.metrics.rows()
+        return [*of_process(), *house]
 
     def drain(self) -> asyncio.Task[None] | None:
         """Nobody is let in any more; None: nobody was."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from codraw.clock import SystemClock
 from codraw.stores import Stores
 from collab.ports import StoreUnavailable
+from collab.tally import Spread
 from collab.tasks import Tasks
 from rest.front import Readiness
 
@@ -27,7 +29,9 @@ class Health:
         self._stores = stores
         self._clock = clock
         self._saves = saves
-        self._store_there = True
+        self.store_there = True
+        self.lag = Spread()
+        """Seconds by which the event loop was late."""
         self._tasks = Tasks()
         self._asked: asyncio.Task[bool] | None = None
         self._skewed = False
@@ -48,11 +52,11 @@ class Health:
     async def run(self) -> None:
         clock_in_s = CLOCK_S
         while True:
-            await asyncio.sleep(LOOK_S)
+            await self._pause()
             try:
                 await self.look()
                 clock_in_s -= LOOK_S
-                if clock_in_s <= 0 and self._store_there:
+                if clock_in_s <= 0 and self.store_there:
                     clock_in_s = CLOCK_S
                     self._set_clock(await self._stores.clock_offset_ms())
             except StoreUnavailable:
@@ -63,9 +67,14 @@ class Health:
 
     async def look(self) -> None:
         there = await self._store_answers()
-        if there != self._store_there:
+        if there != self.store_there:
             log.warning("the store is there again" if there else "the store is away")
-        self._store_there = there
+        self.store_there = there
+
+    async def _pause(self) -> None:
+        due_s = time.monotonic() + LOOK_S
+        await asyncio.sleep(LOOK_S)
+        self.lag.add(max(0.0, time.monotonic() - due_s))
 
     async def _store_answers(self) -> bool:
         """One question at a time: anybody may ask, and commits wait for the same connections."""

@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 
 import msgspec
 import yaml
-from starlette.types import ASGIApp
 
 from codraw import __version__
 from codraw.access_log import AccessLog
 from codraw.assets import asset
 from codraw.clock import SystemClock
 from codraw.health import Health
+from codraw.metrics import Metrics
 from codraw.oidc import OidcProvider
 from codraw.sealing import Sealing
 from codraw.settings import Settings
@@ -40,6 +40,7 @@ from collab.keeper import Intervals, Keeper
 from collab.news import Seal
 from collab.room_task import RoomPorts
 from collab.rooms import Rooms
+from collab.tally import Tally
 from collab.tasks import Tasks
 from protocol.dialects import CLASSIC, DIALECTS, TMI_APP
 from protocol.notices import ServerFacts
@@ -92,6 +93,7 @@ class House:
         self._store = SqlDiagrams(stores.database, now_ms, settings.audit_days * DAY_MS or None)
         self._health = Health(stores, self._clock, lambda: database.saving.works and self._store.saving.works)
         rules = room_settings(settings)
+        tally = Tally()
         ports = RoomPorts(
             store=self._store,
             sessions=self._sessions,
@@ -103,6 +105,7 @@ class House:
             server=ServerFacts("codraw", __version__, settings.durability_held, round(rules.heartbeat_s)),
             bus=stores.bus,
             seal=Seal(secret(settings), stores.worker),
+            tally=tally,
         )
         self._rooms = Rooms(ports, rules)
         self._guard = Guard(self._accounts, self._clock)
@@ -110,8 +113,9 @@ class House:
         self._head_watch = HeadWatch(self._rooms, ports, Looks())
         self._sealing = Sealing(secrets_known(settings))
         self._deliveries = delivering(settings, stores, self._sealing, now_ms, self._tasks)
-        self.http: ASGIApp = AccessLog(application(self._rest()))
-        self.socket = self._endpoint()
+        self.http = AccessLog(application(self._rest()))
+        self.socket = self._endpoint(tally)
+        self.metrics = Metrics(tally, stores, self._health, self.http.requests, self._rooms.open_rooms)
 
     def start(self) -> None:
         self._tasks.start("guard", self._guard.run())
@@ -146,7 +150,7 @@ class House:
             await asyncio.wait(leaving)
         await self._rooms.close()
 
-    def _endpoint(self) -> Endpoint:
+    def _endpoint(self, tally: Tally) -> Endpoint:
         settings = self._settings
         rules = Rules(
             origins=Origins.of(settings.allowed_origins, settings.development),
@@ -156,7 +160,7 @@ class House:
             token_alone=TMI_APP if settings.api_profile == "tmi" else CLASSIC,
         )
         handshake = Handshake(rules, self._tokens.verify, self._sessions, self._authorizer, self._accounts, self._clock)
-        return Endpoint(handshake, self._rooms, self._guard, self._tasks, self._clock, settings.limits())
+        return Endpoint(handshake, self._rooms, self._guard, self._tasks, self._clock, settings.limits(), tally)
 
     def _rest(self) -> RestDependencies:
         settings = self._settings

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from collections import Counter
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
@@ -50,6 +51,7 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
+    handler.addFilter(_counted)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
@@ -71,6 +73,15 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
 NOISE = ("ASGI callable returned without completing handshake", "Invalid UTF-8 sequence received from client")
 """What uvicorn calls an error although it is a client's doing that was answered: a refused upgrade (we log why), and a
 frame closed with 1007. Whoever likes could fill the log with them."""
+
+
+LINES = Counter(dict.fromkeys(("debug", "info", "warning", "error", "critical"), 0))
+"""Of this process, by level."""
+
+
+def _counted(record: logging.LogRecord) -> bool:
+    LINES[record.levelname.lower()] += 1
+    return True
 
 
 def worth_a_line(record: logging.LogRecord) -> bool:

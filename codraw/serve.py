@@ -9,7 +9,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
@@ -20,6 +21,7 @@ from codraw.fastws import SocketProtocol
 from codraw.heap import give_back_large_blocks
 from codraw.http_heads import HttpProtocol
 from codraw.logs import configure
+from codraw.metrics import Row, Show, unseen
 from codraw.settings import Settings
 from codraw.supervisor import supervise
 from codraw.watchdog import Watchdog
@@ -98,11 +100,17 @@ class Server(uvicorn.Server):
 class OnlyServer(Server):
     """The one process of `codraw serve` without others."""
 
+    show: Show = staticmethod(unseen)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         # Where somebody may be at a debugger nobody would start another one.
         if not self.app.settings.development:
             self.app.tasks.start("watchdog", Watchdog().run())
+        self.show(self._metrics)
         await super().startup(sockets)
+
+    async def _metrics(self) -> Mapping[int, Sequence[Row] | None]:
+        return {0: self.app.metrics()}
 
 
 def run(settings: Settings, say: Callable[[str], None]) -> str | None:
@@ -111,13 +119,50 @@ def run(settings: Settings, say: Callable[[str], None]) -> str | None:
     try:
         listener, *others = listen(settings.host, settings.port, settings.workers)
     except OSError as error:
-        why = str(error.strerror).partition(" (")[0]
-        return f"The server cannot listen on {settings.host}, port {settings.port} ({why})."
+        return _taken(settings.host, settings.port, error)
+    try:
+        with shown(settings) as show:
+            return _run(settings, (listener, *others), say, show)
+    except MetricsPortTaken as taken:
+        return str(taken)
+
+
+@contextmanager
+def shown(settings: Settings) -> Iterator[Show]:
+    """The page of metrics, while there is one. Raises MetricsPortTaken."""
+    if settings.metrics_port is None:
+        yield unseen
+        return
+    # Here: who shows nothing need not have it in memory.
+    from codraw.exposition import Exposition  # noqa: PLC0415
+
+    try:
+        page = Exposition(settings.metrics_host, settings.metrics_port)
+    except OSError as error:
+        raise MetricsPortTaken(_taken(settings.metrics_host, settings.metrics_port, error)) from None
+    try:
+        yield page.ask
+    finally:
+        page.close()
+
+
+class MetricsPortTaken(Exception):
+    """Says so in a sentence."""
+
+
+def _taken(host: str, port: int, error: OSError) -> str:
+    why = str(error.strerror).partition(" (")[0]
+    return f"The server cannot listen on {host}, port {port} ({why})."
+
+
+def _run(settings: Settings, listeners: Sequence[socket.socket], say: Callable[[str], None], show: Show) -> str | None:
+    listener = listeners[0]
     port = listener.getsockname()[1]
     if settings.workers > 1:
-        return supervise(settings, (listener, *others), lambda processes: say(banner(settings, port, processes)))
+        return supervise(settings, listeners, lambda processes: say(banner(settings, port, processes)), show)
     app = App(settings)
     server = OnlyServer(uvicorn_config(app), app, lambda port: say(banner(settings, port)))
+    server.show = show
     # The parent of several replaces them at this word. This one leaves as at SIGTERM, for whoever starts it again.
     if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
         signal.signal(signal.SIGHUP, lambda *_: server.leave())
@@ -175,6 +220,8 @@ def banner(settings: Settings, port: int, processes: Sequence[int] = ()) -> str:
     ways += [provider.name for provider in settings.oidc_providers]
     if ways:
         lines.append(f"  sign in  {', '.join(ways)}")
+    if settings.metrics_port is not None:
+        lines.append(f"  metrics  http://{_in_url(settings.metrics_host)}:{settings.metrics_port}/metrics")
     if processes:
         lines.append(f"  workers  {' '.join(map(str, processes))} (process ids)")
     return "\n".join(lines)

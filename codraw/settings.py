@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     workers: Count = Field(1, description="number of server processes")
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        None, description="port for metrics in Prometheus' format, which asks for no token; none by default"
+    )
+    metrics_host: str = Field("127.0.0.1", description="address to listen on for whoever reads the metrics")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
     store_url: str = Field(

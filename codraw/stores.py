@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import msgspec
 
 from codraw.roll import NO_BUS, Roll
 from codraw.settings import Settings
@@ -50,6 +52,8 @@ class Stores:
     others: Sequence[Closable] = ()
     offset_ms: int = 0
     clock_offset_ms: Callable[[], Awaitable[int]] = _same_clock
+    bus_counts: Callable[[], Mapping[str, int]] = dict
+    """Of news, where there is a bus that has any."""
 
     async def close(self) -> None:
         if self.roll is not None:
@@ -117,6 +121,7 @@ async def _redis(stores: Stores, url: str, prefix: str) -> Callable[[], str | No
     bus = RedisBus(url, prefix)
     presence = RedisPresence(url, prefix)
     stores.bus, stores.presence, stores.others = bus, presence, (bus, presence)
+    stores.bus_counts = lambda: msgspec.structs.asdict(bus.counts)
     await bus.start()
     await presence.start()
     return bus.identity

@@ -16,15 +16,19 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from codraw.metrics import Row, Show, unseen
 from codraw.settings import Settings, handed
 from collab.tasks import Tasks
 
 STANDS_S = 60.0
 """So long a replacement may take until it is ready; then the old one stays."""
+ANSWER_S = 1.0
+"""So long a worker may take to tell its metrics."""
+LONGEST_REPORT = 4 * 1024 * 1024
 LEAVE_S = 25.0
 """A worker ends by itself before that (`serve.DRAIN_S`, `serve.CUT_S`); one that does not is killed."""
 LIVED_S = 5.0
@@ -49,6 +53,7 @@ class Process:
         self.settled = asyncio.Event()
         """It stands, or is over."""
         self.over = asyncio.Event()
+        self._metrics: asyncio.Future[Sequence[Row]] | None = None
 
     @classmethod
     async def start(cls, settings: Settings, listeners: Sequence[socket.socket], *, beside_others: bool) -> Process:
@@ -60,6 +65,7 @@ class Process:
             stdin=PIPE,
             stdout=PIPE,
             pass_fds=fds,
+            limit=LONGEST_REPORT,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
         )
         worker = cls(process)
@@ -83,12 +89,21 @@ class Process:
         if self._process.stdin is not None and not self._process.stdin.is_closing():
             self._process.stdin.write(json.dumps(word).encode() + b"\n")
 
+    def metrics(self) -> asyncio.Future[Sequence[Row]]:
+        """Asked for, and not again while there is no answer."""
+        if self._metrics is None or self._metrics.done():
+            self._metrics = asyncio.get_running_loop().create_future()
+            self.say("metrics")
+        return self._metrics
+
     async def follow(self) -> None:
         """Its reports, until it is over."""
         reports = self._process.stdout
         while reports is not None and (line := await reports.readline()):
             said = told(line)
             self.refusal = said.get("refused", self.refusal)
+            if "metrics" in said and self._metrics is not None:
+                self._metrics.set_result(said["metrics"])
             if "listens" in said:
                 self.listened.set()
             if "stands" in said:
@@ -110,12 +125,17 @@ class Process:
 
 
 class Supervisor:
-    """`started` hears the process ids once all of the first workers take connections."""
+    """`started` hears the process ids once all of the first workers take connections, and `show` whom to ask
+    for metrics."""
 
     def __init__(
-        self, settings: Settings, listeners: Sequence[socket.socket], started: Callable[[Sequence[int]], None]
+        self,
+        settings: Settings,
+        listeners: Sequence[socket.socket],
+        started: Callable[[Sequence[int]], None],
+        show: Show = unseen,
     ) -> None:
-        self._settings, self._listeners, self._started = settings, list(listeners), started
+        self._settings, self._listeners, self._started, self._show = settings, list(listeners), started, show
         self._crew: list[Process] = []
         self._living: set[Process] = set()
         self._tasks = Tasks()
@@ -136,6 +156,7 @@ class Supervisor:
         self._tasks.start("announce", self._announce())
         for place in range(len(self._crew)):
             self._tasks.start(f"keep {place}", self._keep(place))
+        self._show(self.metrics)
         await self._stopping.wait()
         # Nobody takes what would come now: whoever knocks is to learn it at once.
         for listener in self._listeners:
@@ -144,6 +165,12 @@ class Supervisor:
             await asyncio.wait([self._tasks.start("leave", process.leave()) for process in self._living])
         await self._tasks.close()
         return self._refusal
+
+    async def metrics(self) -> Mapping[int, Sequence[Row] | None]:
+        """Of each place; None: whoever has it does not answer."""
+        asked = [process.metrics() for process in self._crew]
+        await asyncio.wait(asked, timeout=ANSWER_S)
+        return {place: one.result() if one.done() else None for place, one in enumerate(asked)}
 
     def stop(self) -> None:
         """All drain; at the second word they end at once."""
@@ -246,11 +273,14 @@ def told(line: bytes) -> dict[str, Any]:
 
 
 def supervise(
-    settings: Settings, listeners: Sequence[socket.socket], started: Callable[[Sequence[int]], None]
+    settings: Settings,
+    listeners: Sequence[socket.socket],
+    started: Callable[[Sequence[int]], None],
+    show: Show = unseen,
 ) -> str | None:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
-        return asyncio.run(Supervisor(settings, listeners, started).run())
+        return asyncio.run(Supervisor(settings, listeners, started, show).run())
     finally:
         # A loop that closes leaves them to the system, which ends who may still have to clear up.
         for number, handler in before.items():

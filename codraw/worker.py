@@ -1,7 +1,7 @@
 """One worker of several: `python -m codraw.worker FD …` serves on the listening socket FD, and looks after the others'.
 
-Standard input: a line with its settings and whether others serve already, then words (`drain`, `now`); its end is the
-end of the parent. Standard output: a line for each report. Both in JSON.
+Standard input: a line with its settings and whether others serve already, then words (`drain`, `now`,
+`metrics`); its end is the end of the parent. Standard output: a line for each report. Both in JSON.
 """
 
 from __future__ import annotations
@@ -79,8 +79,12 @@ class Worker(Server):
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while word := await reader.readline():
-            self.force_exit = json.loads(word) == "now"
-            self.leave()
+            match json.loads(word):
+                case "metrics":
+                    report(metrics=self.app.metrics())
+                case said:
+                    self.force_exit = said == "now"
+                    self.leave()
         if not self.should_exit:
             log.warning("the parent is gone, and this worker leaves")
         self.leave()

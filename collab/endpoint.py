@@ -28,6 +28,7 @@ from collab.handshake import Entry, Handshake, Refused, Scope
 from collab.outbox import Outbox
 from collab.ports import Clock, StoreUnavailable
 from collab.sockets import READY_FRAMES, AsgiSocket, FrameSocket, Message, Socket, nothing
+from collab.tally import Tally
 from collab.tasks import Tasks
 from protocol.codec import Encoding, decode
 from protocol.intents import Aware, Edit, Intent, Misedit, Redo, RefreshToken, Resume, Undo
@@ -94,7 +95,14 @@ class Endpoint:
     """The ASGI application of `/threat_models/{tm}/diagrams/{d}/ws`. `draining`: nobody is let in any more."""
 
     def __init__(
-        self, handshake: Handshake, rooms: Rooms, guard: Guard, tasks: Tasks, clock: Clock, limits: Limits
+        self,
+        handshake: Handshake,
+        rooms: Rooms,
+        guard: Guard,
+        tasks: Tasks,
+        clock: Clock,
+        limits: Limits,
+        tally: Tally | None = None,
     ) -> None:
         self.draining = False
         self.handshake = handshake
@@ -103,6 +111,7 @@ class Endpoint:
         self.clock = clock
         self.limits = limits
         self.tasks = tasks
+        self.tally = tally or Tally()
         self._start_closing = partial(tasks.start, "close a socket")
         self._entrance = Entrance()
 
@@ -127,6 +136,7 @@ class Endpoint:
             entry = await self.handshake.enter(scope)
         except Refused as refused:
             log.info("socket refused: %s %s", refused.status, refused.error)
+            self.tally.refused[refused.status] += 1
             await refuse(scope, send, refused)
             return None
         try:
@@ -265,8 +275,10 @@ class Visit:
             self._performing = None
         self._connected.on_end = nothing
         self._socket.finish()
-        if self._connected.ending is not None:
-            log.info("socket %s closed, diagram %s: %s", self.id, self._entry.diagram, self._connected.ending)
+        ending = self._connected.ending
+        self._endpoint.tally.closes[(how if ending is None else ending).value] += 1
+        if ending is not None:
+            log.info("socket %s closed, diagram %s: %s", self.id, self._entry.diagram, ending)
 
     def _leave(self, how: Departure) -> None:
         """Whatever happens: a room that is not released stays for ever."""

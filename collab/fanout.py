@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Hashable, Iterable, Sequence
+import time
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from functools import cache, partial
 from weakref import WeakValueDictionary
 
@@ -20,6 +21,7 @@ from collab.circle import Circle
 from collab.core.events import Barred, Event, Lagged
 from collab.outbox import Kind, Outbox, Parcel
 from collab.sockets import Frame, nothing
+from collab.tally import Tally
 from protocol.codec import Encoding, encode
 from protocol.dialects import Dialect
 from protocol.notices import (
@@ -63,6 +65,7 @@ KINDS: dict[type, Kind] = {
 """How an outbox treats a notice; what is not listed is kept."""
 
 ANSWERS = (Accepted, Rejected)
+CORRECTIONS = (Corrected, CopyDoubtful)
 KEPT, JSON = Kind.KEPT, Encoding.JSON
 SENDER, OWN, OTHER = Side.SENDER, Side.OWN, Side.OTHER
 """To look a member of an enumeration up takes 0.1 µs."""
@@ -88,6 +91,7 @@ class Connected:
 
     __slots__ = (
         "_moved",
+        "asked_s",
         "dialect",
         "early",
         "encoding",
@@ -112,6 +116,8 @@ class Connected:
         self.ending: Ending | None = None
         self.on_end: Callable[[], None] = nothing
         self.unanswered = 0
+        self.asked_s: float | None = None
+        """When the one operation was read that it waits for."""
         self._moved: asyncio.Future[None] | None = None
 
     @property
@@ -120,6 +126,8 @@ class Connected:
         return self.unanswered >= UNANSWERED and not self.outbox.closing
 
     def asked(self) -> None:
+        if not self.unanswered:
+            self.asked_s = time.monotonic()
         self.unanswered += 1
 
     def answered(self) -> None:
@@ -164,10 +172,17 @@ class Connected:
 class Fanout:
     """`post` puts an event into the room without waiting; `soon` runs a function in the next turn of the event loop."""
 
-    def __init__(self, post: Callable[[Event], None], server: ServerFacts = UNNAMED, soon: Soon | None = None) -> None:
+    def __init__(
+        self,
+        post: Callable[[Event], None],
+        server: ServerFacts = UNNAMED,
+        soon: Soon | None = None,
+        tally: Tally | None = None,
+    ) -> None:
         self._post = post
         self._server = server
         self._soon = soon
+        self._tally = tally or Tally()
         self._connected: dict[SocketId, Connected] = {}
         self._circles: dict[Likeness, Circle] = {}
         """The audience."""
@@ -179,10 +194,14 @@ class Fanout:
     def __len__(self) -> int:
         return len(self._connected)
 
+    def everybody(self) -> Collection[Connected]:
+        """For looking only."""
+        return self._connected.values()
+
     def attach(self, connected: Connected) -> None:
         """From now on it can be sent to, admitted and dismissed; it hears nothing before it is admitted."""
         self._connected[connected.id] = connected
-        connected.outbox.on_lag = partial(self._post, Lagged(connected.id))
+        connected.outbox.on_lag = partial(self._lags, connected.id)
         connected.outbox.on_slow = partial(self._post, Barred(connected.id, Ending.SLOW))
 
     def detach(self, socket: SocketId) -> Connected | None:
@@ -221,7 +240,14 @@ class Fanout:
         if connected is None:
             return
         if isinstance(notice, ANSWERS):
+            tally, asked_s = self._tally, connected.asked_s
+            tally.judged(connected.dialect.name, notice)
+            if asked_s is not None:
+                tally.receipts.add(time.monotonic() - asked_s)
+                connected.asked_s = None
             connected.answered()
+        elif isinstance(notice, CORRECTIONS):
+            self._tally.corrections += 1
         parcel = self._parcel(connected.likeness, notice, SENDER)
         if parcel is None:
             return
@@ -259,6 +285,7 @@ class Fanout:
             if own:
                 apart |= dict.fromkeys(own, self._parcel(likeness, notice, side))
             parcel = self._parcel(likeness, notice, usual) if heard > len(own) else None
+            self._tally.deliveries[likeness[0].name] += heard
             self._tell(circle, parcel, apart)
 
     def dismiss(self, socket: SocketId, ended: Ended) -> None:
@@ -270,6 +297,10 @@ class Fanout:
     def dismiss_all(self, ended: Ended) -> None:
         for socket in list(self._connected):
             self.dismiss(socket, ended)
+
+    def _lags(self, socket: SocketId) -> None:
+        self._tally.lags += 1
+        self._post(Lagged(socket))
 
     def _circle(self, connected: Connected) -> Circle | None:
         circle = self._circles.get(connected.likeness)

@@ -120,4 +120,5 @@ class HeadWatch:
                 # deleted, as the room sees when it reads
                 room.hear(None)
             elif watched != room.standing():
+                self._ports.tally.behind += 1
                 room.post_now(HeadSeen(watched.head, watched.session_version, watched.session))

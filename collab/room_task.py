@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, assert_never
 
@@ -94,6 +95,7 @@ from collab.ports import (
     TimerHandle,
     Watched,
 )
+from collab.tally import Tally
 from collab.tasks import Tasks
 from protocol.intents import Edit, Redo, Replace, Resume, Undo
 from protocol.notices import Accepted, Ended, Participant, Rejected, ServerFacts
@@ -128,6 +130,7 @@ class RoomPorts(msgspec.Struct, frozen=True):
     bus: Bus
     seal: Seal
     """Of this worker's news."""
+    tally: Tally = msgspec.field(default_factory=Tally)
 
 
 class Moves(msgspec.Struct, frozen=True):
@@ -146,7 +149,7 @@ class RoomTask:
         self._inbox = Inbox()
         self.post_now: Callable[[Event], None] = self._inbox.put_now
         """Never waits: for what must not get lost."""
-        self.fanout = Fanout(self.post_now, ports.server)
+        self.fanout = Fanout(self.post_now, ports.server, tally=ports.tally)
         self._newcomers = Newcomers(self.fanout)
         self._timer: TimerHandle | None = None
         self._tickets: dict[Ticket, asyncio.Future[Accepted | Rejected]] = {}
@@ -361,6 +364,7 @@ class RoomTask:
             self._timer = self._ports.clock.call_at(effect.at, lambda: self._inbox.outcome(Woke()))
 
     def _answer(self, ticket: Ticket, notice: Accepted | Rejected) -> None:
+        self._ports.tally.judged("rest", notice)
         answer = self._tickets.pop(ticket, None)
         if answer is not None and not answer.done():
             answer.set_result(notice)
@@ -384,7 +388,7 @@ class RoomTask:
         store = self._ports.store
         match effect:
             case Commit():
-                return await store.commit(self.diagram, effect)
+                return await self._committed(effect)
             case JudgeBatch(batch=batch, judge=judge):
                 return BatchJudged(batch, await asyncio.to_thread(judge.batch, batch))
             case CatchUp(since=since):
@@ -397,6 +401,14 @@ class RoomTask:
                 return await self._history(user)
             case ReadRights(callers=callers):
                 return await self._rights(callers)
+
+    async def _committed(self, commit: Commit) -> Event:
+        tally, begun_s = self._ports.tally, time.monotonic()
+        outcome = await self._ports.store.commit(self.diagram, commit)
+        tally.commits.add(time.monotonic() - begun_s)
+        tally.batches.add(len(commit.operations))
+        tally.missed_commits += type(outcome) is Missed
+        return outcome
 
     async def _history(self, user: UserId | None) -> HistoryRead:
         state = self._room.state

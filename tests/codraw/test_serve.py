@@ -98,6 +98,14 @@ def test_a_second_server_on_the_same_store_is_refused(server: Server) -> None:
     assert why == f"error: The store {server.store} is in use by another process."
 
 
+def test_a_port_for_metrics_that_is_taken_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (tmp_path / ".env").write_text(f"CODRAW_METRICS_PORT={port}")
+        line = refusal(tmp_path, "--port", "0")
+    assert line == f"error: The server cannot listen on 127.0.0.1, port {port} (Address already in use)."
+
+
 def test_a_port_that_is_taken_is_refused(server: Server, tmp_path: Path) -> None:
     why = refusal(tmp_path, "--port", str(server.port))
     assert why == f"error: The server cannot listen on 127.0.0.1, port {server.port} (Address already in use)."

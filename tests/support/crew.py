@@ -19,8 +19,8 @@ E = TypeVar("E", bound=Editor)
 class Crew(Server):
     """`pid` is the parent's."""
 
-    def __init__(self, folder: Path, store_url: str, redis_url: str, workers: int = 2) -> None:
-        super().__init__(folder, store_url=store_url, redis_url=redis_url, workers=str(workers))
+    def __init__(self, folder: Path, store_url: str, redis_url: str, workers: int = 2, **settings: str) -> None:
+        super().__init__(folder, store_url=store_url, redis_url=redis_url, workers=str(workers), **settings)
 
     def run(self) -> int:
         """To its end; the exit code."""
