@@ -100,13 +100,15 @@ class Server(uvicorn.Server):
 class OnlyServer(Server):
     """The one process of `codraw serve` without others."""
 
-    show: Show = staticmethod(unseen)
+    def __init__(self, config: uvicorn.Config, app: App, listening: Callable[[int], None], show: Show) -> None:
+        super().__init__(config, app, listening)
+        self._show = show
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         # Where somebody may be at a debugger nobody would start another one.
         if not self.app.settings.development:
             self.app.tasks.start("watchdog", Watchdog().run())
-        self.show(self._metrics)
+        self._show(self._metrics)
         await super().startup(sockets)
 
     async def _metrics(self) -> Mapping[int, Sequence[Row] | None]:
@@ -161,8 +163,7 @@ def _run(settings: Settings, listeners: Sequence[socket.socket], say: Callable[[
     if settings.workers > 1:
         return supervise(settings, listeners, lambda processes: say(banner(settings, port, processes)), show)
     app = App(settings)
-    server = OnlyServer(uvicorn_config(app), app, lambda port: say(banner(settings, port)))
-    server.show = show
+    server = OnlyServer(uvicorn_config(app), app, lambda port: say(banner(settings, port)), show)
     # The parent of several replaces them at this word. This one leaves as at SIGTERM, for whoever starts it again.
     if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
         signal.signal(signal.SIGHUP, lambda *_: server.leave())

@@ -102,7 +102,7 @@ class Process:
         while reports is not None and (line := await reports.readline()):
             said = told(line)
             self.refusal = said.get("refused", self.refusal)
-            if "metrics" in said and self._metrics is not None:
+            if "metrics" in said and self._metrics is not None and not self._metrics.done():
                 self._metrics.set_result(said["metrics"])
             if "listens" in said:
                 self.listened.set()

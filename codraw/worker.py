@@ -81,13 +81,20 @@ class Worker(Server):
         while word := await reader.readline():
             match json.loads(word):
                 case "metrics":
-                    report(metrics=self.app.metrics())
+                    self._tell_metrics()
                 case said:
                     self.force_exit = said == "now"
                     self.leave()
         if not self.should_exit:
             log.warning("the parent is gone, and this worker leaves")
         self.leave()
+
+    def _tell_metrics(self) -> None:
+        try:
+            report(metrics=self.app.metrics())
+        except Exception:
+            # Our bug; whoever hears no more words would not leave when told to.
+            log.exception("the metrics cannot be told")
 
 
 def report(**said: Any) -> None:
