@@ -234,8 +234,8 @@ def test_UN1_UN5_I14_alone_a_user_can_go_back_to_the_beginning_and_on_to_the_end
     studio.play(20)
     studio.turn_all(ANA, Kind.REDO)
     end = studio.now
-    nothing_is_in_the_way(studio)
     studio.turn_all(ANA, Kind.UNDO)
+    nothing_is_in_the_way(studio)
     assert content(studio.now) == content(studio.first)
     studio.turn_all(ANA, Kind.REDO)
     assert content(studio.now) == content(end)
@@ -247,8 +247,8 @@ def test_UN14_with_one_stack_for_all_anybody_takes_everything_back(seed: int) ->
     studio.play(20)
     studio.turn_all(BO, Kind.REDO)
     end = studio.now
-    nothing_is_in_the_way(studio)
     studio.turn_all(CY, Kind.UNDO)
+    nothing_is_in_the_way(studio)
     assert content(studio.now) == content(studio.first)
     studio.turn_all(ANA, Kind.REDO)
     assert content(studio.now) == content(end)
