@@ -125,7 +125,8 @@ $(PY):
 	  if [ -n "$$python" ] && command -v "$$python" >/dev/null && "$$python" -c '$(OLD_ENOUGH)' 2>/dev/null; then \
 	    echo "== $(VENV) with $$("$$python" --version)"; \
 	    "$$python" -m venv --clear $(VENV) && exit 0; \
-	    echo "error: $$python cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; \
+	    rm -rf $(VENV); \
+	    echo "error: $$python cannot make a virtual environment; on Debian: apt-get install $${python##*/}-venv" >&2; exit 1; \
 	  fi; \
 	done; \
 	echo "error: codraw needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python" >&2; exit 1

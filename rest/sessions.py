@@ -19,6 +19,7 @@ from rest.bodies import JSON, as_object, content_type, raw
 from rest.calls import Call
 from rest.dependencies import RestDependencies
 from rest.paging import bare
+from rest.ports import but
 from rest.problems import Problem, not_found
 
 BODY_BYTES = 65_536
@@ -91,12 +92,19 @@ class Sessions:
         role = await self.deps.authorizer.role(call.caller, session.diagram_id)
         if isinstance(role, Gone) or role.role < Role.READER:
             raise not_found()
-        rights.not_ejected(role)
+        if not call.by_cookie:
+            # TMI's web app takes itself for a participant, and saves nothing, unless its socket is opened and refused.
+            rights.not_ejected(role)
         if call.request.method == "HEAD":
             # Nobody would be told the ticket.
             return answer({})
         ticket = secrets.token_urlsafe(32)
-        grant = Grant(call.caller, session.id, session.diagram_id, call.by_cookie)
+        caller = call.caller
+        if call.by_cookie:
+            # TMI's web app believes that the cookie it found when it was loaded is new: it renews it in time by that.
+            until_ms = self.deps.now_ms() + self.deps.tokens.lifetime_s * 1_000
+            caller = but(caller, expires_at_ms=max(caller.expires_at_ms, until_ms))
+        grant = Grant(caller, session.id, session.diagram_id, call.by_cookie)
         await self.deps.sessions.issue_ticket(ticket, grant, self.deps.ticket_s * 1_000)
         return answer({"ticket": ticket})
 

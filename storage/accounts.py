@@ -192,7 +192,14 @@ async def _rotate(
     if rotated_at < grace_from:
         await tx.execute(END_LOGIN, sid, now_ms)
         return None
-    return what, _sealed(sealed, token).decode()
+    while rotated_at is not None:
+        # What came of it may have been used, too: whoever is a step behind would be one for ever.
+        token = _sealed(sealed, token).decode()
+        row = await first(tx, HELD, secret_digest(token), now_ms)
+        if row is None:
+            return None
+        _, raw, rotated_at, sealed = row
+    return msgspec.json.decode(raw, type=Refresh), token
 
 
 def _sealed(successor: bytes, token: str) -> bytes:

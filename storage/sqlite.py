@@ -9,6 +9,7 @@ import re
 import sqlite3
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -118,9 +119,8 @@ def _locked(path: Path) -> FileLock:
 
 def _probe(path: Path) -> None:
     """Readers beside a writer need a write-ahead log, which some network file systems cannot have."""
-    connection = _connected(path, reader=False)
-    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-    connection.close()
+    with closing(_connected(path, reader=False)) as connection:
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if mode != "wal":
         raise sqlite3.OperationalError("no write-ahead log there")
 
@@ -138,8 +138,12 @@ def _connected(path: Path, *, reader: bool) -> sqlite3.Connection:
         settings += ["fullfsync = ON", "checkpoint_fullfsync = ON"]
     if reader:
         settings.append("query_only = ON")
-    for setting in settings:
-        connection.execute(f"PRAGMA {setting}")
+    try:
+        for setting in settings:
+            connection.execute(f"PRAGMA {setting}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     # its own lowers A to Z only
     connection.create_function("lower", 1, _lower, deterministic=True)
     return connection

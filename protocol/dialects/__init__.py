@@ -57,8 +57,8 @@ def _dialect(
 
 CLASSIC = _dialect(inbound.CLASSIC, classic.render, classic.farewell)
 TMI = _dialect(inbound.TMI, tmi.render, tmi.farewell)
-TMI_APP = _dialect(inbound.TMI, tmi.render_for_app, tmi.farewell)
-"""What TMI's web app is told: `tmi`, but for what the app cannot draw."""
+TMI_APP = msgspec.structs.replace(TMI, read=inbound.read_from_app, render=tmi.render_for_app)
+"""What TMI's web app says and is told: `tmi`, but for what the app cannot say and cannot draw."""
 CODRAW_V1 = msgspec.structs.replace(_dialect(inbound.CODRAW_V1, codraw_v1.render, codraw_v1.farewell), plain=plain_edit)
 
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (CLASSIC, TMI, CODRAW_V1)}

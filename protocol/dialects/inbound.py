@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from protocol.cell_keys import is_uuid
-from protocol.cells import canonical_changes, respelled
+from protocol.cells import canonical_changes, payload_sha256, respelled
 from protocol.dialects import requests
 from protocol.intents import Edit, Intent, Misedit
+from protocol.operations import CellChange, Verb
 from protocol.refusals import CellError, ProtocolError, Reason, Refusal, Trouble
 from protocol.values import Limits, OperationId
 
@@ -72,6 +73,9 @@ TABLES: Mapping[str, Mapping[str, type[requests.Message]]] = {
     CODRAW_V1: {**OWN, **SYNONYMS},
 }
 
+WHOLE_NODE = frozenset({"shape", "x", "y", "width", "height", "attrs", "ports", "data"})
+"""What TMI's web app names of a node that it did not just move or resize."""
+
 _CONTRADICTIONS = (msgspec.ValidationError, ValueError)
 
 
@@ -93,6 +97,27 @@ def read(message: dict[str, Any], *, dialect_name: str, limits: Limits) -> Inten
         return msgspec.convert(message, shape).intent(ref)
     except _CONTRADICTIONS as error:
         raise ProtocolError(Trouble.MALFORMED, _explanation(error), ref=ref) from None
+
+
+def read_from_app(message: dict[str, Any], *, limits: Limits) -> Intent:
+    """As `read` of tmi, but the `data` of a node that comes as a whole takes the place of what was there.
+
+    TMI's web app takes a key out of `data` (an icon, a lock) by leaving it out, which merging would not see.
+    """
+    intent = read(message, dialect_name=TMI, limits=limits)
+    if not isinstance(intent, Edit):
+        return intent
+    changes = tuple(_with_whole_data(intent.changes))
+    if len(changes) == len(intent.changes):
+        return intent
+    return msgspec.structs.replace(intent, changes=changes, payload_sha256=payload_sha256(intent.kind, changes))
+
+
+def _with_whole_data(changes: Sequence[CellChange]) -> Iterator[CellChange]:
+    for change in changes:
+        if change.verb is Verb.UPDATE and change.data is not None and change.data.keys() >= WHOLE_NODE:
+            yield CellChange(change.id, Verb.UPDATE, {"data": None})
+        yield change
 
 
 def misread(error: ProtocolError, *, dialect_name: str) -> Misedit | None:

@@ -6,6 +6,7 @@ curl lines (no callback: our own answers the tokens).
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from rest.answers import answer
 from rest.bodies import fields, unique_parameters
 from rest.dependencies import RestDependencies
 from rest.identity import REFRESH_COOKIE
+from rest.negotiation import prefers_html
 from rest.oauth import dev, proofs
 from rest.oauth.asked import DEFAULT_SCOPE, Asked
 from rest.oauth.cookies import set_cookies
@@ -36,10 +38,14 @@ GRACE_MS = 30_000
 OWN_CALLBACK = "/oauth2/callback"
 OWN_PAGE = "/"
 """The page of this server is a client like any other, and needs no listing (AU6)."""
+OVER = f"{OWN_PAGE}?sign-in=over"
+"""Where a browser is led whose sign-in cannot be finished, nor told to the client that began it."""
 LONGEST = {"state": 2_048, "scope": 256, "client_id": 256}
 """The last two go into every token, which has to fit into a cookie."""
 PRINTED = re.compile(r"[ -~]*", re.ASCII)
 """What they may hold (RFC 6749, appendix A). Anything else would be six times as long in a token, or refused there."""
+
+log = logging.getLogger(__name__)
 
 Parameters = Mapping[str, str]
 
@@ -157,10 +163,15 @@ class OAuthServer:
             response = found if isinstance(found, Response) else await self._hand_over(request, pending.asked, found)
             self._upstreams.forget(request, response, pending)
             return response
-        what = await self._redeem(parameters.get("code", ""))
-        if what.redirect_uri != own_callback(parameters.get("state", "")) or what.challenge is not None:
-            raise invalid_grant()
-        return await self._sign_in(request, what, self.deps.forms, cookies=False)
+        code, own = parameters.get("code"), own_callback(parameters.get("state", ""))
+        what = await self.deps.accounts.redeem_code(code) if code else None
+        if what is not None and what.redirect_uri == own and what.challenge is None:
+            return await self._sign_in(request, what, self.deps.forms, cookies=False)
+        if self._upstreams is not None and prefers_html(request.headers.get("accept", "")):
+            # The button Back leads over a provider once more, and some stand there for long: people read no JSON.
+            log.info("a browser came back with a sign-in that is over, older than ten minutes, or not its own")
+            return RedirectResponse(OVER, 302)
+        raise invalid_grant()
 
     async def token(self, request: Request) -> Response:
         parameters = await fields(request)

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
+from urllib.parse import quote_plus
 
 import httpx2
 from authlib.integrations.base_client import OAuthError
@@ -81,10 +82,10 @@ class Upstream:
     async def _exchange(self, found: Metadata, code: str, verifier: str, redirect_uri: str) -> Mapping[str, Any]:
         if not code:
             raise broken("it has sent neither code nor error")
+        method = found.client_authentication(self.openid.client_secret)
         client = AsyncOAuth2Client(
-            self.openid.client_id,
-            self.openid.client_secret,
-            token_endpoint_auth_method=found.client_authentication(self.openid.client_secret),
+            *credentials(self.openid, method),
+            token_endpoint_auth_method=method,
             transport=ProviderTransport(self._development),
         )
         try:
@@ -131,13 +132,22 @@ class Upstream:
             found = json.loads(raw)
         except (ValueError, RecursionError):
             found = None
+        if not isinstance(found, dict):
+            raise broken("its userinfo endpoint answers no JSON; are its answers signed or encrypted?")
         # OpenID Connect Core 5.3.4: without this, somebody else's claims could be joined to this person.
-        if not isinstance(found, dict) or found.get("sub") != subject:
+        if found.get("sub") != subject:
             raise broken("its userinfo endpoint tells of somebody else")
         return found
 
     async def _fetch_keys(self) -> Sequence[VerifyingKey]:
         return await keys((await self._metadata.get()).jwks_uri, self._development)
+
+
+def credentials(openid: OpenId, method: str) -> tuple[str, str | None]:
+    """RFC 6749 2.3.1: in a header both are encoded as in a form, which the library leaves to us."""
+    if method != "client_secret_basic":
+        return openid.client_id, openid.client_secret
+    return quote_plus(openid.client_id), quote_plus(openid.client_secret or "")
 
 
 def declined(error: str) -> NotVouched:

@@ -80,6 +80,7 @@ class Kept(Generic[T]):
         self._value: T | None = None
         self._fetched_ms = 0
         self._tried_ms: int | None = None
+        self._failure: NotVouched | None = None
 
     async def get(self, *, newer: bool = False) -> T:
         """`newer`: what is kept lacks something. Raises NotVouched."""
@@ -87,10 +88,15 @@ class Kept(Generic[T]):
             if self._value is not None and (self._is_recent() if newer else self._is_fresh()):
                 return self._value
             if self._is_recent():
-                raise away("it could not be reached a moment ago")
-            self._tried_ms = self._now_ms()
+                raise again(self._failure)
+            self._tried_ms, self._failure = self._now_ms(), None
             self._value = None
-            self._value = await self._fetch()
+            try:
+                self._value = await self._fetch()
+            except NotVouched as failure:
+                # From now on: those who waited behind a look that took long would each wait for one of their own.
+                self._tried_ms, self._failure = self._now_ms(), failure
+                raise
             self._fetched_ms = self._now_ms()
             return self._value
 
@@ -99,6 +105,13 @@ class Kept(Generic[T]):
 
     def _is_recent(self) -> bool:
         return self._tried_ms is not None and 0 <= self._now_ms() - self._tried_ms < AGAIN_MS
+
+
+def again(failure: NotVouched | None) -> NotVouched:
+    """What the last look came to; None: it was broken off."""
+    if failure is None:
+        return away("it could not be reached a moment ago")
+    return NotVouched(failure.error, failure.message, f"{failure.why} (seen a moment ago)")
 
 
 async def metadata(issuer: str, development: bool) -> Metadata:

@@ -105,11 +105,13 @@ def _group_names(openid: OpenId, claims: Claims) -> Iterator[str]:
             yield name
 
 
-def _at(claims: Claims, path: str) -> Any:
-    """A claim by its name, or by a path with dots such as Keycloak's `realm_access.roles`."""
+def _at(claims: Any, path: str) -> Any:
+    """A claim by its name, or by a path with dots such as Keycloak's `realm_access.roles`; names may have dots, too."""
+    if not isinstance(claims, Mapping):
+        return None
     if path in claims:
         return claims[path]
-    found: Any = claims
-    for part in path.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
+    parts = path.split(".")
+    ways = ((".".join(parts[:n]), ".".join(parts[n:])) for n in range(1, len(parts)))
+    found = (_at(claims[name], rest) for name, rest in ways if name in claims)
+    return next((value for value in found if value is not None), None)

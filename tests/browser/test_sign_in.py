@@ -133,6 +133,24 @@ def test_a_provider_is_reached_with_a_challenge_and_one_comes_back_to_the_link_t
         assert any("code_challenge_method=S256" in url for url in requests)
 
 
+def test_who_goes_back_over_the_provider_is_on_the_page_again(browser: Browser, tmp_path: Path) -> None:
+    with OidcProvider() as idp:
+        corp = {"id": "corp", "name": "Corp", "issuer": idp.issuer, "client_id": CLIENT, "client_secret": SECRET}
+        with Server(tmp_path, oidc_providers=json.dumps([corp])) as server, visitor(browser) as page:
+            callbacks: list[str] = []
+            page.on("request", lambda request: callbacks.append(request.url) if "/callback?" in request.url else None)
+            page.goto(f"{server.http}/")
+            page.click("text=Sign in with Corp")
+            page.locator(".who", has_text=ANA["name"]).wait_for()
+            page.goto(callbacks[0])
+            page.locator(".who", has_text=ANA["name"]).wait_for()
+            assert page.url == f"{server.http}/"
+            page.evaluate("sessionStorage.clear()")
+            page.goto(callbacks[0])
+            page.locator("text=Please sign in again.").wait_for()
+            assert page.url == f"{server.http}/"
+
+
 def test_a_provider_that_is_really_there_signs_its_people_in(browser: Browser, tmp_path: Path) -> None:
     with OidcProvider() as idp:
         corp = {"id": "corp", "name": "Corp", "issuer": idp.issuer, "client_id": CLIENT, "client_secret": SECRET}
@@ -145,3 +163,17 @@ def test_a_provider_that_is_really_there_signs_its_people_in(browser: Browser, t
             page.click("text=Sign in with Corp")
             page.locator(".who", has_text=ANA["name"]).wait_for()
             assert page.url == f"{server.http}/"
+
+
+def test_who_turns_back_on_the_way_to_a_provider_can_go_there_again(browser: Browser, tmp_path: Path) -> None:
+    with OidcProvider() as idp:
+        corp = {"id": "corp", "name": "Corp", "issuer": idp.issuer, "client_id": CLIENT, "client_secret": SECRET}
+        with Server(tmp_path, oidc_providers=json.dumps([corp])) as server, visitor(browser) as page:
+            page.goto(f"{server.http}/")
+            # the page stays as it is, which it also does when one comes back to it
+            idp.broken["authorize"] = (204, {}, b"")
+            with page.expect_event("requestfailed", lambda request: request.url.startswith(f"{idp.issuer}/authorize")):
+                page.click("text=Sign in with Corp")
+            del idp.broken["authorize"]
+            page.click("text=Sign in with Corp", timeout=5_000)
+            page.locator(".who", has_text=ANA["name"]).wait_for()

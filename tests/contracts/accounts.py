@@ -154,6 +154,16 @@ class AccountsContract:
         assert await self.rotated(world, "r1", "a longer one, never used") == "r2"
         assert await self.rotated(world, "a longer one, never used", "r9") is None
 
+    async def test_AU8_within_the_grace_whoever_is_steps_behind_gets_the_one_that_stands(
+        self, world: AccountWorld
+    ) -> None:
+        await self.signed_in(world)
+        await self.rotated(world, "r1", "r2")
+        await self.rotated(world, "r2", "r3")
+        assert await self.rotated(world, "r1", "never used") == "r3"
+        world.clock.turn(31)
+        assert await self.rotated(world, "r3", "r4") == "r4"
+
     async def test_AU8_the_grace_counts_from_the_first_rotation(self, world: AccountWorld) -> None:
         await self.signed_in(world)
         await self.rotated(world, "r1", "r2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import re
@@ -108,6 +109,11 @@ def test_workers_differ_in_nothing_but_their_address() -> None:
     assert settings["CODRAW_PUBLIC_URL"].startswith("${CODRAW_PUBLIC_URL:?")
 
 
+def test_a_worker_that_has_just_been_started_can_be_stopped() -> None:
+    """Not by itself: what is the first process of a container ignores a signal that it does not expect yet."""
+    assert all(SERVICES[name]["init"] is True for name in WORKERS)
+
+
 def test_volumes_are_named_and_what_is_mounted_is_here_or_made_by_the_operator() -> None:
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
@@ -156,6 +162,12 @@ def test_systemd_sees_no_fault_in_the_unit(tmp_path: Path) -> None:
     unit.write_text((DEPLOY / "codraw.service").read_text().replace("/opt/codraw/bin/codraw", "/bin/true"))
     done = subprocess.run([analyze, "verify", unit], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_systemd_starts_it_again_however_often_it_was_refused() -> None:
+    unit = configparser.ConfigParser(interpolation=None, strict=False)
+    unit.read(DEPLOY / "codraw.service")
+    assert (unit["Service"]["Restart"], unit["Unit"]["StartLimitIntervalSec"]) == ("always", "0")
 
 
 def test_a_secret_made_as_the_instructions_say_is_none_that_is_refused() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from protocol.notices import Connection, Participant
 from protocol.values import Role, SocketId
+from rest.identity import ACCESS_COOKIE
 from tests.support.edges import BASE, NOWHERE, Edge, Somebody
 
 
@@ -223,6 +224,21 @@ async def test_AU9_a_ticket_lives_30_seconds(here: Edge, alice: Somebody, path: 
     ticket = (await alice.get(f"/ws/ticket?session_id={session['session_id']}"))["ticket"]
     here.clock.advance(31)
     assert await here.sessions.redeem(ticket) is None
+
+
+async def test_AU11_a_ticket_by_cookie_lets_a_socket_live_as_long_as_a_new_token(
+    here: Edge, alice: Somebody, path: str
+) -> None:
+    """TMI's web app, loaded anew, takes the cookie that it finds for a new one, and renews it a quarter of an hour
+    before that would be over; only then is the socket's deadline raised."""
+    address = f"/ws/ticket?session_id={(await alice.post(path))['session_id']}"
+    here.clock.advance(3_000)
+    by_header = await here.sessions.redeem((await alice.get(address))["ticket"])
+    answer = await here.http.get(address, headers={"Cookie": f"{ACCESS_COOKIE}={alice.token}"})
+    by_cookie = await here.sessions.redeem(answer.json()["ticket"])
+    assert by_header is not None
+    assert by_cookie is not None
+    assert by_cookie.caller.expires_at_ms - by_header.caller.expires_at_ms == 3_000_000
 
 
 async def test_AU19_a_ticket_tells_a_stranger_nothing(alice: Somebody, eve: Somebody, path: str) -> None:

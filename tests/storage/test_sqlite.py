@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from collab.ports import StoreUnavailable
@@ -82,6 +83,16 @@ def foreign_file(folder: Path) -> Iterator[Path]:
     (folder / "text.db").write_text("this is no database, but it is long enough to look at" * 100)
     yield folder / "text.db"
     yield folder
+
+
+def test_a_file_that_is_refused_is_closed_at_once(tmp_path: Path) -> None:
+    """And not when its connection is collected, of which Python complains from 3.13 on."""
+    (path := tmp_path / "text.db").write_text("this is no database, but it is long enough to look at" * 100)
+    with pytest.raises(StoreRefused) as refused:
+        SqliteDatabase(path)
+    # as long as it is looked at, whoever raised it is there with all that they have in hand
+    assert refused.value.__context__ is not None
+    assert path not in [Path(file.path) for file in psutil.Process().open_files()]
 
 
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:

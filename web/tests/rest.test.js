@@ -84,6 +84,22 @@ test("who forgets the login during a refresh has none afterwards", async () => {
   assert.equal(rest.isSignedIn, false);
 });
 
+test("what a balancer says while it knows no server ends no login, and is asked again", async () => {
+  const said = () => new Response("404 page not found", { status: 404, headers: { "Content-Type": "text/plain" } });
+  mock.method(globalThis, "fetch", async () => said());
+  const tokens = { access_token: "a", refresh_token: "r", expiresAt: 0 };
+  const rest = new Rest({ server: "http://x", tokens });
+  const { status, retryAfterMs } = await rest.ticket("1").catch((error) => error);
+  assert.deepEqual([status, retryAfterMs, rest.isSignedIn], [404, 1_000, true]);
+});
+
+test("a refresh that the server refuses ends the login", async () => {
+  mock.method(globalThis, "fetch", async () => json({ error: "invalid_grant" }, { status: 400 }));
+  const rest = new Rest({ server: "http://x", tokens: { access_token: "a", refresh_token: "r", expiresAt: 0 } });
+  const { status, reason } = await rest.ticket("1").catch((error) => error);
+  assert.deepEqual([status, reason, rest.isSignedIn], [401, "login_ended", false]);
+});
+
 test("a refusal says how long to wait", async () => {
   const headers = { "Content-Type": "application/json", "Retry-After": "30" };
   mock.method(globalThis, "fetch", async () => json({ error: "unavailable", message: "m" }, { status: 503, headers }));

@@ -61,6 +61,8 @@ def bytecodes(act: Callable[[], Any]) -> int:
     # the collector of cycles, whose turn comes by chance, calls back what a test library measures by
     gc.disable()
     former = sys.gettrace()
+    # Python 3.12 tells of bytecodes only where somebody has asked for them before
+    sys._getframe().f_trace_opcodes = True
     sys.settrace(trace)
     try:
         act()

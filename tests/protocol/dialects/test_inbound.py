@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 from protocol import intents
 from protocol.cells import payload_sha256
-from protocol.dialects.inbound import CLASSIC, CODRAW_V1, FAMILY, OWN, SYNONYMS, TABLES, TMI, misread, read
+from protocol.dialects.inbound import (
+    CLASSIC,
+    CODRAW_V1,
+    FAMILY,
+    OWN,
+    SYNONYMS,
+    TABLES,
+    TMI,
+    misread,
+    read,
+    read_from_app,
+)
 from protocol.intents import Edit, Intent, Misedit
 from protocol.operations import Kind
 from protocol.refusals import ProtocolError, Reason, Trouble
@@ -293,3 +304,43 @@ def test_S60_anything_is_an_intent_or_a_protocol_error(
         said(kind, dialect, **{**base, **members})
     except ProtocolError as error:
         assert error.trouble in (Trouble.MALFORMED, Trouble.UNKNOWN_TYPE)
+
+
+WHOLE = {
+    "shape": "process",
+    "position": {"x": 1, "y": 2},
+    "size": {"width": 80, "height": 40},
+    "attrs": {},
+    "ports": [],
+}
+
+
+def app_edit(*cells: Any) -> Edit:
+    operation = {"type": "patch", "cells": list(cells)}
+    message = {"message_type": "diagram_operation_request", "operation_id": OPERATION_ID, "operation": operation}
+    intent = read_from_app(message, limits=LIMITS)
+    assert isinstance(intent, Edit)
+    return intent
+
+
+def test_OP12_what_was_in_the_data_of_a_node_goes_before_tmi_s_web_app_sends_the_node_whole() -> None:
+    intent = app_edit({"id": NODE_ID, "operation": "update", "data": {**WHOLE, "data": {"_metadata": []}}})
+    first, second = intent.changes
+    assert (first.id, first.data) == (NODE_ID, {"data": None})
+    assert second.data is not None
+    assert second.data["data"] == {"_metadata": []}
+    assert intent.payload_sha256 == payload_sha256(Kind.EDIT, intent.changes)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        {"operation": "update", "data": {"shape": "process", "position": {"x": 1, "y": 2}}},
+        {"operation": "update", "data": WHOLE},
+        {"operation": "update", "data": {"shape": "flow", "attrs": {}, "data": {}}},
+        {"operation": "add", "data": {**WHOLE, "data": {}}},
+        {"operation": "remove"},
+    ],
+)
+def test_OP12_all_else_of_tmi_s_web_app_is_read_as_in_tmi(cell: dict[str, Any]) -> None:
+    assert app_edit({"id": NODE_ID, **cell}) == edit(TMI, {"id": NODE_ID, **cell})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rest.oauth.upstream_documents import AGAIN_MS, FRESH_MS, Kept, Metadata, verifying_key
-from rest.oauth.upstream_errors import NotVouched, away
+from rest.oauth.upstream_errors import NotVouched, away, broken
 from tests.support.oidc_provider import key
 
 LEAST = {
@@ -23,20 +23,40 @@ class Source:
     def __init__(self) -> None:
         self.now = 1_000_000
         self.fetches = 0
-        self.fails = False
+        self.takes_ms = 0
+        self.fault: NotVouched | None = None
         self.kept: Kept[int] = Kept(self.fetch, lambda: self.now)
 
     async def fetch(self) -> int:
         await asyncio.sleep(0)
+        self.now += self.takes_ms
         self.fetches += 1
-        if self.fails:
-            raise away("no")
+        if self.fault is not None:
+            raise self.fault
         return self.fetches
 
 
 async def test_of_many_at_once_one_fetches() -> None:
     source = Source()
     assert set(await asyncio.gather(*(source.kept.get() for _ in range(9)))) == {1}
+
+
+async def test_for_a_while_a_look_in_vain_is_told_as_what_it_was() -> None:
+    source = Source()
+    source.fault = broken("it calls itself otherwise")
+    for why in ("it calls itself otherwise", "it calls itself otherwise (seen a moment ago)"):
+        with pytest.raises(NotVouched) as told:
+            await source.kept.get()
+        assert (told.value.error, told.value.why) == (source.fault.error, why)
+    assert source.fetches == 1
+
+
+async def test_S24_those_who_wait_for_a_look_that_takes_long_do_not_wait_for_another_each() -> None:
+    source = Source()
+    source.fault, source.takes_ms = away("no answer"), 2 * AGAIN_MS
+    told = await asyncio.gather(*(source.kept.get() for _ in range(9)), return_exceptions=True)
+    assert all(isinstance(one, NotVouched) for one in told)
+    assert source.fetches == 1
 
 
 async def test_what_has_grown_old_is_fetched_again() -> None:
@@ -65,11 +85,11 @@ async def test_S24_a_newer_one_is_asked_for_now_and_then_only() -> None:
 
 async def test_after_a_failure_nobody_asks_for_a_while() -> None:
     source = Source()
-    source.fails = True
+    source.fault = away("no")
     for _ in range(3):
         with pytest.raises(NotVouched):
             await source.kept.get()
-    source.fails = False
+    source.fault = None
     source.now += AGAIN_MS
     assert (await source.kept.get(), source.fetches) == (2, 2)
 

@@ -71,6 +71,8 @@ def test_a_person_has_a_name_that_can_be_shown(claims: dict[str, Any], name: str
         ({"groups": ["a", 7, "", "b\n", "x" * 300]}, "groups", ("a",)),
         ({"groups": {"a": 1}}, "groups", ()),
         ({"realm_access": {"roles": ["r"]}}, "realm_access.roles", ("r",)),
+        ({"resource_access": {"draw.example": {"roles": ["r"]}}}, "resource_access.draw.example.roles", ("r",)),
+        ({"a": {"b": 1}, "a.b": {"c": ["r"]}}, "a.b.c", ("r",)),
         ({"https://a.example/roles": ["r"]}, "https://a.example/roles", ("r",)),
         ({"realm_access": "r"}, "realm_access.roles", ()),
         ({"groups": ["a"]}, None, ()),

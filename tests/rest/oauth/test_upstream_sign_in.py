@@ -385,6 +385,19 @@ async def test_S33_a_sign_in_lasts_ten_minutes(here: Edge) -> None:
     refusal(await here.http.get(back), 400, "invalid_grant")
 
 
+async def test_S33_a_browser_that_comes_back_too_late_or_twice_is_led_to_the_page(here: Edge) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    back = await at_provider(await here.http.get("/oauth2/authorize", params=ASKED))
+    here.clock.advance(601)
+    late = await here.http.get(back, headers=browser)
+    back = await at_provider(await here.http.get("/oauth2/authorize", params=ASKED))
+    await here.http.get(back)
+    twice = await here.http.get(back, headers=browser)
+    for answer in (late, twice):
+        assert (answer.status_code, answer.headers["location"]) == (302, "/?sign-in=over")
+        assert ACCESS_COOKIE not in answer.cookies
+
+
 @pytest.mark.parametrize("sender", ["http://127.0.0.1:1/", "", "http://127.0.0.1:1/realms/corp"])
 async def test_S33_an_answer_in_the_name_of_another_provider_is_refused(
     here: Edge, idp: OidcProvider, sender: str
@@ -465,6 +478,15 @@ async def test_userinfo_of_somebody_else_is_refused(here: Edge, idp: OidcProvide
     await refused(here, "server_error")
 
 
+async def test_userinfo_that_is_signed_is_not_told_as_somebody_elses(
+    here: Edge, idp: OidcProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    idp.in_id_token = False
+    idp.broken["userinfo"] = (200, {"Content-Type": "application/jwt"}, idp.signed({"sub": ANA["sub"]}).encode())
+    await refused(here, "server_error")
+    assert "its userinfo endpoint answers no JSON" in caplog.text
+
+
 async def test_without_an_address_a_person_has_one_that_leads_nowhere(here: Edge, idp: OidcProvider) -> None:
     idp.person = {"sub": "4711", "preferred_username": "ana"}
     found = await signed_in(here)
@@ -486,7 +508,9 @@ async def test_only_addresses_of_the_domains_that_are_let_in(tmp_path: Path, idp
     ("secret", "methods"),
     [
         (SECRET, ["client_secret_basic"]),
+        ("one+two%41/three=€", ["client_secret_basic"]),
         (SECRET, ["client_secret_post"]),
+        ("one+two%41/three=€", ["client_secret_post"]),
         (SECRET, None),
         (None, ["none"]),
     ],

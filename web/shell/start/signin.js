@@ -60,7 +60,8 @@ export function openSignIn({ main, rest, providers, isJoining, signedIn }) {
           ),
         others.map((provider) => {
           const leave = h("button", { class: "wide provider", type: "button" }, mark(provider), `Sign in with ${provider.name}`);
-          leave.addEventListener("click", () => tried(() => leaveFor(provider), leave));
+          // Not disabled: whoever turns back at the provider, or stops on the way, finds this page as it was left.
+          leave.addEventListener("click", () => tried(() => leaveFor(provider)));
           return leave;
         }),
         providers.length === 0 && h("p", "Nobody can sign in here yet: this server has no sign-in provider."),
@@ -138,13 +139,17 @@ async function leaveFor({ auth_url, client_id }) {
 export async function redeemed(rest) {
   const query = new URLSearchParams(location.search);
   const started = JSON.parse(sessionStorage.getItem(STARTED) ?? "null");
-  if (!started || query.get("state") !== started.state) return false;
+  const isOver = query.get("sign-in") === "over"; // the server no longer knows which one that was
+  if (!isOver && (!started || query.get("state") !== started.state)) return false;
   sessionStorage.removeItem(STARTED);
-  const stays = started.place.split("#")[0] === location.pathname;
-  history.replaceState(null, "", stays ? started.place : location.pathname);
+  const place = started?.place ?? location.pathname;
+  const stays = place.split("#")[0] === location.pathname;
+  history.replaceState(null, "", stays ? place : location.pathname);
+  if (isOver && rest.isSignedIn) return false;
+  if (isOver) throw new Error("That sign-in took too long, or was done already. Please sign in again.");
   if (query.has("error")) throw new Error(query.get("error_description") ?? query.get("error"));
   await rest.signInWith({ code: query.get("code"), verifier: started.verifier, redirectUri: started.redirectUri });
-  if (!stays) location.replace(started.place);
+  if (!stays) location.replace(place);
   return true;
 }
 
