@@ -801,3 +801,37 @@ def test_enter_that_ends_a_composition_does_not_end_the_name_in_the_panel(window
     expect(name).to_be_focused()
     name.press("Enter")
     expect(alice.node("店")).to_be_visible()
+
+
+def test_enter_does_not_end_the_name_where_the_browser_says_first_that_the_composition_has_ended(
+    window: Open, at: str
+) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    devtools = alice.page.context.new_cdp_session(alice.page)
+    alice.page.mouse.click(*alice.middle("Shop"))
+    panel = alice.page.locator(".format textarea.name")
+    panel.focus()
+    devtools.send("Input.insertText", {"text": "店"})
+    devtools.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", "key": "Enter", "windowsVirtualKeyCode": 229})
+    expect(panel).to_be_focused()
+    alice.page.mouse.dblclick(*alice.middle("Shop"))
+    name = alice.page.locator("textarea.rename:focus")
+    name.fill("みせ")
+    devtools.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", "key": "Enter", "windowsVirtualKeyCode": 229})
+    expect(name).to_be_focused()
+    name.press("Enter")
+    expect(alice.node("みせ")).to_be_visible()
+
+
+def test_the_panel_does_not_scroll_sideways(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    alice.page.mouse.click(*alice.middle("Shop"))
+    expect(alice.page.locator(".format textarea.name")).to_be_visible()
+    assert (
+        alice.page.evaluate(
+            "(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('.format'))"
+        )
+        == 0
+    )

@@ -184,6 +184,21 @@ def test_enter_that_ends_a_composition_does_not_end_the_name(two: tuple[Window, 
     bob.node("店").wait_for()
 
 
+def test_enter_does_not_end_the_name_where_the_browser_says_first_that_the_composition_has_ended(
+    two: tuple[Window, Window],
+) -> None:
+    alice, bob = two
+    alice.page.mouse.click(*alice.middle("Shop"))
+    alice.page.keyboard.press("F2")
+    name = alice.page.locator("input.rename:focus")
+    name.fill("店")
+    devtools = alice.page.context.new_cdp_session(alice.page)
+    devtools.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", "key": "Enter", "windowsVirtualKeyCode": 229})
+    assert name.count() == 1
+    name.press("Enter")
+    bob.node("店").wait_for()
+
+
 def test_a_node_that_goes_takes_its_flows_from_both_windows(two: tuple[Window, Window]) -> None:
     alice, bob = two
     alice.connect("Customer", "Shop")

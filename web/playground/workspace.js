@@ -2,7 +2,7 @@
 
 import { caption } from "../adapters/x6-shapes.js";
 import { connect, isEdge } from "../sdk/codraw.js";
-import { h, letterOf, takesLetters, toast } from "../shell/dom.js";
+import { composes, h, letterOf, takesLetters, toast } from "../shell/dom.js";
 import * as commands from "../shell/drawing/commands.js";
 import { Gestures } from "./gestures.js";
 import { icon } from "../shell/icons.js";
@@ -188,7 +188,7 @@ class Editor {
     };
     field.addEventListener("keydown", (event) => {
       event.stopPropagation();
-      if (event.isComposing) return;
+      if (composes(event)) return;
       if (event.key === "Enter" || event.key === "Escape") finish(event.key === "Enter");
     });
     field.addEventListener("blur", () => finish(true));

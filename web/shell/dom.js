@@ -33,6 +33,9 @@ export function letterOf({ key, code, altKey }) {
   return (isForeign ? code.at(-1) : key).toLowerCase();
 }
 
+/** Whether a key is one of a composition: Safari says that it has ended before it tells of the key that ended it. */
+export const composes = ({ isComposing, keyCode }) => isComposing || keyCode === 229;
+
 /** A question with two answers; resolves to whether the first was given. */
 export function confirmed(question, yes, no = "Cancel") {
   return new Promise((resolve) => {

@@ -1,7 +1,7 @@
 /** The panel of what is selected: name, colours, lines, place and size, order, alignment. */
 
 import { isEdge } from "../../sdk/codraw.js";
-import { assign, h } from "../../shell/dom.js";
+import { assign, composes, h } from "../../shell/dom.js";
 import * as commands from "../../shell/drawing/commands.js";
 import { icon } from "../../shell/icons.js";
 import { caption, colourOr } from "../../adapters/x6-shapes.js";
@@ -85,8 +85,9 @@ export class FormatPanel {
   }
 
   /** Escape forgets what is being typed and leads back to the drawing. */
-  #key({ key, target, isComposing }) {
-    if (key !== "Escape" || isComposing) return;
+  #key(event) {
+    const { key, target } = event;
+    if (key !== "Escape" || composes(event)) return;
     if (target.matches("textarea, input[type=number]")) target.value = target.defaultValue;
     this.#stage.root.focus({ preventScroll: true });
     this.#ask(); // what others have done meanwhile
@@ -185,7 +186,7 @@ export class FormatPanel {
       "data-does": "name",
       onchange: () => this.#edit(commands.retyped(this.#diagram.replica.get(cell.id), field.defaultValue, field.value)),
       onkeydown: (event) => {
-        if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+        if (event.key !== "Enter" || event.shiftKey || composes(event)) return;
         event.preventDefault();
         field.blur();
         this.#stage.root.focus({ preventScroll: true });

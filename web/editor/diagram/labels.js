@@ -1,7 +1,7 @@
 /** The text of a cell, edited where it stands. Enter keeps it, Shift+Enter is a new line, Escape forgets. */
 
 import { isEdge } from "../../sdk/codraw.js";
-import { h } from "../../shell/dom.js";
+import { composes, h } from "../../shell/dom.js";
 import { caption } from "../../adapters/x6.js";
 import { retyped } from "../../shell/drawing/commands.js";
 
@@ -61,7 +61,7 @@ export class Labels {
 
   #key(event) {
     event.stopPropagation();
-    if (event.isComposing || (event.key === "Enter" && event.shiftKey)) return;
+    if (composes(event) || (event.key === "Enter" && event.shiftKey)) return;
     if (event.key !== "Enter" && event.key !== "Escape") return;
     event.preventDefault();
     this.#leave(event.key === "Enter");
