@@ -835,3 +835,15 @@ def test_the_panel_does_not_scroll_sideways(window: Open, at: str) -> None:
         )
         == 0
     )
+
+
+def test_a_middle_button_that_looks_around_pastes_nothing_where_it_is_let_go_of(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    alice.page.evaluate("addEventListener('auxclick', (event) => (window.last = event))")
+    x, y = alice.middle("Shop")
+    alice.page.mouse.move(x, y + 200)
+    alice.page.mouse.down(button="middle")
+    alice.page.mouse.move(x, 20)
+    alice.page.mouse.up(button="middle")
+    assert alice.page.evaluate("last.defaultPrevented")

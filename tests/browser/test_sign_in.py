@@ -29,6 +29,25 @@ def test_two_windows_of_one_browser_may_be_two_people(window: Callable[..., Wind
     alice.page.locator(".who", has_text="Alice").wait_for()
 
 
+KEEPS_NOTHING = """() => {
+    const refuse = () => { throw new DOMException("The operation is insecure.", "SecurityError"); };
+    for (const name of ["sessionStorage", "localStorage"]) Object.defineProperty(window, name, { get: refuse });
+    window.BroadcastChannel = class { constructor() { refuse(); } };
+}"""
+
+
+def test_who_lets_the_browser_keep_nothing_can_sign_in_and_draw(browser: Browser, server: Server) -> None:
+    page = browser.new_page()
+    page.add_init_script(f"({KEEPS_NOTHING})()")
+    page.goto(f"{server.http}/")
+    page.fill("input[name=name]", "alice")
+    page.click("#sign-in")
+    page.fill(".new input", "Shop")
+    page.click("#create")
+    page.wait_for_selector("#status[data-state=live]")
+    page.context.close()
+
+
 NEARLY_OVER = """() => {
     const tokens = JSON.parse(sessionStorage["codraw.tokens"]);
     sessionStorage["codraw.tokens"] = JSON.stringify({ ...tokens, expiresAt: Date.now() });

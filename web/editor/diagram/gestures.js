@@ -31,7 +31,8 @@ export class Gestures {
     root.addEventListener("pointerdown", (event) => this.#down(event), { signal });
     root.addEventListener("dblclick", (event) => this.#doubleClick(event), { signal });
     root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false, signal });
-    root.addEventListener("auxclick", (event) => event.preventDefault(), { signal });
+    // Firefox pastes where the middle button is let go of, also beside the drawing.
+    addEventListener("auxclick", (event) => event.target.closest("input, textarea, a") || event.preventDefault(), { signal });
     addEventListener("pointermove", (event) => this.#move(event), { signal });
     addEventListener("pointerup", (event) => this.#up(event), { signal });
     addEventListener("pointercancel", (event) => this.#lost(event), { signal });

@@ -2,6 +2,7 @@
 
 import { Rest } from "../../sdk/rest.js";
 import { h, toast } from "../dom.js";
+import { keep, kept } from "../kept.js";
 import { openDashboard } from "./dashboard.js";
 import { openSignIn, redeemed } from "./signin.js";
 import { PageError, problemOf } from "./words.js";
@@ -28,8 +29,8 @@ class Page {
   #isAsking = false; // whether it may be left
   #retry = 0; // the timer of trying again by itself
   #turn = Promise.resolve(); // one thing is shown after the other
-  #windows = new BroadcastChannel(TOKENS);
-  #rest = new Rest({ tokens: kept(), keep: (tokens) => this.#keep(tokens) });
+  #windows = channel();
+  #rest = new Rest({ tokens: kept(TOKENS), keep: (tokens) => this.#keep(tokens) });
 
   constructor(main, openWorkspace) {
     this.#main = main;
@@ -39,8 +40,8 @@ class Page {
   async start() {
     addEventListener("hashchange", () => this.#changed());
     this.#windows.onmessage = ({ data: { former, tokens } }) => {
-      if (kept()?.refresh_token !== former) return;
-      keep(tokens); // first, or it would be told once more
+      if (kept(TOKENS)?.refresh_token !== former) return;
+      keep(TOKENS, tokens); // first, or it would be told once more
       this.#rest.adopt(tokens);
     };
     this.#main.setAttribute("aria-busy", "true");
@@ -50,10 +51,9 @@ class Page {
 
   /** A duplicated tab has the same login; whoever renews it tells the others, or they would end it with the old token. */
   #keep(tokens) {
-    const former = kept()?.refresh_token;
-    if (!tokens) return sessionStorage.removeItem(TOKENS);
-    keep(tokens);
-    if (former && former !== tokens.refresh_token) this.#windows.postMessage({ former, tokens });
+    const former = kept(TOKENS)?.refresh_token;
+    keep(TOKENS, tokens);
+    if (former && tokens && former !== tokens.refresh_token) this.#windows.postMessage({ former, tokens });
   }
 
   async #changed() {
@@ -131,8 +131,14 @@ class Page {
   }
 }
 
-const keep = (tokens) => sessionStorage.setItem(TOKENS, JSON.stringify(tokens));
-const kept = () => JSON.parse(sessionStorage.getItem(TOKENS) ?? "null");
+/** To the other windows; a browser that keeps nothing for a page may refuse this, too. */
+function channel() {
+  try {
+    return new BroadcastChannel(TOKENS);
+  } catch {
+    return { postMessage() {} };
+  }
+}
 
 function go(threatModelId, diagramId) {
   location.hash = threatModelId ? `#/${threatModelId}/${diagramId}` : "#/";

@@ -2,8 +2,9 @@
 
 import { sha256 } from "../../sdk/statehash.js";
 import { h, s } from "../dom.js";
+import { keep, kept } from "../kept.js";
 import { themeSwitch } from "../theme.js";
-import { problemOf } from "./words.js";
+import { PageError, problemOf } from "./words.js";
 
 const STARTED = "codraw.signin";
 const BACK = "/"; // the one page of ours that servers allow providers to send people back to
@@ -120,7 +121,9 @@ async function leaveFor({ auth_url, client_id }) {
   const [state, verifier] = [random(), random() + random()];
   const redirectUri = location.origin + BACK;
   const place = location.pathname + location.hash;
-  sessionStorage.setItem(STARTED, JSON.stringify({ state, verifier, redirectUri, place }));
+  if (!keep(STARTED, { state, verifier, redirectUri, place })) {
+    throw new PageError("This browser keeps nothing for this page. Allow it cookies and site data to sign in.");
+  }
   const address = new URL(auth_url, location.href);
   const query = {
     response_type: "code",
@@ -138,10 +141,10 @@ async function leaveFor({ auth_url, client_id }) {
 /** Back from a provider with a code: redeems it, and goes back to where the sign-in began. Returns whether that was so. */
 export async function redeemed(rest) {
   const query = new URLSearchParams(location.search);
-  const started = JSON.parse(sessionStorage.getItem(STARTED) ?? "null");
+  const started = kept(STARTED);
   const isOver = query.get("sign-in") === "over"; // the server no longer knows which one that was
   if (!isOver && (!started || query.get("state") !== started.state)) return false;
-  sessionStorage.removeItem(STARTED);
+  keep(STARTED, null);
   const place = started?.place ?? location.pathname;
   const stays = place.split("#")[0] === location.pathname;
   history.replaceState(null, "", stays ? place : location.pathname);
