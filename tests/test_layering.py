@@ -39,7 +39,7 @@ LOCKS = ("Lock", "RLock")
 TABLE: Mapping[str, Arrows] = {
     "protocol": Arrows(("protocol",), ("msgspec", "msgpack"), PURE),
     "collab.core": Arrows(
-        ("protocol", "collab.core"), ("immutables", "msgspec"), (*PURE, "secrets", "threading"), LOCKS
+        ("protocol", "collab.core"), ("immutables", "msgspec", "rpds"), (*PURE, "secrets", "threading"), LOCKS
     ),
     # Ports carry values as the core does, and for the same reason they are msgspec Structs.
     "collab.ports": Arrows(("protocol", "collab.core", "collab.ports"), ("msgspec",), ("asyncio", *DRIVERS), LOCKS),

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-from immutables import Map
 
 from collab.core.difference import Difference
+from collab.core.maps import Map
 from collab.core.references import parent, references
 from collab.core.traces import Traces, Write, traced
 from protocol.cell_list import CellList, read_cell

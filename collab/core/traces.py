@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from immutables import Map
 
+from collab.core.maps import Map
 from protocol.operations import KeyPath
 from protocol.values import CellId, UserId
 

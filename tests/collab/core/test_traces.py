@@ -7,8 +7,8 @@ from random import Random
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from immutables import Map
 
+from collab.core.maps import Map
 from collab.core.traces import Traces, Write, traced
 from protocol.operations import KeyPath
 from protocol.values import CellId, UserId
