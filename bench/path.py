@@ -239,7 +239,7 @@ class Record:
         found, handle = Room.__init__, Room.handle
         heard = [
             (core_writing, "apply"),
-            (core_writing, "_doubtful"),
+            (core_writing, "doubtful"),
             (core_diagram, "hash_and_text"),
             (core_diagram, "traced"),
         ]
@@ -395,7 +395,7 @@ def parts(record: Record, frames: Sequence[str], rounds: int) -> dict[str, float
         "  of it apply": timed(core_writing.apply, record.calls["apply"], rounds),
         "    of it hash": timed(core_diagram.hash_and_text, record.calls["hash_and_text"], rounds),
         "    of it traces": timed(core_diagram.traced, record.calls["traced"], rounds),
-        "  of it corrections": timed(core_writing._doubtful, record.calls["_doubtful"], rounds),
+        "  of it corrections": timed(core_writing.doubtful, record.calls["doubtful"], rounds),
         "receipt codraw.v1 JSON": timed(shown, [(CODRAW_V1, Encoding.JSON, answered, Side.SENDER)], rounds),
     }
     for dialect, encoding in ((CODRAW_V1, Encoding.JSON), (CODRAW_V1, Encoding.MSGPACK), (CLASSIC, Encoding.JSON),

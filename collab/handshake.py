@@ -33,7 +33,8 @@ Scope = Mapping[str, Any]
 
 PATH = re.compile(r"/threat_models/([^/]*)/diagrams/([^/]*)/ws")
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
-RESUME = re.compile(r"([^:]{1,64}):([0-9]{1,16})", re.ASCII)
+RESUME = re.compile(r"([^:\0]{1,64}):([0-9]{1,16})", re.ASCII)
+"""No store of ours is asked for NUL: PostgreSQL holds none."""
 
 FAILURES_PER_SECOND = 5.0
 FAILURES_SAVED = 100.0

@@ -101,7 +101,7 @@ from protocol.intents import Edit, Redo, Replace, Resume, Undo
 from protocol.notices import Accepted, Ended, Participant, Rejected, ServerFacts
 from protocol.operations import LoggedOperation
 from protocol.refusals import Ending
-from protocol.values import Caller, DiagramId, RoleAt, SessionId, UserId
+from protocol.values import Bearer, Caller, DiagramId, RoleAt, SessionId, UserId
 
 PRESENCE_S = 1.0
 """So long presence may take to say who is elsewhere; then it is unknown."""
@@ -418,12 +418,12 @@ class RoomTask:
     async def _rights(self, callers: tuple[Caller, ...]) -> RightsRead | Gone | Unavailable:
         """All at one reading of the permission clock; if it moves meanwhile, once more."""
         for _ in range(5):
-            roles: dict[UserId, RoleAt] = {}
+            roles: dict[Bearer, RoleAt] = {}
             for caller in callers:
                 role = await self._ports.authorizer.role(caller, self.diagram)
                 if isinstance(role, Gone):
                     return role
-                roles[caller.id] = role
+                roles[caller.bearer] = role
             versions = {role.acl_version for role in roles.values()}
             if len(versions) == 1:
                 return RightsRead(versions.pop(), roles)

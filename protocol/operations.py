@@ -134,6 +134,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     kind: Kind = Kind.EDIT
     refusal: Refusal | None = None
     skipped: tuple[Skipped, ...] = ()
+    undo_of: int | None = None
+    """Of an undo or redo without effect: the entry that it used up (UN6), by its vector."""
 
 
 def dotted(path: KeyPath) -> str:

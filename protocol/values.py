@@ -21,6 +21,9 @@ CellId = NewType("CellId", str)
 Epoch = NewType("Epoch", str)
 """Opaque name of an unbroken history (VEC6)."""
 
+Bearer = tuple[UserId, tuple[str, ...]]
+"""Who, with which groups: what a role hangs on (AU16). Two logins of one person may have other groups."""
+
 Cell = Mapping[str, Any]
 """A canonical cell (`protocol.cells`). Never changed after it was made."""
 
@@ -56,6 +59,10 @@ class Caller(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def id(self) -> UserId:
         return self.user.id
+
+    @cached_property
+    def bearer(self) -> Bearer:
+        return self.id, self.groups
 
 
 class Role(IntEnum):

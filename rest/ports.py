@@ -418,7 +418,7 @@ class Accounts(Protocol):
         self, token: str, successor: str, ttl_ms: int, grace_ms: int
     ) -> tuple[Refresh, str] | None:
         """The successor that now stands: the given one, or within `grace_ms` of the first rotation the same as then, or
-        what that has led to (AU8). Later re-use returns None and ends the login."""
+        what that has led to (AU8). None: unknown, or too far behind. Later re-use ends the login, too."""
 
     async def refresh_state(self, token: str) -> tuple[Refresh, int] | None:
         """What an unused token of a login that stands is good for, and until when (Unix ms); nothing is used up."""

@@ -20,6 +20,8 @@ from storage.tables import DROP
 
 USED_CODES_MS = 24 * 3_600_000
 """How long a code that was used is remembered, so that its second use is noticed (AU4)."""
+STEPS = 32
+"""A refresh token that is further behind gets nothing: whoever rotates without end would have others wait (I30)."""
 
 REMEMBER = (
     "INSERT INTO account (provider, provider_id, email, email_key, display_name, verified, seen_at)"
@@ -192,14 +194,16 @@ async def _rotate(
     if rotated_at < grace_from:
         await tx.execute(END_LOGIN, sid, now_ms)
         return None
-    while rotated_at is not None:
+    for _ in range(STEPS):
         # What came of it may have been used, too: whoever is a step behind would be one for ever.
         token = _sealed(sealed, token).decode()
         row = await first(tx, HELD, secret_digest(token), now_ms)
         if row is None:
             return None
         _, raw, rotated_at, sealed = row
-    return msgspec.json.decode(raw, type=Refresh), token
+        if rotated_at is None:
+            return msgspec.json.decode(raw, type=Refresh), token
+    return None
 
 
 def _sealed(successor: bytes, token: str) -> bytes:

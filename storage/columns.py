@@ -24,6 +24,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     refusal: Refusal | None = None
     skipped: tuple[Skipped, ...] = ()
+    undo_of: int | None = None
 
 
 _encode = msgspec.json.Encoder(enc_hook=as_json).encode

@@ -110,7 +110,7 @@ def _turned(rows: Sequence[tuple[Value, ...]], width: int) -> list[list[Value]]:
 
 
 def _outcome_row(outcome: Outcome) -> tuple[Value, ...]:
-    said = outcome.refusal is not None or bool(outcome.skipped)
+    said = outcome.refusal is not None or bool(outcome.skipped) or outcome.undo_of is not None
     return (
         outcome.user,
         outcome.operation_id,
@@ -120,5 +120,5 @@ def _outcome_row(outcome: Outcome) -> tuple[Value, ...]:
         # `.value` is two calls of Python, for each row
         outcome.kind._value_,
         outcome.verdict._value_,
-        columns.text(columns.Answer(outcome.refusal, outcome.skipped)) if said else None,
+        columns.text(columns.Answer(outcome.refusal, outcome.skipped, outcome.undo_of)) if said else None,
     )

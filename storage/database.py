@@ -31,7 +31,7 @@ class CommitUnknown(StoreUnavailable):
 
 
 class Crowded(StoreUnavailable):
-    """Others were in the way for too long: nothing was written, and nothing is wrong with the store."""
+    """Others were in the way, or it took too long: nothing was written, and nothing is wrong with the store."""
 
 
 class DamagedRow(StoreUnavailable):

@@ -228,6 +228,7 @@ def _outcome(row: Row) -> Outcome:
         kind=Kind(kind),
         refusal=answer.refusal,
         skipped=answer.skipped,
+        undo_of=answer.undo_of,
     )
 
 

@@ -17,6 +17,8 @@ _REFUSED_NOW = (
     exceptions.ReadOnlySQLTransactionError,
     exceptions.IdleInTransactionSessionTimeoutError,
 )
+_TOO_LONG = (exceptions.LockNotAvailableError, exceptions.QueryCanceledError)
+"""Of one statement: the server gave it up in good order, and takes the next."""
 _IN_THE_WAY = (exceptions.SerializationError, exceptions.DeadlockDetectedError)
 STALE = (
     exceptions.InvalidCachedStatementError,
@@ -59,7 +61,7 @@ def meaning(error: Exception) -> Exception:
         return StoreRefused(f"The PostgreSQL role may not do what is needed ({error}): the database has to be its own.")
     if isinstance(error, asyncpg.PostgresError) and not _is_trouble(error):
         return error
-    kind = Crowded if isinstance(error, exceptions.LockNotAvailableError) else StoreUnavailable
+    kind = Crowded if isinstance(error, _TOO_LONG) else StoreUnavailable
     return kind(reason(error))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
@@ -49,10 +50,15 @@ _NEVER = (
     exceptions.UndefinedObjectError,
     exceptions.InvalidParameterValueError,
 )
-_NO_FILE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
-"""Also what is said of the socket file of a server that is away."""
-FILES = {"sslrootcert", "sslcert", "sslkey", "sslcrl"}
-"""Options behind the ? that name one."""
+_NO_FILE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, ssl.SSLError)
+"""Also what is said of the socket file of a server that is away, and of TLS with one that is there."""
+FILES = {
+    "sslrootcert": "certificate",
+    "sslcrl": "list of revoked certificates",
+    "sslkey": "key",
+    "sslcert": "certificate for which sslkey and sslpassword are right",
+}
+"""Options behind the ? that name one, and what is in it."""
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -105,7 +111,7 @@ async def dial(url: str, durability: Durability, statement_cache: bool) -> tuple
         # its text may quote a part of the password
         raise StoreRefused(f"The PostgreSQL store cannot be opened: its address is not of the form {FORM}.") from None
     except (asyncpg.PostgresError, asyncpg.InternalClientError, OSError, EOFError) as error:
-        if isinstance(error, _NO_FILE) and (why := _unreadable(url)):
+        if isinstance(error, _NO_FILE) and (why := _unfit(url)):
             raise StoreRefused(f"The PostgreSQL store cannot be opened: {why}.") from None
         raise StoreUnavailable(reason(error)) from None
     try:
@@ -133,14 +139,24 @@ async def examined(connection: Connection) -> Server:
     return Server(*found)
 
 
-def _unreadable(url: str) -> str | None:
-    """Of the files that an address names, the first that cannot be read, and why."""
-    for name, path in parse_qsl(urlsplit(url).query):
-        if name in FILES:
-            try:
-                Path(path).open("rb").close()
-            except OSError as error:
-                return f"{name} names {path}, which cannot be read ({error.strerror})"
+def _unfit(url: str) -> str | None:
+    """Of the files that an address names, the first that is of no use, and why."""
+    options = dict(parse_qsl(urlsplit(url).query))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for name, holds in FILES.items():
+        path = options.get(name)
+        if path is None:
+            continue
+        try:
+            Path(path).open("rb").close()
+            if name == "sslcert":
+                tls.load_cert_chain(path, options.get("sslkey"), lambda: options.get("sslpassword", ""))
+            elif name != "sslkey":
+                tls.load_verify_locations(path)
+        except ssl.SSLError:
+            return f"{name} names {path}, which holds no {holds}"
+        except OSError as error:
+            return f"{name} names {path}, which cannot be read ({error.strerror})"
     return None
 
 

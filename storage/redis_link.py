@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import msgspec
-from redis.asyncio.connection import AbstractConnection, ConnectionPool, parse_url
+from redis.asyncio.connection import AbstractConnection, ConnectionPool, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ClusterDownError, MovedError, ReadOnlyError, RedisError, ResponseError
@@ -80,9 +80,14 @@ class RedisLink:
         try:
             self._pool = ConnectionPool(**options)
             # not connected: the library looks at most options only now
-            self._pool.make_connection()  # type: ignore[no-untyped-call]
+            connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
         except (TypeError, ValueError, AttributeError, RedisError):
             raise StoreRefused("The Redis URL has an option after its ? that does not exist, or not so.") from None
+        try:
+            if isinstance(connection, SSLConnection):
+                connection.ssl_context.get()  # nor are the files read before
+        except (OSError, TypeError, ValueError) as error:
+            raise StoreRefused(f"The Redis URL has an option of TLS that cannot be used ({told(error)}).") from None
 
     async def open(self) -> Line:
         """Takes no more than ATTEMPT_S. Raises RedisAway."""

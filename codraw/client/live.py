@@ -51,7 +51,7 @@ class Named(Protocol):
 
 Ticket = Callable[[Literal["connect", "reauthenticate", "refresh"]], Awaitable[str]]
 """A fresh single-use ticket. `reauthenticate`: the login has ended; `refresh`: to prolong it. A RestError of status
-401, 403 or 404 ends the attempts, after any other CodrawError they go on."""
+401, 403 or 404 that names no `retry_after_s` ends the attempts, after any other CodrawError they go on."""
 Address = str | Callable[[], Awaitable[str]]
 """`ws(s)://…/threat_models/{tm}/diagrams/{d}/ws`, or how to find it; asked before every connection."""
 

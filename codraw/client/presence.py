@@ -88,6 +88,8 @@ class Presence:
         self._presents(session.presenter, session.presenter_term)
 
     def roster(self, said: wire.Participants) -> None:
+        # of a crowd a newcomer is told, too, who came and went shortly before it: its first list had that
+        known = {one.user.id for one in self.participants}
         self.participants = [_participant(one) for one in said.participants]
         self.host, self.host_state = user(said.host), said.host_state
         present = {connection.connection_id for one in said.participants for connection in one.connections}
@@ -95,9 +97,11 @@ class Presence:
         for id in gone:
             del self.peers[id]
         for who in said.joined:
-            self._link.tell(Joined(who))
+            if who.id not in known:
+                self._link.tell(Joined(who))
         for who in said.left:
-            self._link.tell(Left(who))
+            if who.id in known:
+                self._link.tell(Left(who))
         self._presents(said.presenter, said.presenter_term)
         self._link.tell(RosterChanged())
         if gone:

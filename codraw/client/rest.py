@@ -31,6 +31,7 @@ TIMEOUT_S = 30.0
 ATTEMPTS = 3
 PAGE = 1_000
 TRANSIENT = frozenset({429, 503})
+AWAY_S = 1.0
 
 
 class Server:
@@ -348,9 +349,9 @@ def _path(threat_model: str, diagram: str | None = None) -> str:
 
 def _wait_s(error: RestError | Unreachable, attempt: int) -> float | None:
     """None: again is of no use."""
-    if isinstance(error, RestError) and error.status not in TRANSIENT:
-        return None
     asked = error.retry_after_s if isinstance(error, RestError) else None
+    if isinstance(error, RestError) and error.status not in TRANSIENT and asked is None:
+        return None
     return 0.5 * 2.0**attempt if asked is None else asked
 
 
@@ -367,7 +368,10 @@ def _body(answer: httpx2.Response) -> Any:
         return body
     after = answer.headers.get("Retry-After", "")
     told = body if isinstance(body, dict) else {}
-    raise RestError(answer.status_code, told, float(after) if after.isdigit() else None)
+    # What does not speak as the server does stands before it: a balancer that knows no server says 404, too.
+    is_ours = "error" in told or answer.request.method == "HEAD"
+    away_s = AWAY_S if answer.is_client_error and not is_ours else None
+    raise RestError(answer.status_code, told, float(after) if after.isdigit() else away_s)
 
 
 def _value(answer: httpx2.Response) -> Any:

@@ -50,19 +50,21 @@ def after_close(code: int | None, text: str, goodbye: Goodbye | None) -> Loss:
 
 
 def after_refusal(error: CodrawError) -> Loss:
-    """No address or ticket was to be had. 401: the login has ended, and could not be renewed."""
+    """No address or ticket was to be had. 401: the login has ended, and could not be renewed. Who asks to wait is
+    waited for."""
     if not isinstance(error, RestError):
         return Loss("unreachable", str(error))
-    policy = "no" if error.status in FINAL or error.status == 401 else "yes"
+    policy = "no" if (error.status in FINAL or error.status == 401) and error.retry_after_s is None else "yes"
     return Loss(error.error, error.message, policy=policy, retry_after_ms=int(1_000 * (error.retry_after_s or 0)))
 
 
-def after_handshake(status: int, retry_after_s: float | None) -> Loss:
-    """The upgrade to a WebSocket was refused with this status of HTTP."""
+def after_handshake(status: int, retry_after_s: float | None, *, is_ours: bool = True) -> Loss:
+    """The upgrade to a WebSocket was refused with this status of HTTP; not `is_ours`: by what stands before the
+    server, such as a balancer that knows none for a moment."""
     message = f"the connection was refused with {status}"
     if status == 401:
         return Loss("ticket_refused", message, policy="reauthenticate")
-    policy = "no" if status in FINAL else "yes"
+    policy = "no" if status in FINAL and is_ours else "yes"
     return Loss(
         "refused" if policy == "no" else "unavailable", message, None, policy, int(1_000 * (retry_after_s or 0))
     )

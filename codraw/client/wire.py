@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
+import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
@@ -160,7 +161,9 @@ class Wire:
         except CodrawError as error:
             return after_refusal(error)
         except InvalidStatus as refused:
-            return after_handshake(refused.response.status_code, _seconds(refused.response.headers.get("Retry-After")))
+            answer = refused.response
+            after_s = _seconds(answer.headers.get("Retry-After"))
+            return after_handshake(answer.status_code, after_s, is_ours=_is_ours(bytes(answer.body or b"")))
         except InvalidURI:
             # Never in its own words: the address holds the ticket.
             return Loss("invalid_address", "this is no address of a live diagram", policy="no")
@@ -218,6 +221,14 @@ class Wire:
     def _become(self, state: State, why: Loss | None = None, retry_in_s: float | None = None) -> None:
         self.state, self.why, self.retry_in_s = state, why, retry_in_s
         self._listener.changed()
+
+
+def _is_ours(body: bytes) -> bool:
+    """Whether a refusal speaks as the server does."""
+    try:
+        return "error" in msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return False
 
 
 def _seconds(text: str | None) -> float | None:

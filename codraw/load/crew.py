@@ -16,7 +16,7 @@ from codraw.load.line import Line
 from codraw.load.measures import Measures
 from codraw.load.plan import Plan
 from codraw.load.scenarios import chance_of
-from codraw.load.stage import Person, Stage, Unready
+from codraw.load.stage import Person, Stage, Unready, allowed
 from codraw.load.wire import Dialect
 from collab.tasks import Tasks
 
@@ -134,7 +134,8 @@ class Crew:
     async def _request(self, editor: Editor, person: Person, place: int, where: SplitResult) -> bytes:
         headers, query = dict(editor.dialect.headers), {**editor.dialect.query, **editor.resume}
         if self.plan.tickets:
-            query["ticket"] = await person.servers[place].ticket(editor.board.session)
+            server, session = person.servers[place], editor.board.session
+            query["ticket"] = await allowed(lambda: server.ticket(session), self.measures)
         else:
             headers["Authorization"] = f"Bearer {person.home.token}"
         path = f"{where.path.rstrip('/')}/threat_models/{editor.board.threat_model}/diagrams/{editor.board.diagram}/ws"

@@ -16,7 +16,7 @@ from codraw.load.editor import Editor
 from codraw.load.measures import Measures
 from codraw.load.plan import Plan
 from codraw.load.scenarios import chance_of, node, uuid
-from codraw.load.stage import Person, Stage, each
+from codraw.load.stage import Person, Stage, allowed, each
 from codraw.load.wire import Dialect
 from collab.tasks import Tasks
 
@@ -48,9 +48,7 @@ async def _live(crew: Crew, diagram: Board, place: int, chance: Random) -> bool:
     goes on, since they were not let in."""
     people, measures = crew.stage.people, crew.measures
     host, model, id = people[0].servers[place], diagram.threat_model, diagram.diagram
-    begun = perf_counter()
-    session = str((await host.create_session(model, id))["session_id"])
-    measures.step("create").add(perf_counter() - begun)
+    session = str((await allowed(lambda: host.create_session(model, id), measures, "create"))["session_id"])
     board = Board(model, id, session, measures)
     first = crew.hire_one("host", Dialect.V1, board, people[0], place)
     second = crew.hire_one("guest", Dialect.V1, board, people[1], place + 1)
@@ -62,9 +60,7 @@ async def _live(crew: Crew, diagram: Board, place: int, chance: Random) -> bool:
     await _until(lambda: not second.pending and first.vector == second.vector, measures, "an edit in the session")
     first.wants_in = second.wants_in = False
     await _leave(second, measures)
-    begun = perf_counter()
-    await host.leave_session(model, id)
-    measures.step("end").add(perf_counter() - begun)
+    await allowed(lambda: host.leave_session(model, id), measures, "end")
     await _until(lambda: first.line is None, measures, "the end of the session at the host")
     await _gone(host, model, id, measures)
     return True
@@ -78,8 +74,9 @@ async def _admitted(crew: Crew, editor: Editor, person: Person) -> bool:
 
 async def _end(crew: Crew, diagram: Board) -> None:
     """Or no later one could begin there."""
+    home, model, id = crew.stage.host.home, diagram.threat_model, diagram.diagram
     with suppress(CodrawError):
-        await crew.stage.host.home.leave_session(diagram.threat_model, diagram.diagram, end=True)
+        await allowed(lambda: home.leave_session(model, id, end=True), crew.measures)
 
 
 async def _leave(editor: Editor, measures: Measures) -> None:
@@ -92,7 +89,7 @@ async def _leave(editor: Editor, measures: Measures) -> None:
 
 async def _gone(host: Server, threat_model: str, diagram: str, measures: Measures) -> None:
     try:
-        await host.session(threat_model, diagram)
+        await allowed(lambda: host.session(threat_model, diagram), measures)
     except RestError as error:
         if error.status == 404:
             measures.tally["sessions lived and ended"] += 1

@@ -101,6 +101,10 @@ def remarks(measures: Measures, cpu: float) -> list[str]:
     if unsent := measures.tally["due and not sent"]:
         due = unsent + measures.tally["operations"] + measures.tally["cursors"]
         found.append(f"Not all that was due was sent: of about {due} strokes {unsent} ({unsent / due:.0%}) were not.")
+    if waits := measures.tally["waits for a rate limit"]:
+        found.append(
+            f"The server limits how often one may ask: {waits} times somebody waited as told, and asked for less."
+        )
     if cpu >= BUSY:
         found.append(f"The generator itself was the bottleneck: it used {cpu:.0%} of one core.")
     elif late > LATE_MS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from time import perf_counter
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +19,7 @@ from collab.tasks import Tasks
 T = TypeVar("T")
 AT_ONCE = 16
 """So many REST calls are under way at a time."""
+TOO_OFTEN = 429
 
 
 class Unready(Exception):
@@ -75,7 +77,8 @@ class Stage:
         """Raises Unready."""
         try:
             await self._sign_in(people)
-            model = await self.host.home.create_threat_model("load", everyone="writer")
+            home = self.host.home
+            model = await allowed(lambda: home.create_threat_model("load", everyone="writer"), self.measures)
             self.threat_model = str(model["id"])
             await each(self._tasks, range(diagrams), lambda _: self._diagram(live))
         except CodrawError as error:
@@ -99,10 +102,11 @@ class Stage:
         shared = [uuid(self._chance) for _ in range(SEEDED)]
         cells = [node(id, self._chance) for id in shared]
         name = f"load {len(self.boards)}"
-        diagram = str((await self.host.home.create_diagram(self.threat_model, name, cells=cells))["id"])
-        session = ""
+        home, model, measures = self.host.home, self.threat_model, self.measures
+        made = await allowed(lambda: home.create_diagram(model, name, cells=cells), measures)
+        diagram, session = str(made["id"]), ""
         if live:
-            session = str((await self.host.home.create_session(self.threat_model, diagram))["session_id"])
+            session = str((await allowed(lambda: home.create_session(model, diagram), measures))["session_id"])
         self.boards.append(Board(self.threat_model, diagram, session, self.measures))
         self.shared.append(shared)
 
@@ -117,15 +121,17 @@ class Stage:
         """Ends the sessions and takes everything away again, as far as the server still lets us."""
 
         async def end(board: Board) -> None:
+            model, diagram = board.threat_model, board.diagram
             try:
-                await self.host.home.leave_session(board.threat_model, board.diagram, end=True)
+                await allowed(lambda: home.leave_session(model, diagram, end=True), self.measures)
             except CodrawError:
                 self.measures.tally["sessions not ended"] += 1
 
         try:
             if self.threat_model and not keep:
+                home = self.host.home
                 await each(self._tasks, self.boards, end)
-                await self.host.home.delete(self.threat_model)
+                await allowed(lambda: home.delete(self.threat_model), self.measures)
         except CodrawError as error:
             self.measures.tally[f"not taken away: {_why(error)}"] += 1
         for person in self.people:
@@ -139,6 +145,23 @@ def _why(error: CodrawError, *, with_tokens: bool = False) -> str:
     if isinstance(error, RestError) and error.status in (401, 403, 404) and not with_tokens:
         return f"The server refused with {error.status}: without --dev it has no test provider, give --token."
     return f"{error}."
+
+
+async def allowed(ask: Callable[[], Awaitable[T]], measures: Measures, step: str | None = None) -> T:
+    """Who is told to come later does. `step`: timed under this name, without the waits."""
+    while True:
+        begun = perf_counter()
+        try:
+            answer = await ask()
+        except RestError as error:
+            if error.status != TOO_OFTEN:
+                raise
+            measures.tally["waits for a rate limit"] += 1
+            await asyncio.sleep(error.retry_after_s or 1)
+        else:
+            if step is not None:
+                measures.step(step).add(perf_counter() - begun)
+            return answer
 
 
 async def each(

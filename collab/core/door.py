@@ -49,7 +49,7 @@ class Door:
         asked: list[Asked] = []
         for event in self._writer.take_ready():
             asked += self._early.pop(event.socket, [])
-            role = self._writer.role_of(event.caller.id)
+            role = self._writer.role_of(event.caller)
             refusal = self._refused(event, role)
             if refusal is not None:
                 self._state.ask(self._state.dismissal(event.socket, refusal))

@@ -15,7 +15,7 @@ from protocol.intents import Edit, Intent, Redo, Replace, Resume, Undo
 from protocol.notices import AwareUpdate, Participant
 from protocol.operations import LoggedOperation, Outcome
 from protocol.refusals import Ending
-from protocol.values import Caller, Head, OperationId, RoleAt, SessionId, SocketId, User, UserId
+from protocol.values import Bearer, Caller, Head, OperationId, RoleAt, SessionId, SocketId, User, UserId
 
 
 class Departure(StrEnum):
@@ -122,7 +122,7 @@ class HistoryRead(msgspec.Struct, frozen=True):
 
 class RightsRead(msgspec.Struct, frozen=True):
     acl_version: int
-    roles: Mapping[UserId, RoleAt]
+    roles: Mapping[Bearer, RoleAt]
 
 
 class SessionRead(msgspec.Struct, frozen=True):

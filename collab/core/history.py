@@ -68,7 +68,7 @@ class Stacks(msgspec.Struct, frozen=True, gc=False):
         """Another worker hears only of rows: that the entries above that of an undo were used up (UN6), it learns from
         the next row that passes over them."""
         if isinstance(row, Outcome):
-            return self.used_up(row.kind)
+            return self.used_up(row.kind, row.undo_of)
         vector = row.undo_of or 0
         match row.kind:
             case Kind.EDIT | Kind.REST:
@@ -91,11 +91,12 @@ class Stacks(msgspec.Struct, frozen=True, gc=False):
             _push(undo, row)
         return Stacks(tuple(undo[-self.limit :]), (), self.limit)
 
-    def used_up(self, kind: Kind) -> Stacks:
-        """After the newest entry could not be inverted (UN6)."""
+    def used_up(self, kind: Kind, vector: int | None = None) -> Stacks:
+        """After the newest entry could not be inverted (UN6), or the one of that vector: two workers may have tried the
+        same, of which neither had heard of the other."""
         if kind is Kind.UNDO:
-            return Stacks(self.undo[:-1], self.redo, self.limit)
-        return Stacks(self.undo, self.redo[:-1], self.limit)
+            return Stacks(_without(self.undo, vector), self.redo, self.limit)
+        return Stacks(self.undo, _without(self.redo, vector), self.limit)
 
 
 class History:
@@ -127,6 +128,10 @@ class History:
         if not self._edits:
             return self._stacks.depth
         return HistoryDepth(min(len(self._stacks.undo) + len(self._edits), self._stacks.limit), 0)
+
+
+def _without(stack: tuple[Entry, ...], vector: int | None) -> tuple[Entry, ...]:
+    return stack[:-1] if vector is None else tuple(entry for entry in stack if entry.vector != vector)
 
 
 def _push(stack: list[Entry], row: Kept) -> None:

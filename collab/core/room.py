@@ -489,7 +489,7 @@ class Room:
         self._writer.rights_read(event)
         changed = False
         for present in list(self._state.roster):
-            role = event.roles.get(present.caller.id)
+            role = event.roles.get(present.caller.bearer)
             if role is None:
                 continue
             before, present.role = present.role, role

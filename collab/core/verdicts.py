@@ -59,9 +59,12 @@ class Logged(msgspec.Struct, frozen=True, gc=False):
 
 
 class NoOp(msgspec.Struct, frozen=True, gc=False):
+    """`used`: the undo entry that it used up, by its vector (UN6)."""
+
     waiting: Waiting
     stacks: Stacks
     skipped: tuple[Skipped, ...] = ()
+    used: int | None = None
 
 
 class Declined(msgspec.Struct, frozen=True, gc=False):

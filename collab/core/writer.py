@@ -48,6 +48,7 @@ from collab.core.writing import (
     ReadingRights,
     Reloading,
     Writing,
+    doubtful,
     kind_of,
     take_batch,
     weight,
@@ -56,7 +57,7 @@ from protocol.intents import Edit, Redo, Replace, Undo
 from protocol.notices import StateReason, StateShown
 from protocol.operations import LoggedOperation, Verdict
 from protocol.refusals import Reason, Refusal
-from protocol.values import Caller, Head, RoleAt, SocketId, UserId
+from protocol.values import Bearer, Caller, Head, RoleAt, SocketId, UserId
 
 _INVERTING = frozenset({Undo, Redo})
 
@@ -81,7 +82,7 @@ class Writer:
         self._rights_stale = False
         self._trouble_since_s: float | None = None
         self._unsaved = 0
-        self._rights: dict[UserId, tuple[Caller, RoleAt]] = {}
+        self._rights: dict[Bearer, RoleAt] = {}
         self._used_up: set[UserId] = set()
         """Whose undo stacks are to be read again (UN6); and whether all are."""
         self._stacks_doubted = False
@@ -130,9 +131,9 @@ class Writer:
         return seen
 
     def note_role(self, caller: Caller, role: RoleAt) -> None:
-        known = self._rights.get(caller.id)
-        if known is None or known[1].acl_version <= role.acl_version:
-            self._rights[caller.id] = (caller, role)
+        known = self._rights.get(caller.bearer)
+        if known is None or known.acl_version <= role.acl_version:
+            self._rights[caller.bearer] = role
         if role.acl_version != self._state.replica.acl_version:
             self.stale_rights()
 
@@ -153,17 +154,17 @@ class Writer:
             self._writing = CatchingUp(tuple(join for join in self._writing.joins if join.socket != socket))
 
     def take_ready(self) -> list[Joined]:
-        """Those whose read has come back, as soon as rights, session and undo stacks are known for certain."""
+        """Those whose read has come back, as soon as rights, session and their undo stacks are known for certain."""
         state = self._state
         if not self._ready_joins:
             return []
         unsure = self._rights_stale or isinstance(self._writing, ReadingRights) or state.surveying
         if unsure or state.session_doubted or state.over is not None:
             return []
-        if not all(state.replica.has_history(join.caller.id) for join in self._ready_joins):
-            # forgotten since
-            return []
-        ready, self._ready_joins = self._ready_joins, []
+        known = state.replica.has_history
+        ready = [join for join in self._ready_joins if known(join.caller.id)]
+        # of whom it was forgotten since
+        self._ready_joins = [join for join in self._ready_joins if not known(join.caller.id)]
         return ready
 
     def joining(self, socket: SocketId) -> bool:
@@ -198,8 +199,8 @@ class Writer:
     def reload(self, why: StateReason) -> None:
         self._reload = why
 
-    def role_of(self, user: UserId) -> RoleAt:
-        return self._rights[user][1]
+    def role_of(self, caller: Caller) -> RoleAt:
+        return self._rights[caller.bearer]
 
     def abandon(self, refusal: Refusal) -> list[SocketId]:
         """Empties the lane, whose call is back: programs get the refusal. Returns the sockets not let in yet."""
@@ -405,9 +406,7 @@ class Writer:
             # the session, read at the same time, may have ended in between (I21)
             self._state.doubt_session()
         self._state.replica.acl_version = event.acl_version
-        for user, role in event.roles.items():
-            if user in self._rights:
-                self._rights[user] = (self._rights[user][0], role)
+        self._rights.update((bearer, role) for bearer, role in event.roles.items() if bearer in self._rights)
         # whoever came while the read was under way is known by the older clock
         self._rights_stale = self._rights_stale or not self._rights.keys() <= event.roles.keys()
 
@@ -493,14 +492,14 @@ class Writer:
         return self._state.replica.has_history(waiting.caller.id)
 
     def _role(self, waiting: Waiting) -> RoleAt:
-        return self._rights[waiting.caller.id][1]
+        return self.role_of(waiting.caller)
 
     def _callers(self) -> tuple[Caller, ...]:
         """Everybody whose rights matter now; the others are forgotten."""
-        needed = {present.caller.id: present.caller for present in self._state.roster}
-        needed.update((waiting.caller.id, waiting.caller) for waiting in self._queue)
-        needed.update((join.caller.id, join.caller) for join in (*self._joins, *self._ready_joins))
-        self._rights = {user: rights for user, rights in self._rights.items() if user in needed}
+        needed = {present.caller.bearer: present.caller for present in self._state.roster}
+        needed.update((waiting.caller.bearer, waiting.caller) for waiting in self._queue)
+        needed.update((join.caller.bearer, join.caller) for join in (*self._joins, *self._ready_joins))
+        self._rights = {bearer: role for bearer, role in self._rights.items() if bearer in needed}
         return tuple(needed.values())
 
     def _coming_or_judged(self) -> list[UserId]:
@@ -617,7 +616,7 @@ class Writer:
         self._shown_stacks.update(user for user in here if shared or roster.elsewhere(user))
 
     def _take_foreign(self, operation: LoggedOperation) -> None:
-        after = advance(self.diagram, operation)
+        before, after = self.diagram, advance(self.diagram, operation)
         if after.state_hash != operation.state_hash:
             # one of the two is damaged; nobody is told before the log has said which
             self.reload(StateReason.HASH_MISMATCH)
@@ -635,7 +634,9 @@ class Writer:
         else:
             self._queue.remove(mine)
             known = replica.outcome(mine.key)
-            self._receipts.accept(mine, operation, known.skipped if known is not None else ())
+            skipped = known.skipped if known is not None else ()
+            cells = doubtful(before, mine, operation.effect, operation.inverse)
+            self._receipts.accept(mine, operation, skipped, cells)
         self._count(1)
 
     def _uncertain(self, operation: LoggedOperation) -> Waiting | None:

@@ -35,7 +35,18 @@ from collab.core.rights import allowed
 from collab.core.verdicts import Declined, Judged, Judgement, Key, Logged, NoOp, Operational, Repeated, Waiting
 from protocol.cells import payload_sha256
 from protocol.intents import Edit, Redo, Replace, Undo
-from protocol.operations import CellChange, CellEffect, Kind, LoggedOperation, Outcome, Skipped, Verb, Verdict
+from protocol.operations import (
+    CellChange,
+    CellEffect,
+    Effect,
+    Inverse,
+    Kind,
+    LoggedOperation,
+    Outcome,
+    Skipped,
+    Verb,
+    Verdict,
+)
 from protocol.refusals import Reason, Refusal
 from protocol.values import CellId, Head, Instant, Limits, RoleAt, UserId
 
@@ -171,7 +182,7 @@ class Judge:
                 if refusal is not None:
                     return Declined(waiting, refusal)
                 applied = apply(self._diagram, edit.changes, waiting.caller.id, self._limits)
-                return self._concluded(waiting, edit.kind, edit.changes, applied)
+                return self._concluded(waiting, edit.kind, applied)
             case Replace() as replace:
                 return self._replaced(waiting, replace)
             case Undo():
@@ -195,12 +206,12 @@ class Judge:
         return None
 
     def _concluded(
-        self, waiting: Waiting, kind: Kind, changes: Sequence[CellChange], outcome: Applied | Unchanged | Refused
+        self, waiting: Waiting, kind: Kind, outcome: Applied | Unchanged | Refused
     ) -> Logged | NoOp | Declined:
         match outcome:
             case Applied() as applied:
-                doubtful = _doubtful(self._diagram, waiting, changes, applied)
-                return self._log(waiting, kind, applied, doubtful=doubtful)
+                cells = doubtful(self._diagram, waiting, applied.effect, applied.inverse, applied.settled)
+                return self._log(waiting, kind, applied, doubtful=cells)
             case Unchanged():
                 return NoOp(waiting, self._stack(waiting))
             case Refused(refusal=refusal):
@@ -213,7 +224,7 @@ class Judge:
             return Declined(waiting, refusal)
         changes, order = replacement(self._diagram, replace.cells, replace.texts)
         outcome = apply(self._diagram, changes, waiting.caller.id, self._limits, order)
-        return self._concluded(waiting, Kind.REST, changes, outcome)
+        return self._concluded(waiting, Kind.REST, outcome)
 
     def _inverted(self, waiting: Waiting, kind: Kind) -> Logged | NoOp | Declined:
         stacks = self._stack(waiting)
@@ -229,7 +240,7 @@ class Judge:
             case Unchanged():
                 used = stacks.used_up(kind)
                 self._histories[undoer] = History(used)
-                return NoOp(waiting, used, inversion.skipped)
+                return NoOp(waiting, used, inversion.skipped, entry.vector)
             case Refused(refusal=refusal):
                 return Declined(waiting, refusal)
 
@@ -285,9 +296,12 @@ class Judge:
     def _outcome(self, waiting: Waiting, payload: bytes, verdict: Logged | NoOp | Declined) -> Outcome:
         refusal: Refusal | None = None
         skipped: tuple[Skipped, ...] = ()
+        used: int | None = None
         match verdict:
-            case Logged() | NoOp():
+            case Logged():
                 skipped = verdict.skipped
+            case NoOp():
+                skipped, used = verdict.skipped, verdict.used
             case Declined():
                 refusal = verdict.refusal
         return Outcome(
@@ -300,6 +314,7 @@ class Judge:
             kind=kind_of(waiting.intent),
             refusal=refusal,
             skipped=skipped,
+            undo_of=used,
         )
 
 
@@ -333,23 +348,28 @@ def _id_conflict() -> Refusal:
     return Refusal(Reason.OPERATION_ID_CONFLICT, "this operation_id was used for another operation")
 
 
-def _doubtful(before: Diagram, waiting: Waiting, changes: Sequence[CellChange], applied: Applied) -> tuple[CellId, ...]:
-    """OP20: cells that differ from what the sender believes: the server changed more than was asked, or another user's
-    change of the same key, unseen by the sender, was ordered first."""
-    doubtful: list[CellId] = []
-    if applied.settled:
-        asked = _asked_keys(changes)
-        doubtful = [cell.id for cell in applied.effect.cells if not _as_asked(cell, asked)]
+def doubtful(
+    before: Diagram, waiting: Waiting, effect: Effect, inverse: Inverse, settled: bool = True
+) -> tuple[CellId, ...]:
+    """OP20: cells that differ from what the sender believes: the server changed more than was asked, which it may have
+    where the operation was `settled`, or another user's change of the same key, unseen by the sender, was ordered
+    first."""
+    if not isinstance(waiting.intent, Edit):
+        return ()
+    found: list[CellId] = []
+    if settled:
+        asked = _asked_keys(waiting.intent.changes)
+        found = [cell.id for cell in effect.cells if not _as_asked(cell, asked)]
     if waiting.seen < before.vector:
         user = waiting.caller.id
-        for cell in applied.inverse.cells:
+        for cell in inverse.cells:
             # of most cells nobody else changed anything: then none of its keys need be looked at
             if not before.changed_by_other(cell.id, None, user, waiting.seen):
                 continue
             paths = {path[: waiting.grain] for path, _ in cell.keys} or {()}
             if any(before.changed_by_other(cell.id, path, user, waiting.seen) for path in paths):
-                doubtful.append(cell.id)
-    return tuple(dict.fromkeys(doubtful)) if doubtful else ()
+                found.append(cell.id)
+    return tuple(dict.fromkeys(found)) if found else ()
 
 
 def _asked_keys(changes: Sequence[CellChange]) -> dict[CellId, frozenset[str] | None]:

@@ -153,9 +153,10 @@ def _misedit(operation_id: OperationId, message: str, ref: str | None) -> Misedi
 def _operation_id(value: Any, dialect_name: str) -> OperationId | None:
     if not isinstance(value, str):
         return None
-    if dialect_name == CLASSIC:
-        return OperationId(value) if 1 <= len(value) <= requests.MAX_ID_CHARACTERS else None
-    return OperationId(value.lower()) if is_uuid(value) else None
+    if is_uuid(value):
+        return OperationId(value.lower())
+    free = dialect_name == CLASSIC and 1 <= len(value) <= requests.MAX_ID_CHARACTERS
+    return OperationId(value) if free else None
 
 
 def _ref(message: dict[str, Any]) -> str | None:

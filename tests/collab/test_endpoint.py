@@ -158,6 +158,15 @@ def test_SES9_SES10_a_departure_is_clean_only_with_a_close_frame_1000_or_1005(
     assert departure({"type": "websocket.disconnect", **message}) is how
 
 
+@pytest.mark.parametrize("place", ["\0:1", "9f2c\0:41", ":41", "9f2c:", "9f2c:-1", "9f2c:4:1", "9f2c:" + "9" * 17])
+async def test_OP14_S60_a_place_that_is_none_is_passed_over(house: Premises, room: Listening, place: str) -> None:
+    line = await enter(house, "bo", resume=place)
+    await line.hear("state")
+    assert room.of(Joined)[0].resume is None
+    line.leave(code=1000, reason="")
+    await line.ended()
+
+
 async def test_the_room_hears_of_a_socket_once_when_it_comes_and_once_when_it_goes(
     house: Premises, room: Listening
 ) -> None:

@@ -164,6 +164,14 @@ class AccountsContract:
         world.clock.turn(31)
         assert await self.rotated(world, "r3", "r4") == "r4"
 
+    async def test_AU8_I30_whoever_is_very_many_steps_behind_gets_nothing(self, world: AccountWorld) -> None:
+        await self.signed_in(world)
+        for step in range(1, 34):
+            assert await self.rotated(world, f"r{step}", f"r{step + 1}") == f"r{step + 1}"
+        assert await self.rotated(world, "r1", "never used") is None
+        assert await self.rotated(world, "r2", "never used") == "r34"
+        assert not await world.accounts.ended(SID)
+
     async def test_AU8_the_grace_counts_from_the_first_rotation(self, world: AccountWorld) -> None:
         await self.signed_in(world)
         await self.rotated(world, "r1", "r2")

@@ -338,7 +338,7 @@ class DiagramStoreContract:
 
         await world.add()
         left = (Skipped(CellId("a"), ("x",), "changed"),)
-        undone, redone = futile("u1", 1), futile("r2", 2, kind=Kind.REDO, skipped=left)
+        undone, redone = futile("u1", 1, undo_of=1), futile("r2", 2, kind=Kind.REDO, skipped=left, undo_of=2)
         others = (
             futile("b1", 2, BO),
             futile("edit", 2, kind=Kind.EDIT),

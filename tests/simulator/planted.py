@@ -169,8 +169,8 @@ class NeverReadsRightsAgain(Writer):
     """Believes the role that a socket joined with, and commits with whatever permission clock the store has."""
 
     def stale_rights(self) -> None:
-        for user, (caller, role) in self._rights.items():
-            self._rights[user] = (caller, role)
+        for bearer, role in self._rights.items():
+            self._rights[bearer] = role
 
 
 class AdmitsAtOnce(Writer):

@@ -293,7 +293,7 @@ class World:
                 epoch = worker.room.state.replica.diagram.epoch
                 return HistoryRead(user, tuple(map(step, run(diagrams.history(DIAGRAM, epoch, user, 600)))))
             case ReadRights(callers=callers):
-                return RightsRead(self.store.head.acl_version, {caller.id: self.role(caller) for caller in callers})
+                return RightsRead(self.store.head.acl_version, {caller.bearer: self.role(caller) for caller in callers})
             case ReadSession(known=None):
                 return SessionRead(run(sessions.live(DIAGRAM)))
             case ReadSession(known=known):

@@ -17,6 +17,7 @@ from storage.database import CommitUnknown, Conflict, StoreRefused, Transaction,
 from storage.migrations.migrate import steps
 from storage.postgres import PostgresDatabase
 from storage.postgres_server import Durability
+from storage.saving import Observed
 from tests.support.cutting import Wire, cuttable
 from tests.support.keyed import insert, keys
 from tests.support.turns import until_read
@@ -241,11 +242,13 @@ async def test_what_takes_too_long_is_unavailable_and_the_connection_stays_good(
 
     holder = asyncio.create_task(keyed.transaction(hold))
     await held.wait()
+    observed = Observed(keyed)
     with pytest.raises(StoreUnavailable):
-        await keyed.transaction(wait)
+        await observed.transaction(wait)
     done.set()
     await holder
     assert await keys(keyed) == [1]
+    assert observed.saving.works, "a statement that takes too long is no store that takes nothing"
 
 
 async def test_nobody_waits_for_a_free_connection_for_long(

@@ -89,7 +89,12 @@ def test_what_the_work_itself_raises_is_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "crowded"), [(exceptions.LockNotAvailableError, True), (exceptions.DiskFullError, False)]
+    ("error", "crowded"),
+    [
+        (exceptions.LockNotAvailableError, True),
+        (exceptions.QueryCanceledError, True),
+        (exceptions.DiskFullError, False),
+    ],
 )
 def test_that_others_are_in_the_way_is_told_apart(error: type[asyncpg.PostgresError], crowded: bool) -> None:
     assert isinstance(meaning(error("")), Crowded) is crowded

@@ -13,6 +13,7 @@ from storage.clock import real_ms
 from storage.database import StoreRefused
 from storage.postgres import PostgresDatabase
 from storage.postgres_server import Durability, Server, dial
+from tests.support.balancer import certify
 
 AWAY = "postgresql://codraw@127.0.0.1:9/codraw"
 GOOD = Server(160_004, False, False, True, True, "UTF8", "on", False, "7/00000001", 0)
@@ -60,6 +61,32 @@ async def test_a_file_that_cannot_be_read_is_refused_and_not_waited_for(tmp_path
     missing = tmp_path / "not there.crt"
     with pytest.raises(StoreRefused, match=f"{option} names {missing}, which cannot be read"):
         await dial(f"{AWAY}?sslmode=require&{option}={quote(str(missing))}", "disk", True)
+
+
+@pytest.mark.parametrize("option", ["sslrootcert", "sslcert", "sslcrl"])
+async def test_a_file_that_holds_something_else_is_refused_and_not_waited_for(tmp_path: Path, option: str) -> None:
+    other = tmp_path / "other.crt"
+    other.write_text("no certificate\n")
+    with pytest.raises(StoreRefused, match=f"{option} names {other}, which holds no"):
+        await dial(f"{AWAY}?sslmode=require&{option}={quote(str(other))}", "disk", True)
+
+
+async def test_a_certificate_with_the_key_of_another_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "another").mkdir()
+    for folder in (tmp_path, tmp_path / "another"):
+        certify(folder)
+    files = f"sslcert={tmp_path}/fullchain.pem&sslkey={tmp_path}/another/privkey.pem"
+    with pytest.raises(StoreRefused, match="for which sslkey and sslpassword are right"):
+        await dial(f"{AWAY}?sslmode=require&{files}", "disk", True)
+
+
+async def test_files_that_are_good_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    certify(tmp_path)
+    chain = f"{tmp_path}/fullchain.pem"
+    with pytest.raises(StoreUnavailable):
+        await dial(
+            f"{AWAY}?sslmode=require&sslrootcert={chain}&sslcert={chain}&sslkey={tmp_path}/privkey.pem", "disk", True
+        )
 
 
 async def test_a_file_that_is_not_needed_keeps_nobody_from_waiting() -> None:

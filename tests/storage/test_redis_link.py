@@ -7,6 +7,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -79,6 +80,15 @@ async def test_what_the_url_asks_for_does_not_change_how_it_is_spoken_to(redis_h
 def test_an_option_that_does_not_exist_is_refused(option: str) -> None:
     with pytest.raises(StoreRefused, match="an option after its") as refused:
         RedisLink(f"rediss://u:s3cret@host?{option}", b"home")
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("option", ["ssl_ca_certs", "ssl_certfile"])
+@pytest.mark.parametrize("file", ["not there.crt", "other.crt", ""])
+def test_a_file_of_tls_that_is_of_no_use_is_refused(tmp_path: Path, option: str, file: str) -> None:
+    (tmp_path / "other.crt").write_text("no certificate\n")
+    with pytest.raises(StoreRefused, match="an option of TLS that cannot be used") as refused:
+        RedisLink(f"rediss://u:s3cret@host?{option}={quote(str(tmp_path / file))}", b"home")
     assert "s3cret" not in str(refused.value)
 
 

@@ -171,7 +171,7 @@ class Store:
             case ReadHistory(user=id):
                 return HistoryRead(id, tuple(Kept.of(row) for row in self.log if id in (None, row.user.id)))
             case ReadRights(callers=callers):
-                roles = {one.id: self.role(one.user.provider_id) for one in callers}
+                roles = {one.bearer: self.role(one.user.provider_id) for one in callers}
                 return RightsRead(self.acl_version, roles)
             case ReadSession(known=known):
                 found = known or self.live

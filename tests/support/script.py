@@ -341,7 +341,7 @@ class Script:
                 return CaughtUp(since)
             case ReadRights(callers=callers):
                 version = state.replica.acl_version
-                roles = {c.id: RoleAt(self._roles.get(c.user.provider_id, Role.WRITER), version) for c in callers}
+                roles = {c.bearer: RoleAt(self._roles.get(c.user.provider_id, Role.WRITER), version) for c in callers}
                 return RightsRead(version, roles)
             case ReadSession():
                 return SessionRead(state.session)

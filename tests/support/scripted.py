@@ -92,11 +92,12 @@ class Line:
 
 
 class ScriptedPeer:
-    """`statuses`: what the next upgrades are refused with."""
+    """`statuses`: what the next upgrades are refused with, in the words of `refuses_with`."""
 
     def __init__(self, port: int) -> None:
         self.url = f"ws://127.0.0.1:{port}/threat_models/t/diagrams/d/ws"
         self.statuses: list[HTTPStatus] = []
+        self.refuses_with = '{"error": "no"}'
         self._lines: asyncio.Queue[Line] = asyncio.Queue()
 
     async def line(self) -> Line:
@@ -105,7 +106,7 @@ class ScriptedPeer:
             return await self._lines.get()
 
     def refusal(self, connection: ServerConnection, request: Request) -> Response | None:
-        return connection.respond(self.statuses.pop(0), "no\n") if self.statuses else None
+        return connection.respond(self.statuses.pop(0), self.refuses_with) if self.statuses else None
 
     async def take(self, connection: ServerConnection) -> None:
         self._lines.put_nowait(Line(connection))

@@ -429,7 +429,11 @@ export class LiveDiagram extends EventTarget {
     if (cells.length > 0) this.#ask({ kind: "edit", cells, groupId: pending[at].groupId });
   }
 
-  #participants(message) {
+  #participants(said) {
+    // Of a crowd a newcomer is told, too, who came and went shortly before it: its first list had that.
+    const known = new Set(this.roster.participants.map(({ user }) => idOf(user)));
+    const joined = said.joined.filter(({ id }) => !known.has(id));
+    const message = { ...said, joined, left: said.left.filter(({ id }) => known.has(id)) };
     this.roster = message;
     const present = new Map();
     for (const participant of message.participants) {

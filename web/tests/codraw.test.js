@@ -1002,6 +1002,28 @@ test("PR4 the roster says who presents when that has changed", async () => {
   assert.deepEqual([presenting(), diagram.roster.presenter_term], [[false, false], 3]);
 });
 
+test("WS11 nobody is told twice of who came, nor of who went before oneself came", async () => {
+  const diagram = await enter();
+  const told = [];
+  diagram.on("participants", ({ joined, left }) => told.push([joined, left].map((all) => all.map(({ id }) => id))));
+  const people = ["ana", "bob", "cy"].map((id) => ({ provider: "test", provider_id: id, email: "", display_name: id }));
+  const [ana, bob, cy] = people.map((user) => ({ user, is_presenter: false, connections: [] }));
+  const ids = (...names) => names.map((name) => ({ id: `test:${name}`, name }));
+  const list = (participants, joined, left) =>
+    server.newest.tell({
+      ...{ message_type: "participants", participants, host: ana.user, host_state: "here", presenter: null },
+      ...{ presenter_term: 0, joined, left },
+    });
+  list([ana, bob], [], []);
+  list([ana, bob, cy], ids("ana", "bob", "cy"), ids("dan"));
+  list([ana, cy], [], ids("bob"));
+  assert.deepEqual(told, [
+    [[], []],
+    [["test:cy"], []],
+    [[], ["test:bob"]],
+  ]);
+});
+
 test("a request about people resolves with the answer that bears its ref", async () => {
   const diagram = await enter();
   const bob = { provider: "test", provider_id: "bob", email: "bob@x", display_name: "Bob" };

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from codraw.client import Awareness, Joined, LiveDiagram, Point, PresenterChanged, RosterChanged, Viewport, connect
+from codraw.client import (
+    Awareness,
+    Joined,
+    Left,
+    LiveDiagram,
+    Point,
+    PresenterChanged,
+    RosterChanged,
+    Viewport,
+    connect,
+)
 from tests.support.live import told
 from tests.support.scripted import ANA, Line, ScriptedPeer
 from tests.support.turns import until
@@ -116,6 +126,24 @@ async def test_the_roster_says_who_is_there_and_what_we_may(peer: ScriptedPeer) 
     await line.say("presenter", action="something_new", presenter=None, term=4)
     await line.say("presenter", action="changed", presenter=None, term=4)
     assert await told(events, PresenterChanged) == PresenterChanged(None, 4)
+    await live.close()
+
+
+async def test_WS11_nobody_is_told_twice_of_who_came_nor_of_who_went_before_oneself_came(peer: ScriptedPeer) -> None:
+    live = connect(peer.url, ticket)
+    live.open()
+    line = await peer.line()
+    await line.welcome()
+    await live.ready()
+    events = live.events(Joined, Left)
+    ana, bo = ({"id": f"test:{name}", "name": name} for name in ("ana", "bo"))
+    first, second = roster(None, []), roster(None, [ana, bo])
+    second["participants"] = [*first["participants"], {**first["participants"][0], "user": BO, "connections": []}]
+    await line.say("participants", **first)
+    await line.say("participants", **{**second, "left": [{"id": "test:cy", "name": "cy"}]})
+    await line.say("participants", **{**first, "left": [bo]})
+    await line.close(4404)
+    assert [(type(event), event.user.name) async for event in events] == [(Joined, "bo"), (Left, "bo")]
     await live.close()
 
 

@@ -16,6 +16,7 @@ from codraw.client import Server as Client
 from codraw.local_stores import free_port
 from tests.support.live import Table
 from tests.support.servers import Server
+from tests.support.turns import until
 
 NODE = {"shape": "process", "x": 0, "y": 0, "width": 120, "height": 60}
 
@@ -340,3 +341,31 @@ async def test_a_refusal_without_a_body_of_ours_has_its_status() -> None:
         with pytest.raises(RestError) as refused:
             await client.me()
     assert refused.value.status == 502
+
+
+NO_BACKEND = b"HTTP/1.1 404 x\r\nContent-Type: text/html\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>"
+
+
+async def test_S80_a_balancer_that_knows_no_server_is_asked_again() -> None:
+    sleep = Sleeper()
+    async with answering(NO_BACKEND, http(200, {"sub": "x"})) as url, Client(url, sleep=sleep) as client:
+        assert await client.me() == {"sub": "x"}
+    assert sleep.slept == [1]
+
+
+async def test_S80_a_diagram_stays_open_behind_a_balancer_that_knows_no_server() -> None:
+    async with answering(NO_BACKEND) as url, Client(url, sleep=Sleeper()) as client:
+        live = client.open("t", "d")
+        live.open()
+        await until(lambda: live.status.state not in ("closed", "connecting"))
+        assert live.status.state == "offline"
+        await live.close(timeout_s=0)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_what_the_server_itself_knows_nothing_of_is_asked_for_once(table: Table, method: str) -> None:
+    sleep = Sleeper()
+    async with Client(table.server.http, token=table.host.token, sleep=sleep) as client:
+        with pytest.raises(RestError, match="404"):
+            await client.request(method, f"/threat_models/{uuid4()}")
+    assert sleep.slept == []

@@ -52,6 +52,7 @@ def test_a_goodbye_says_it_better_than_the_code() -> None:
         (RestError(403, {}), "no"),
         (RestError(404, {}), "no"),
         (RestError(503, {}, 2.0), "yes"),
+        (RestError(404, {}, 1.0), "yes"),
         (Unreachable("gone"), "yes"),
     ],
 )

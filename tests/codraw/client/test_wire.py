@@ -211,6 +211,19 @@ async def test_a_refused_upgrade_is_a_clear_no_or_bad_weather(peer: ScriptedPeer
     await ear.wire.close()
 
 
+@pytest.mark.parametrize("said", ["<html>404 Not Found</html>", "", "[]", '{"message": "no route"}'])
+async def test_S80_an_upgrade_that_somebody_before_the_server_refuses_is_bad_weather(
+    peer: ScriptedPeer, said: str
+) -> None:
+    ear = Ear(peer.url)
+    peer.refuses_with = said
+    peer.statuses = [HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN, HTTPStatus.BAD_REQUEST]
+    ear.wire.open()
+    await met(peer, ear)
+    assert [loss.reason for loss in ear.backoff.losses] == ["unavailable"] * 3
+    await ear.wire.close()
+
+
 async def test_without_a_ticket_there_is_no_dialling(peer: ScriptedPeer) -> None:
     ear = Ear(peer.url)
     ear.error = RestError(404, {"error": "not_found", "message": "No session lives here."})

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psutil
+import pytest
 
+from codraw.client import RestError
 from codraw.load.lives import live_and_end
 from codraw.load.measures import Measures
 from codraw.load.plan import Plan
@@ -72,3 +76,20 @@ async def test_a_life_that_is_cut_short_leaves_no_connection_and_nobody_comes_ba
     here = psutil.Process().net_connections("tcp")
     assert not [one for one in here if one.raddr and one.raddr.port == urlsplit(server.http).port]
     assert len(tasks) == 0 and not measures.closes
+
+
+async def test_S75_who_is_told_to_come_later_does(tmp_path: Path) -> None:
+    with Server(tmp_path, rate_limits="true", joins_per_minute="60") as limited:
+        plan = Plan(urls=(limited.http,), editors=2, diagrams=1, scenario=Scenario.SESSIONS, sessions=2)
+        measures, tasks = Measures(), Tasks()
+        stage = Stage(plan.urls, (), 1, measures, tasks)
+        await stage.build(2, 1, live=False)
+        status = 0
+        while status != 429:
+            with pytest.raises(RestError) as refused:
+                await stage.host.home.create_session(stage.threat_model, str(uuid4()))
+            status = refused.value.status
+        await live_and_end(plan, stage, measures, tasks)
+        assert measures.tally["sessions lived and ended"] == 2 and not measures.faults, measures.examples
+        assert measures.step("create").count == 2
+        await stage.strike()

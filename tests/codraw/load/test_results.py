@@ -39,6 +39,14 @@ def test_what_was_due_and_never_sent_is_told() -> None:
     assert "of about 1000 strokes 750 (75%) were not" in remarks(measures, 0.5)[0]
 
 
+def test_who_waited_for_a_rate_limit_is_told_once() -> None:
+    measures = Measures()
+    measures.tally.update({"operations": 1, "waits for a rate limit": 7})
+    assert [remark for remark in remarks(measures, 0.5) if "7 times somebody waited" in remark] == remarks(
+        measures, 0.5
+    )
+
+
 @pytest.mark.parametrize("sent", ["operations", "cursors"])
 def test_a_run_in_which_nothing_was_sent_says_that_it_proves_nothing(sent: str) -> None:
     measures = Measures()

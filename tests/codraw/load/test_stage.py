@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from codraw.client import RestError
 from codraw.load.measures import Measures
 from codraw.load.scenarios import SEEDED
-from codraw.load.stage import Stage, Unready, each
+from codraw.load.stage import Stage, Unready, allowed, each
 from codraw.local_stores import free_port
 from collab.tasks import Tasks
 from tests.support.servers import Server
@@ -52,6 +53,21 @@ async def test_S34_no_worker_keeps_a_refresh_token_that_another_has_used(server:
     await third.request("GET", "/threat_models")
     assert third.token == home.token
     await built.strike()
+
+
+async def test_S75_every_wait_for_a_rate_limit_is_counted_and_none_is_timed() -> None:
+    answers: list[Exception | str] = [RestError(429, {}, 0.3), RestError(429, {}, 0.001), "welcome"]
+
+    async def ask() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    measures = Measures()
+    assert await allowed(ask, measures, "create") == "welcome"
+    assert measures.tally["waits for a rate limit"] == 2
+    assert measures.step("create").count == 1 and measures.step("create").at(100) < 300
 
 
 async def test_a_server_that_is_not_there_is_told() -> None:

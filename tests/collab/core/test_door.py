@@ -63,6 +63,7 @@ from tests.support.script import (
     Script,
     add,
     admitted,
+    caller,
     change,
     dismissed,
     edit,
@@ -165,6 +166,15 @@ def test_several_who_come_at_once_share_one_read() -> None:
     assert begun << admitted("ana2") << ROSTER << ROSTER << admitted("bo2") << ROSTER << ROSTER
 
 
+def test_UN6_a_newcomer_does_not_wait_for_the_undo_stack_of_another() -> None:
+    begun = script("ana", "bo") >> HeadSeen(head(THEIRS)) << CatchUp
+    begun >> joined(Guest("ana", socket="ana2")) >> joined(Guest("bo", socket="bo2"))
+    begun >> CaughtUp(head(THEIRS), (THEIRS,)) << told(Happened) << CatchUp
+    begun >> Heard(EPOCH, (), used_up=(user("ana").id,))
+    begun >> NOTHING_NEW << ReadHistory(user("ana").id) << admitted("bo2") << ROSTER << ROSTER
+    assert begun >> HistoryRead(user("ana").id, ()) << admitted("ana2") << ROSTER << ROSTER
+
+
 def test_a_read_that_failed_for_a_newcomer_is_made_again() -> None:
     begun = script("ana") >> joined(Guest("ana", socket="ana2")) << CatchUp >> Unavailable()
     assert begun >> After(0.2) << CatchUp >> NOTHING_NEW << admitted("ana2") << ROSTER << ROSTER
@@ -186,7 +196,7 @@ def test_a_newcomer_who_goes_before_any_read_leaves_nothing_behind() -> None:
 
 
 def read(acl_version: int, **roles: RoleAt) -> RightsRead:
-    return RightsRead(acl_version, {user(name).id: role for name, role in roles.items()})
+    return RightsRead(acl_version, {caller(name).bearer: role for name, role in roles.items()})
 
 
 @pytest.mark.parametrize("now", [RoleAt(Role.NONE, 2), RoleAt(Role.WRITER, 2, denied=True)])

@@ -48,9 +48,9 @@ def redo(vector: int, of: int, group_id: str | None = None) -> Kept:
     return row(vector, Kind.REDO, of, group_id)
 
 
-def futile(kind: Kind, vector: int = 9) -> Outcome:
+def futile(kind: Kind, vector: int = 9, of: int | None = None) -> Outcome:
     """Of an undo or redo that had no effect."""
-    return Outcome(ANA, OperationId(f"f{vector}"), b"", Verdict.NO_OP, Epoch("e"), vector, kind)
+    return Outcome(ANA, OperationId(f"f{vector}"), b"", Verdict.NO_OP, Epoch("e"), vector, kind, undo_of=of)
 
 
 def stacks(*steps: Step, limit: int = 100) -> tuple[list[int], list[int]]:
@@ -89,6 +89,13 @@ def test_UN6_what_was_used_up_stays_so_when_the_stacks_are_read_anew() -> None:
     assert stacks(row(1), row(2), futile(Kind.UNDO), row(3)) == ([1, 3], [])
     assert stacks(row(1), row(2), undo(3, 2), undo(4, 1), futile(Kind.REDO)) == ([], [2])
     assert stacks(futile(Kind.UNDO), futile(Kind.REDO), row(1)) == ([1], [])
+
+
+def test_UN6_an_entry_that_two_workers_have_used_up_at_once_takes_no_other_with_it() -> None:
+    assert stacks(row(1), row(2), futile(Kind.UNDO, of=2), futile(Kind.UNDO, of=2)) == ([1], [])
+    undone = (row(1), row(2), undo(3, 2), undo(4, 1))
+    assert stacks(*undone, futile(Kind.REDO, of=1), futile(Kind.REDO, of=1)) == ([], [2])
+    assert stacks(row(1), row(2), futile(Kind.UNDO, of=2), futile(Kind.UNDO, of=1)) == ([], [])
 
 
 def test_UN6_other_workers_learn_it_from_the_next_row() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from collab.core.effects import Commit, Publish
-from collab.core.events import Asked, Committed, Known, Submitted
+from collab.core.apply import advance
+from collab.core.effects import CatchUp, Commit, Publish
+from collab.core.events import Asked, CaughtUp, Committed, Known, Missed, Submitted, Unresolved
 from collab.core.state import RoomSettings
 from collab.core.verdicts import Ticket
 from protocol.intents import AskResync, AskState, Edit, Misedit, Replace, Undo
@@ -28,6 +29,8 @@ from tests.support.script import (
     change,
     edge,
     edit,
+    head,
+    logged,
     node,
     remove,
     row,
@@ -222,6 +225,22 @@ def test_OP20_a_change_that_the_sender_had_not_seen_is_told_back() -> None:
     begun << Accepted_ << Happened_ << Publish
     begun = committed(begun, edit("a1", change("n1", x=2), base_vector=0))
     assert begun << Accepted_ << sent("ana", Corrected, cells=("n1",)) << Happened_ << Publish
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_OP20_a_sender_is_corrected_although_the_answer_of_the_commit_got_lost(known: bool) -> None:
+    flow = logged(FOUNDED, "bo", "b1", EDGE)
+    before = advance(FOUNDED, flow)
+    mine = logged(before, "ana", "a1", remove("n1"))
+    begun = script(Guest("ana", "tmi"), "bo", diagram=before) >> Asked(ANA, edit("a1", remove("n1"), base_vector=1))
+    begun << Commit >> Unresolved() >> After(0.2) << Commit
+    if known:
+        noted = Outcome(user("ana").id, OperationId("a1"), b"", Verdict.ACCEPTED, EPOCH, 2)
+        begun >> Known({(noted.user, noted.operation_id): noted}) << CatchUp >> CaughtUp(head(mine), (mine,))
+    else:
+        begun >> Missed(head(mine), (mine,))
+    begun << sent("ana", Accepted) << sent("ana", Corrected, cells=("e1",), operation=mine)
+    assert begun << told(Happened, "ana")
 
 
 def nested(id: str, x: float, base_vector: int) -> Edit:

@@ -63,6 +63,7 @@ from protocol.notices import (
     Accepted,
     AwarenessShown,
     AwareUpdate,
+    CopyDoubtful,
     Happened,
     HeartbeatShown,
     Rejected,
@@ -86,6 +87,7 @@ from tests.support.script import (
     After,
     Guest,
     Script,
+    Together,
     add,
     answered,
     caller,
@@ -95,6 +97,7 @@ from tests.support.script import (
     head,
     joined,
     logged,
+    row,
     script,
     sent,
     session,
@@ -290,7 +293,7 @@ def test_VEC3_a_cursor_moves_no_vector_and_needs_no_store() -> None:
 
 
 def rights(**roles: RoleAt) -> RightsRead:
-    return RightsRead(2, {user(name).id: role for name, role in roles.items()})
+    return RightsRead(2, {caller(name).bearer: role for name, role in roles.items()})
 
 
 def moved(*guests: str | Guest) -> Script:
@@ -341,6 +344,20 @@ def test_AU16_a_newer_token_with_other_groups_may_give_other_rights() -> None:
     other = Caller(user("ana"), groups=("guild",))
     begun = script("ana") >> TokenRenewed(ANA, other) << sent("ana", TokenRefreshed)
     assert begun << ReadRights((other,)) << ReadSession
+
+
+def test_AU16_of_two_logins_of_one_person_each_may_do_what_its_groups_say() -> None:
+    laptop, phone = Guest("ana", socket="laptop"), Guest("ana", socket="phone")
+    member, other = Caller(user("ana"), groups=("guild",)), caller("ana")
+    begun = script("bo", laptop, phone) >> TokenRenewed(laptop.id, member) << sent("laptop", TokenRefreshed)
+    begun << ReadRights((caller("bo"), member, other)) << ReadSession >> SessionRead(SESSION)
+    roles = {caller("bo").bearer: Role.WRITER, member.bearer: Role.WRITER, other.bearer: Role.READER}
+    begun >> RightsRead(1, {bearer: RoleAt(role, 1) for bearer, role in roles.items()}) << told(RosterChanged)
+    begun >> Together(Asked(phone.id, edit("p", change("n1", x=1))), Asked(laptop.id, edit("l", change("n1", x=2))))
+    begun << some(Commit, operations=(row("l", 1),)) >> Committed()
+    begun << sent("phone", Rejected, refusal=some(Refusal, reason=Reason.PERMISSION_DENIED))
+    begun << sent("laptop", Accepted) << told(Happened, "laptop") << sent("phone", CopyDoubtful)
+    assert begun << Publish
 
 
 def test_an_intent_that_no_socket_can_have_is_passed_over() -> None:

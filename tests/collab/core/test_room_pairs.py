@@ -144,7 +144,7 @@ EVENTS: list[Event] = [
     CaughtUp(OTHER_EPOCH),
     Loaded(FOUNDED, 1),
     HistoryRead(user("di").id, ()),
-    RightsRead(1, {user("bo").id: RoleAt(Role.NONE, 1)}),
+    RightsRead(1, {caller("bo").bearer: RoleAt(Role.NONE, 1)}),
     SessionRead(SESSION),
     SessionRead(None),
     SessionChanged(session(version=2)),

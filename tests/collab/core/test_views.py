@@ -15,6 +15,7 @@ from tests.support.script import (
     After,
     Guest,
     Script,
+    caller,
     change,
     edit,
     head,
@@ -22,7 +23,6 @@ from tests.support.script import (
     script,
     sent,
     told,
-    user,
 )
 
 ANA = SocketId("ana")
@@ -47,7 +47,7 @@ def stalled() -> Script:
     """Somebody asks after the process stood still; the rights have been read again."""
     begun = script("ana") >> Stalled() << ReadRights << ReadSession
     begun >> SessionRead(SESSION) >> Asked(ANA, AskVector()) >> Asked(ANA, AskState())
-    return begun >> RightsRead(1, {user("ana").id: RoleAt(Role.WRITER, 1)}) << CatchUp
+    return begun >> RightsRead(1, {caller("ana").bearer: RoleAt(Role.WRITER, 1)}) << CatchUp
 
 
 def test_VEC7_after_a_stall_nothing_old_is_shown() -> None:

@@ -370,7 +370,7 @@ def test_a_miss_does_not_lose_what_came_from_sockets_that_have_gone_since() -> N
 
 
 def rights(acl_version: int, **roles: RoleAt) -> RightsRead:
-    return RightsRead(acl_version, {user(name).id: role for name, role in roles.items()})
+    return RightsRead(acl_version, {caller(name).bearer: role for name, role in roles.items()})
 
 
 def test_AU15_I25_S47_a_right_that_is_withdrawn_stops_a_write_that_was_judged_already() -> None:

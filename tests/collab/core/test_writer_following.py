@@ -56,6 +56,7 @@ from tests.support.script import (
     After,
     Guest,
     admitted,
+    caller,
     change,
     edit,
     head,
@@ -79,7 +80,7 @@ ACCEPTED = some(object, notice=Accepted)
 
 
 def rights(acl_version: int, **roles: RoleAt) -> RightsRead:
-    return RightsRead(acl_version, {user(name).id: role for name, role in roles.items()})
+    return RightsRead(acl_version, {caller(name).bearer: role for name, role in roles.items()})
 
 
 # following ------------------------------------------------------------------------------------------------------------
@@ -286,6 +287,6 @@ def test_VEC13_a_head_that_our_own_commit_has_moved_asks_for_nothing() -> None:
 def test_I21_rights_of_a_newer_clock_make_the_session_doubtful_again() -> None:
     begun = script("ana") >> RightsMoved() << ReadRights << ReadSession >> SessionRead(SESSION)
     begun >> Asked(SocketId("ana"), edit("a1", change("n1", x=5)))
-    begun >> RightsRead(2, {user("ana").id: RoleAt(Role.WRITER, 2)}) << CatchUp << ReadSession
+    begun >> RightsRead(2, {caller("ana").bearer: RoleAt(Role.WRITER, 2)}) << CatchUp << ReadSession
     begun >> CaughtUp(head(FOUNDED, acl_version=2))
     assert begun >> SessionRead(session(version=2, ended=Ending.IDLE)) << CatchUp

@@ -9,7 +9,7 @@ import pytest
 
 from collab.core.apply import advance
 from collab.core.events import Loaded, WriterOutcome
-from collab.core.kept import Kept
+from collab.core.kept import Kept, Step
 from collab.core.replica import Replica
 from collab.core.verdicts import Declined, Judged, Logged, NoOp, Operational, Repeated, Ticket, Waiting
 from collab.core.writing import (
@@ -304,6 +304,21 @@ def test_UN6_an_entry_of_which_nothing_can_be_inverted_is_used_up() -> None:
     verdicts = judged(*batch).verdicts
     assert matches((Logged, Logged, some(NoOp, skipped=(some(object, id="n1", why="changed"),))), verdicts[:3])
     assert matches(refused(Reason.NOTHING_TO_UNDO), verdicts[3])
+
+
+def test_UN6_two_workers_that_use_up_one_entry_at_once_use_up_no_other() -> None:
+    first = logged(FOUNDED, "ana", "a", change("n2", x=1))
+    second = logged(advance(FOUNDED, first), "ana", "b", change("n1", x=1))
+    third = logged(advance(advance(FOUNDED, first), second), "bo", "c", change("n1", x=2))
+    steps: list[Step] = [Kept.of(first), Kept.of(second)]
+    at_once = [replica(first, second, third) for _ in range(2)]
+    for name, of in zip("uv", at_once, strict=True):
+        of.set_history(user("ana").id, tuple(steps[:2]))
+        steps += judged(undo(name, "ana"), of=of).outcomes
+    afterwards = replica(first, second, third)
+    afterwards.set_history(user("ana").id, tuple(steps))
+    (took_back,) = judged(undo("w", "ana"), of=afterwards).operations
+    assert took_back.undo_of == first.vector
 
 
 def test_UN7_a_new_edit_empties_the_redo_stack() -> None:

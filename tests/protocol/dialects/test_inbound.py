@@ -168,11 +168,14 @@ def test_OP22_strict_without_base_vector_is_refused() -> None:
     assert refused(edit(CODRAW_V1, strict=True)) is Reason.VALIDATION_FAILED
 
 
-def test_operation_ids_are_uuids_in_lower_case_but_in_classic() -> None:
-    for dialect in (TMI, CODRAW_V1):
-        intent = edit(dialect, operation_id=OPERATION_ID.upper())
-        assert isinstance(intent, Edit)
-        assert intent.operation_id == OPERATION_ID
+@EVERYWHERE
+def test_S56_VEC11_an_operation_id_that_is_a_UUID_has_one_spelling(dialect: str) -> None:
+    intent = edit(dialect, operation_id=OPERATION_ID.upper())
+    assert isinstance(intent, Edit)
+    assert intent.operation_id == OPERATION_ID
+
+
+def test_an_operation_id_of_classic_may_be_any_other_string() -> None:
     free = edit(CLASSIC, operation_id="Any string, of 1 to 64 characters")
     assert isinstance(free, Edit)
     assert free.operation_id == "Any string, of 1 to 64 characters"
