@@ -108,7 +108,7 @@ class House:
             tally=tally,
         )
         self._rooms = Rooms(ports, rules)
-        self._guard = Guard(self._accounts, self._clock)
+        self._guard = Guard(self._accounts, self._clock, settings.access_token_seconds)
         self._keeper = Keeper(self._rooms, ports, Intervals())
         self._head_watch = HeadWatch(self._rooms, ports, Looks())
         self._sealing = Sealing(secrets_known(settings))

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
+from redis.exceptions import ResponseError
 
 from protocol.values import DiagramId
 from storage.redis_channels import Channels, Hear, Listener
@@ -84,6 +85,8 @@ class RedisBus:
         self._heard = False
         """The beat, since this second began."""
         self._missed = 0
+        self._elsewhere = False
+        """Redis takes no writes: what it spreads does not reach those at the one in charge."""
         self._sound = asyncio.Event()
         self._identity: str | None = None
         self._known = asyncio.Event()
@@ -199,6 +202,8 @@ class RedisBus:
             self._scope.reschedule(asyncio.get_running_loop().time())
 
     def _take(self, reply: Any) -> None:
+        if isinstance(reply, ResponseError):
+            raise reply
         if not isinstance(reply, list) or len(reply) != 3:
             raise ConnectionError(f"no answer to what was asked: {reply!r:.200}")
         kind, name, content = reply
@@ -261,13 +266,19 @@ class RedisBus:
             self._identity = None
             return False
         if isinstance(kept, ELSEWHERE):
+            self._elsewhere = True
             self._end(self._line, told(kept))
+        elif self._elsewhere:
+            self._elsewhere = False
+            self._beat_now.set()
         if isinstance(identity, bytes):
             self._identity = self._candidate = identity.decode("utf-8", "replace")
             self._known.set()
         return isinstance(spread, int)
 
     def _hear_beat(self, _: bytes | None) -> None:
+        if self._elsewhere:
+            return
         self._heard = True
         self._missed = 0
         self._patience.reset()

@@ -19,7 +19,7 @@ from collab.ports import StoreUnavailable
 from storage.database import Row, StoreRefused, Value, Work
 from storage.postgres_errors import Again, breaks, meaning, meaning_of_commit
 from storage.postgres_pool import Connection, Pool
-from storage.postgres_server import CONNECT_S, SETTINGS, Durability, Server, dial, examined
+from storage.postgres_server import CONNECT_S, SETTINGS, Durability, Server, dial, examined, local_settings
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -90,6 +90,8 @@ class PostgresDatabase:
         self.url = url
         self.durability = durability
         self._statement_cache = statement_cache
+        # behind a proxy that pools, what was set for a connection holds for whichever the proxy took then
+        self._opening = "" if statement_cache else f"; {local_settings(durability)}"
         self._pool = Pool(self._connected, size)
         self._running: set[asyncio.Task[Any]] = set()
         self._identity: str | None = None
@@ -114,6 +116,8 @@ class PostgresDatabase:
         return await self._whole(partial(self._single, partial(_rows, sql=sql, args=args), meaning))
 
     async def write(self, sql: str, *args: Value) -> Sequence[Row]:
+        if self._opening:
+            return await self.transaction(lambda tx: tx.fetch(sql, *args))
         return await self._whole(partial(self._single, partial(_rows, sql=sql, args=args), meaning_of_commit))
 
     async def read(self, work: Work[T]) -> T:
@@ -210,7 +214,7 @@ class PostgresDatabase:
         async with self._pool.connection() as connection:
             try:
                 async with asyncio.timeout(ANSWER_S) as deadline:
-                    await connection.execute(begin)
+                    await connection.execute(begin + self._opening)
                     result = await work(PostgresTransaction(connection, deadline))
             except BaseException as error:
                 failure = self._failed(connection, error, meaning)

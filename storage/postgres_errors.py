@@ -57,7 +57,7 @@ def meaning(error: Exception) -> Exception:
         return Conflict(str(error))
     if isinstance(error, (*_IN_THE_WAY, *STALE)) or (breaks(error) and not isinstance(error, TimeoutError)):
         return Again(reason(error))
-    if isinstance(error, exceptions.InsufficientPrivilegeError):
+    if isinstance(error, (exceptions.InsufficientPrivilegeError, exceptions.InvalidSchemaNameError)):
         return StoreRefused(f"The PostgreSQL role may not do what is needed ({error}): the database has to be its own.")
     if isinstance(error, asyncpg.PostgresError) and not _is_trouble(error):
         return error

@@ -31,6 +31,7 @@ SETTINGS = {
     "lock_timeout": "1000",
     "idle_in_transaction_session_timeout": "2000",
     "jit": "off",
+    "default_transaction_isolation": "read committed",
 }
 """In milliseconds: nobody waits for a server that does not get on, and nobody else for a process that was stopped."""
 FACTS = (
@@ -42,6 +43,8 @@ FACTS = (
     " ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END,"
     " (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 )
+POOLED = "unsupported startup parameter"
+"""Said by a proxy that pools, of the settings in the greeting."""
 _NEVER = (
     exceptions.InvalidAuthorizationSpecificationError,
     exceptions.InvalidCatalogNameError,
@@ -92,6 +95,14 @@ class Server(msgspec.Struct, frozen=True):
         return None
 
 
+def local_settings(durability: Durability) -> str:
+    """A statement that sets for its transaction what `dial` sets for a connection."""
+    now = "current_setting('synchronous_commit')"
+    synchronous = "'off'" if durability == "relaxed" else f"CASE {now} WHEN 'off' THEN 'on' ELSE {now} END"
+    values = {name: f"'{value}'" for name, value in SETTINGS.items()} | {"synchronous_commit": synchronous}
+    return "SELECT " + ", ".join(f"set_config('{name}', {value}, true)" for name, value in values.items())
+
+
 async def dial(url: str, durability: Durability, statement_cache: bool) -> tuple[Connection, Server]:
     """Raises StoreRefused for what will not pass by waiting, else StoreUnavailable."""
     settings = dict(SETTINGS) if durability != "relaxed" else {**SETTINGS, "synchronous_commit": "off"}
@@ -107,10 +118,15 @@ async def dial(url: str, durability: Durability, statement_cache: bool) -> tuple
         )
     except (*_NEVER, asyncpg.InterfaceError) as error:
         raise StoreRefused(f"The PostgreSQL store cannot be opened ({error}).") from None
+    except ssl.SSLCertVerificationError as error:
+        sentence = f"The PostgreSQL store cannot be opened: its certificate is not accepted ({error.verify_message})."
+        raise StoreRefused(sentence) from None
     except ValueError:
         # its text may quote a part of the password
         raise StoreRefused(f"The PostgreSQL store cannot be opened: its address is not of the form {FORM}.") from None
     except (asyncpg.PostgresError, asyncpg.InternalClientError, OSError, EOFError) as error:
+        if statement_cache and POOLED in str(error):
+            raise StoreRefused(f"A proxy that pools ({error}) needs CODRAW_STORE_STATEMENT_CACHE=false.") from None
         if isinstance(error, _NO_FILE) and (why := _unfit(url)):
             raise StoreRefused(f"The PostgreSQL store cannot be opened: {why}.") from None
         raise StoreUnavailable(reason(error)) from None

@@ -7,6 +7,7 @@ knew another one marks Redis as young for everybody, for as long as it may take 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +15,14 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
+from redis.exceptions import ResponseError
 
 from protocol.notices import Participant
 from protocol.values import SessionId
-from storage.redis_link import PREFIX, Command, RedisAway, RedisLink, ended, home_of, keep_running, refused
+from storage.redis_link import PREFIX, Command, RedisAway, RedisLink, ended, home_of, keep_running, refused, told
 from storage.redis_pipeline import RedisPipeline
+
+log = logging.getLogger(__name__)
 
 LIFE_MS = 30_000
 YOUNG_MS = 35_000
@@ -45,6 +49,7 @@ class RedisPresence:
         self._run_id: str | None = None
         self._away_since_s: float | None = None
         self._doubtful_until_s = 0.0
+        self._refusing = False
         self._root: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -130,12 +135,25 @@ class RedisPresence:
     async def _look(self) -> None:
         """Knows the generation of the Redis in use, makes one where there is none, and tells everybody of a change."""
         candidate = secrets.token_hex(8)
-        _, generation = await self._ask(("SET", self._generation_key, candidate, "NX"), ("GET", self._generation_key))
+        kept, generation = await self._ask(
+            ("SET", self._generation_key, candidate, "NX"), ("GET", self._generation_key)
+        )
+        self._doubt(refused((kept,)))
         if not isinstance(generation, bytes) or generation == self._generation:
             return
         if self._generation is not None:
             await self._ask(("SET", self._young_key, "1", "PX", YOUNG_MS))
         self._generation = generation
+
+    def _doubt(self, refusal: ResponseError | None) -> None:
+        """A Redis that writes nothing down, with its memory or disk full, forgets those who are here."""
+        if refusal is not None:
+            self._doubtful_until_s = self._now_s() + YOUNG_MS / 1_000
+            if not self._refusing:
+                log.warning("Redis does not keep who is connected where: %s", told(refusal))
+        elif self._refusing:
+            log.info("Redis keeps again who is connected where")
+        self._refusing = refusal is not None
 
     # one way to ask ---------------------------------------------------------------------------------------------------
 

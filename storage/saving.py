@@ -31,7 +31,8 @@ class Saving:
         self._refused_at_s = float("-inf")
 
     def refused(self, error: StoreUnavailable) -> None:
-        if isinstance(error, Crowded | DamagedRow):
+        if isinstance(error, DamagedRow) or (isinstance(error, Crowded) and self.works):
+            # one that was in the way after a refusal may be the one that the store does not get done
             return
         if self.works:
             log.warning("the store takes no commits: %s", error)
@@ -49,12 +50,15 @@ class Observed:
         self._database = database
 
     async def write(self, sql: str, *args: Value) -> Sequence[Row]:
-        """That it succeeds proves nothing: there may have been nothing to write."""
+        """That it succeeds proves nothing without a row: there may have been nothing to write."""
         try:
-            return await self._database.write(sql, *args)
+            rows = await self._database.write(sql, *args)
         except StoreUnavailable as error:
             self.saving.refused(error)
             raise
+        if rows:
+            self.saving.took()
+        return rows
 
     async def transaction(self, work: Work[T]) -> T:
         try:

@@ -21,6 +21,8 @@ MAX_BYTES = 64 * 1024 * 1024
 PATIENCE_S = 30.0
 DIAL_S = 15.0
 CLOSE_S = 5.0
+TOO_LATE = 3
+"""So many tickets in a row may be for a session that has ended meanwhile; then it is over (S80)."""
 
 State = Literal["closed", "connecting", "live", "offline", "refused"]
 Wants = Literal["connect", "reauthenticate"]
@@ -65,6 +67,7 @@ class Wire:
         self._cause: Loss | None = None
         self._wants: Wants = "connect"
         self._live_since: float | None = None
+        self._too_late = 0
         self._now = asyncio.Event()
         self._is_leaving = False
 
@@ -78,6 +81,7 @@ class Wire:
     def ready(self) -> None:
         """The other side and we agree again."""
         self._wants = "connect"
+        self._too_late = 0
         self._live_since = asyncio.get_running_loop().time()
         self._become("live")
 
@@ -131,7 +135,7 @@ class Wire:
             loss = await self._connection()
             if self._is_leaving:
                 return
-            if loss.policy == "no":
+            if loss.policy == "no" and not self._came_too_late(loss):
                 self._become("refused", loss)
                 return
             if loss.policy == "reauthenticate":
@@ -139,6 +143,13 @@ class Wire:
             delay_s = self._backoff.delay_s(loss, self._lived_s())
             self._become("offline", loss, delay_s)
             await self._pause(delay_s)
+
+    def _came_too_late(self, loss: Loss) -> bool:
+        """The session that the ticket was for has just ended: whether there is another one the next ticket says."""
+        if loss.reason != "session_not_found" or self._goodbye is None or self._live_since is not None:
+            return False
+        self._too_late += 1
+        return self._too_late <= TOO_LATE
 
     def _lived_s(self) -> float:
         """An attempt that takes long to fail was no good connection."""

@@ -16,13 +16,14 @@ log = logging.getLogger(__name__)
 
 
 class Watch:
-    """One socket. `warn` hears the deadline once, a minute before it; `bar` is called when it is over, once."""
+    """One socket. `warn` hears the deadline once, `warning_ms` before it; `bar` is called when it is over, once."""
 
-    __slots__ = ("bar", "deadline_ms", "sid", "warn", "warned_of_ms")
+    __slots__ = ("bar", "deadline_ms", "sid", "warn", "warned_of_ms", "warning_ms")
 
-    def __init__(self, caller: Caller, warn: Callable[[int], None], bar: Callable[[], None]) -> None:
+    def __init__(self, caller: Caller, warning_ms: int, warn: Callable[[int], None], bar: Callable[[], None]) -> None:
         self.sid = caller.sid
         self.deadline_ms = caller.expires_at_ms
+        self.warning_ms = warning_ms
         self.warn = warn
         self.bar = bar
         self.warned_of_ms = 0
@@ -33,20 +34,24 @@ class Watch:
             self.deadline_ms = max(self.deadline_ms, login.access_expires_at_ms)
         if now_ms >= self.deadline_ms or (login is not None and login.ended):
             return False
-        if self.deadline_ms - now_ms <= WARNING_MS and self.warned_of_ms != self.deadline_ms:
+        if self.deadline_ms - now_ms <= self.warning_ms and self.warned_of_ms != self.deadline_ms:
             self.warned_of_ms = self.deadline_ms
             self.warn(self.deadline_ms)
         return True
 
 
 class Guard:
-    def __init__(self, logins: Logins, clock: Clock) -> None:
+    """`lifetime_s`: of an access token. Where that is short the warning comes when half of it has passed: it would come
+    again with each new token."""
+
+    def __init__(self, logins: Logins, clock: Clock, lifetime_s: int = 3_600) -> None:
         self._logins = logins
         self._clock = clock
+        self._warning_ms = min(WARNING_MS, lifetime_s * 500)
         self._watches: dict[SocketId, Watch] = {}
 
     def watch(self, socket: SocketId, caller: Caller, *, warn: Callable[[int], None], bar: Callable[[], None]) -> None:
-        self._watches[socket] = Watch(caller, warn, bar)
+        self._watches[socket] = Watch(caller, self._warning_ms, warn, bar)
 
     def renew(self, socket: SocketId, caller: Caller) -> None:
         """A newer token of the same user, of this login or of another one."""

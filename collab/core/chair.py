@@ -10,7 +10,7 @@ import msgspec
 from collab.core.deadlines import AWARENESS, HOST, SESSION_RETRY
 from collab.core.effects import ChangeSession, ReadSession, Send, Survey, Tell
 from collab.core.events import ChairOutcome, Departure, SessionRead, SessionUnchanged
-from collab.core.meeting import Session
+from collab.core.meeting import Session, SessionChange
 from collab.core.moderation import HostLost, HostMissed, HostReturned, PresenterLost, Request, decide
 from collab.core.remote import FRESH_S
 from collab.core.roster import Present
@@ -31,6 +31,7 @@ class Reading(msgspec.Struct, frozen=True):
 
 class Deciding(msgspec.Struct, frozen=True):
     request: Request
+    change: SessionChange
 
 
 class Chair:
@@ -228,11 +229,11 @@ class Chair:
 
     def session_unchanged(self) -> None:
         """The store is away: try again in a moment."""
-        if isinstance(self._call, Reading):
-            self._call, self._read_wanted = None, True
-        request = self._decided()
-        if request is not None:
-            self._requests.appendleft(request)
+        call, self._call = self._call, None
+        if isinstance(call, Reading):
+            self._read_wanted = True
+        elif call is not None:
+            self._requests.appendleft(msgspec.structs.replace(call.request, tried=call.change))
         self._state.after_s(SESSION_RETRY, self._state.settings.retry_s)
 
     def _decided(self) -> Request | None:
@@ -268,7 +269,7 @@ class Chair:
         decision = decide(request, session, state.roster, state.settings.host_leave_ends, state.now.wall_ms)
         state.ask(*decision.effects)
         if decision.change is not None:
-            self._call = Deciding(request)
+            self._call = Deciding(request, decision.change)
             state.ask(ChangeSession(session, decision.change, asked=request.socket is not None))
         elif self._now_heard(request.left):
             state.tell_roster()

@@ -47,12 +47,14 @@ ByLoss = HostLost | HostMissed | HostReturned | PresenterLost
 
 
 class Request(msgspec.Struct, frozen=True):
-    """`socket` asked; None: it follows from a loss. `left`: users whose leave is told together with the change."""
+    """`socket` asked; None: it follows from a loss. `left`: users whose leave is told together with the change.
+    `tried`: a change that was asked of the store, which may have made it although its answer got lost."""
 
     what: ByUser | ByLoss
     socket: SocketId | None = None
     by: User | None = None
     left: tuple[User, ...] = ()
+    tried: SessionChange | None = None
 
     @property
     def ref(self) -> str | None:
@@ -76,7 +78,23 @@ def decide(request: Request, session: Session, roster: Roster, host_leave_ends: 
         case _:
             if request.socket is None or request.by is None or roster.get(request.socket) is None:
                 return NOTHING
+            if _stands(request.tried, session):
+                return Decision(effects=(Send(request.socket, Done(request.ref)),))
             return _ByUser(request.socket, request.by, session, roster, now_ms).decide(request.what)
+
+
+def _stands(change: SessionChange | None, session: Session) -> bool:
+    match change:
+        case Deny(user=user):
+            return user.id in session.denied
+        case SetPresenter(presenter=presenter):
+            return _id(presenter) == _id(session.presenter)
+        case _:
+            return False
+
+
+def _id(user: User | None) -> UserId | None:
+    return None if user is None else user.id
 
 
 def next_presenter(session: Session, roster: Roster) -> User | None:

@@ -264,9 +264,10 @@ def _arrival(participant: Participant) -> tuple[float, UserId]:
 
 
 def _participant(sockets: tuple[Present, ...]) -> Participant:
+    """The highest of their roles: two logins of one person may have other groups (AU16)."""
     return Participant(
         user=sockets[0].user,
-        role=sockets[0].role.role,
+        role=max([p.role.role for p in sockets]),
         connections=tuple(Connection(p.socket, p.dialect, p.joined_ms) for p in sockets),
         last_activity_ms=max(p.active_ms for p in sockets),
     )

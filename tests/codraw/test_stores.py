@@ -87,6 +87,11 @@ async def test_a_role_that_may_make_no_tables_is_refused(postgres_url: str) -> N
         await open_store(settings(store_url=f"{postgres_url}?role=pg_monitor"))
 
 
+async def test_a_search_path_that_leads_to_no_schema_is_refused(postgres_url: str) -> None:
+    with pytest.raises(StoreRefused, match="no schema has been selected to create in"):
+        await open_store(settings(store_url=f"{postgres_url}?search_path=nowhere"))
+
+
 async def test_durability_and_cache_are_as_they_were_set(postgres_url: str) -> None:
     relaxed = settings(store_url=postgres_url, durability="relaxed", store_statement_cache=False)
     database = await open_store(relaxed)

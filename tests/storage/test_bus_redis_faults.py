@@ -365,6 +365,16 @@ async def test_without_the_right_to_keys_and_to_ask_who_it_is_news_comes_through
     await pair.close()
 
 
+async def test_without_the_right_to_channels_that_is_said(
+    redis_here: LocalRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    command(redis_here, "ACL", "SETUSER", "deaf", "on", ">p", "allkeys", "allcommands", "resetchannels")
+    bus = RedisBus(f"redis://deaf:p@127.0.0.1:{redis_here.port}", beat_s=BEAT_S)
+    await bus.start()
+    assert "no news comes through Redis: NoPermissionError: this user has no permissions" in caplog.text
+    await bus.close()
+
+
 async def test_F5_both_connections_leave_a_redis_that_is_no_longer_in_charge(
     redis_here: LocalRedis, wire: Proxy, stores_folder: Path
 ) -> None:
@@ -385,6 +395,23 @@ async def test_F5_both_connections_leave_a_redis_that_is_no_longer_in_charge(
     await bus.close()
     await there.close()
     chief.kill()
+
+
+async def test_F5_a_replica_is_told_of_once_and_trusted_when_it_is_in_charge_again(
+    redis_here: LocalRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    bus = RedisBus(redis_here.url, beat_s=BEAT_S)
+    await bus.start()
+    ear = await Ear().at(bus)
+    command(redis_here, "REPLICAOF", "127.0.0.1", free_port())
+    await until(lambda: bus.counts.reconnects > 3)
+    assert not bus.healthy() and ear.heard == []
+    assert [record.levelname for record in caplog.records if record.name == "storage.bus_redis"] == ["WARNING"]
+    command(redis_here, "REPLICAOF", "NO", "ONE")
+    await Pair(bus, bus).proves(ear)
+    assert ear.heard == [None, b"later"]
+    await bus.close()
 
 
 # too much -----------------------------------------------------------------------------------------------------------

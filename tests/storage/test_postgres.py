@@ -392,6 +392,23 @@ async def test_without_a_cache_no_statement_outlives_its_use(keyed: PostgresData
     await database.close()
 
 
+@pytest.mark.parametrize(("durability", "setting"), [("disk", "on"), ("relaxed", "off")])
+async def test_without_a_cache_what_a_receipt_survives_is_set_for_each_transaction(
+    postgres: PostgresDatabase, durability: Durability, setting: str
+) -> None:
+    """Behind a proxy the next transaction may be given a connection for which nothing was set."""
+    name = (await postgres.fetch("SELECT current_database()"))[0][0]
+    server = {"disk": "off", "relaxed": "on"}[durability]
+    await postgres.transaction(lambda tx: tx.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = {server}'))
+    database = await PostgresDatabase.open(postgres.url, size=1, durability=durability, statement_cache=False)
+    await database.fetch("RESET ALL")
+    asked = "SELECT current_setting('synchronous_commit'), current_setting('lock_timeout')"
+    assert await database.write(asked) == [(setting, "1s")]
+    assert await database.transaction(lambda tx: tx.fetch(asked)) == [(setting, "1s")]
+    await database.close()
+    await postgres.transaction(lambda tx: tx.execute(f'ALTER DATABASE "{name}" RESET synchronous_commit'))
+
+
 async def test_text_is_compared_by_its_bytes_as_in_SQLite(postgres: PostgresDatabase) -> None:
     sql = (
         "SELECT table_name, column_name FROM information_schema.columns"
@@ -399,6 +416,18 @@ async def test_text_is_compared_by_its_bytes_as_in_SQLite(postgres: PostgresData
     )
     assert await postgres.fetch(sql) == []
     assert await postgres.fetch("SELECT count(*) FROM schema_migration") == [(len(steps()),)]
+
+
+async def test_a_single_statement_runs_READ_COMMITTED_whatever_the_database_says(postgres: PostgresDatabase) -> None:
+    name = (await postgres.fetch("SELECT current_database()"))[0][0]
+    level = "default_transaction_isolation"
+    await postgres.transaction(lambda tx: tx.execute(f'ALTER DATABASE "{name}" SET {level} = serializable'))
+    for cache in (True, False):
+        database = await PostgresDatabase.open(postgres.url, size=1, statement_cache=cache)
+        assert await database.fetch("SHOW transaction_isolation") == [("read committed",)]
+        assert await database.write("SELECT current_setting('transaction_isolation')") == [("read committed",)]
+        await database.close()
+    await postgres.transaction(lambda tx: tx.execute(f'ALTER DATABASE "{name}" RESET {level}'))
 
 
 @pytest.mark.parametrize(("durability", "setting"), [("disk", "on"), ("relaxed", "off")])
@@ -418,6 +447,20 @@ async def test_an_option_that_the_server_does_not_know_is_refused(postgres: Post
     name = option.partition("=")[0]
     with pytest.raises(StoreRefused, match=f'parameter "{name}"'):
         await PostgresDatabase.open(f"{postgres.url}?{option}")
+
+
+async def test_a_proxy_that_pools_is_refused_with_the_setting_that_it_needs() -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        fields = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: statement_timeout\0\0"
+        writer.write(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(StoreRefused, match="needs CODRAW_STORE_STATEMENT_CACHE=false"):
+            await PostgresDatabase.open(f"postgresql://codraw@127.0.0.1:{port}/codraw?sslmode=disable")
 
 
 async def test_a_store_that_is_not_there_is_refused_and_one_that_is_away_is_not(postgres: PostgresDatabase) -> None:

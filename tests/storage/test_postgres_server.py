@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -92,3 +95,27 @@ async def test_files_that_are_good_are_no_reason_to_refuse(tmp_path: Path) -> No
 async def test_a_file_that_is_not_needed_keeps_nobody_from_waiting() -> None:
     with pytest.raises(StoreUnavailable):
         await dial(f"{AWAY}?sslrootcert=/not/there.crt", "disk", True)
+
+
+@pytest.mark.parametrize(
+    ("ours", "why"), [("theirs", "IP address mismatch"), ("another", "self[- ]signed certificate")]
+)
+async def test_a_certificate_that_is_not_accepted_is_named_as_the_reason(tmp_path: Path, ours: str, why: str) -> None:
+    for name in ("theirs", "another"):
+        (tmp_path / name).mkdir()
+        certify(tmp_path / name)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "theirs/fullchain.pem", tmp_path / "theirs/privkey.pem")
+
+    async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)  # whether it speaks TLS
+        writer.write(b"S")
+        with suppress(OSError):
+            await writer.start_tls(context)
+        writer.close()
+
+    async with await asyncio.start_server(welcome, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"postgresql://codraw@127.0.0.1:{port}/codraw?sslmode=verify-full"
+        with pytest.raises(StoreRefused, match=f"its certificate is not accepted .*{why}"):
+            await dial(f"{url}&sslrootcert={quote(str(tmp_path / ours / 'fullchain.pem'))}", "disk", True)

@@ -215,6 +215,25 @@ async def test_SES19_one_that_came_back_unnoticed_is_seen_by_its_run_id(
     await until_read(lambda: knows(bad.presence))
 
 
+async def test_SES19_a_redis_that_is_full_is_not_an_empty_room(
+    bad: RedisPresenceWorld, redis_here: LocalRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    await bad.presence.put(S, "w1", [participant(ANA)])
+    command(redis_here, "CONFIG", "SET", "maxmemory", 1)
+    await bad.presence._look()
+    bad.clock.turn(31)
+    await bad.presence.put(S, "w1", [participant(ANA)])
+    assert await bad.presence.read(S) is None
+    await bad.presence._look()
+    assert caplog.text.count("Redis does not keep who is connected where: OutOfMemoryError") == 1
+    command(redis_here, "CONFIG", "SET", "maxmemory", 0)
+    await bad.presence.put(S, "w1", [participant(ANA)])
+    assert await bad.presence.read(S) is None
+    bad.clock.s += 36
+    await until_read(lambda: knows(bad.presence))
+    assert await bad.presence.read(S) == {"w1": (participant(ANA),)}
+
+
 async def answered_again(presence: RedisPresence) -> bool:
     try:
         await presence._look()

@@ -14,7 +14,7 @@ import pytest
 from codraw.client import Accepted, Rejected, RestError, Unintelligible, Unreachable, add, update
 from codraw.client import Server as Client
 from codraw.local_stores import free_port
-from tests.support.live import Table
+from tests.support.live import Table, soon
 from tests.support.servers import Server
 from tests.support.turns import until
 
@@ -325,6 +325,23 @@ async def test_SES16_who_enters_a_session_that_is_just_ending_enters_the_next(ta
         client.entered = []
         async with client.open(table.threat_model, table.diagram) as live:
             assert live.session is not None and live.session.session_id == client.entered[1]
+
+
+async def test_SES16_who_has_a_ticket_for_a_session_that_ends_before_it_is_used_enters_the_next(table: Table) -> None:
+    class Late(Client):
+        """The session of its first ticket ends before that is used."""
+
+        async def ticket(self, session: str) -> str:
+            ticket = await super().ticket(session)
+            self.sessions.append(session)
+            if len(self.sessions) == 1:
+                await self.leave_session(table.threat_model, table.diagram)
+            return ticket
+
+    async with Late(table.server.http, token=table.host.token) as client:
+        client.sessions = []
+        async with client.open(table.threat_model, table.diagram, backoff=soon()) as live:
+            assert live.session is not None and live.session.session_id == client.sessions[1]
 
 
 @pytest.mark.parametrize("url", ["", "localhost:8080", "ftp://x"])

@@ -101,6 +101,17 @@ async def test_S80_after_a_clear_no_it_does_not_return(peer: ScriptedPeer, ear: 
     assert ear.wanted == ["connect"] and not ear.wire.send(b"x")
 
 
+async def test_S80_whose_tickets_are_for_sessions_that_are_over_again_and_again_does_not_return(
+    peer: ScriptedPeer, ear: Ear
+) -> None:
+    for _ in range(4):
+        line = await peer.line()
+        ear.wire.goodbye(Goodbye(4404, "session_not_found", "no such session lives", "no"))
+        await line.close(4404)
+    await until(lambda: ear.wire.state == "refused")
+    assert ear.wanted == ["connect"] * 4
+
+
 @pytest.mark.parametrize("code", [1001, 1009, 1012, 1013, 4408, 4429])
 async def test_after_anything_else_it_returns(peer: ScriptedPeer, ear: Ear, code: int) -> None:
     await (await peer.line()).close(code)

@@ -42,10 +42,10 @@ class Watched:
 
 
 class House:
-    def __init__(self) -> None:
+    def __init__(self, lifetime_s: int = 3_600) -> None:
         self.logins = LoginTable()
         self.clock = HandClock()
-        self.guard = Guard(self.logins, self.clock)
+        self.guard = Guard(self.logins, self.clock, lifetime_s)
 
     def enter(self, name: str, sid: str, life_ms: int = HOUR_MS) -> Watched:
         watched = Watched()
@@ -115,6 +115,19 @@ async def test_a_later_deadline_is_told_anew(house: House) -> None:
     await house.later(1)
     await house.later(3_600)
     assert socket.warnings == [START_MS + HOUR_MS, START_MS + 2 * HOUR_MS]
+
+
+async def test_a_token_that_was_renewed_within_its_last_minute_is_not_told_at_once() -> None:
+    house = House(lifetime_s=60)
+    socket = house.enter("a", "s1", life_ms=60_000)
+    await house.later(29)
+    assert socket.warnings == []
+    await house.later(1)
+    house.login("s1", 90_000)
+    await house.later(29)
+    assert socket.warnings == [START_MS + 60_000]
+    await house.later(1)
+    assert socket.warnings == [START_MS + 60_000, START_MS + 90_000]
 
 
 async def test_a_renewal_in_band_counts_at_once(house: House) -> None:

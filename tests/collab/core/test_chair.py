@@ -140,6 +140,19 @@ def test_a_change_that_somebody_else_made_first_is_decided_anew() -> None:
     assert begun << sent("ana", Done, ref="r"), "nothing is left to be changed"
 
 
+def test_WS19_WS22_an_ejection_whose_answer_got_lost_has_succeeded() -> None:
+    begun = script("ana", "bo") >> Asked(ANA, Eject(name("bo"), "r")) << ChangeSession >> SessionUnchanged()
+    begun >> After(0.2) << ChangeSession >> SessionStale(session(version=2, denied=frozenset({user("bo").id})))
+    assert begun << dismissed("bo", Ending.REMOVED) << told(RosterChanged, ejected=True) << sent("ana", Done, ref="r")
+
+
+def test_WS19_WS22_so_has_a_release_whose_answer_got_lost() -> None:
+    begun = script("ana", "bo", of=session(**BO_PRESENTS)) >> Asked(BO, ReleasePresenter("r")) << ChangeSession
+    begun >> SessionUnchanged() >> After(0.2) << ChangeSession
+    begun >> SessionStale(session(version=3, presenter=None, presenter_term=3)) << told(PresenterChanged)
+    assert begun << sent("bo", Done, ref="r")
+
+
 def test_a_change_is_asked_for_on_the_newest_version_that_is_known() -> None:
     begun = script("ana", "bo") >> Asked(ANA, GrantPresenter(None)) << ChangeSession
     theirs = session(version=2, **BO_PRESENTS)

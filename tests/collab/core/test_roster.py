@@ -75,6 +75,12 @@ def test_PR5_whoever_changed_sockets_has_been_connected_all_the_while() -> None:
     assert made.longest_writer() == user("ana")
 
 
+def test_PR5_AU16_who_may_write_by_one_of_two_logins_is_a_writer() -> None:
+    made = roster(Guest("ana", socket="phone", role=Role.READER), Guest("ana", socket="laptop"))
+    assert [one.role for one in made.participants()] == [Role.WRITER]
+    assert made.longest_writer() == user("ana")
+
+
 def test_a_participant_is_shown_with_all_connections() -> None:
     (ana,) = roster(ANA, ANA_2).participants()
     assert [(c.connection_id, c.joined_at_ms) for c in ana.connections] == [("ana", 0), ("ana2", 1)]
