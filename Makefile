@@ -145,7 +145,7 @@ $(VENV)/.dev: requirements-dev.lock $(PY)
 # No script of a package runs. With the network away npm gives up after seconds, not minutes.
 web/vendor/x6.min.js: web/package-lock.json
 	@command -v npm >/dev/null || { echo "error: make web needs Node and npm; on Debian: apt-get install nodejs npm" >&2; exit 1; }
-	@npm --prefix web ci --ignore-scripts --no-audit --no-fund --loglevel error --fetch-retries 1 --fetch-retry-mintimeout 1000 --fetch-timeout 30000
+	@npm --prefix web ci --include=dev --ignore-scripts --no-audit --no-fund --loglevel error --fetch-retries 1 --fetch-retry-mintimeout 1000 --fetch-timeout 30000
 	@npm --prefix web run --silent build
 
 web: web/vendor/x6.min.js

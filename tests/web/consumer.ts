@@ -45,6 +45,16 @@ binding.begin();
 binding.changed("a");
 binding.end();
 
+interface Box {
+  shape: string;
+  x: number;
+}
+const box: Box = { shape: "process", x: 1 };
+bind(diagram, { draw() {}, erase() {}, read: () => box }).stop();
+void diagram.edit([{ id: "a", operation: "update", data: box }]).saved;
+// @ts-expect-error a cell is an object
+bind(diagram, { ...editor, read: () => "a" });
+
 diagram.aware({ cursor: { x: 1, y: 2 }, selection: null });
 const where: string | undefined = diagram.peers.get("c1")?.selection?.[0];
 const kept: Kept[] | Promise<Kept[]> = storage.load();

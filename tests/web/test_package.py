@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from codraw import __version__
 from rest.pages import inside
 from tests.support.needs import need
 from tests.support.tree import ROOT
@@ -25,9 +26,21 @@ FIRST_LOAD = 400_000
 
 
 def test_what_is_locked_is_what_is_pinned() -> None:
-    (version,) = json.loads((WEB / "package.json").read_text())["dependencies"].values()
+    (version,) = json.loads((WEB / "package.json").read_text())["devDependencies"].values()
     locked = json.loads((WEB / "package-lock.json").read_text())["packages"]
     assert locked["node_modules/@antv/x6"]["version"] == version
+
+
+def test_the_package_that_npm_makes_is_the_sdk_whole_and_brings_no_other() -> None:
+    package = json.loads((WEB / "package.json").read_text())
+    assert package["version"] == __version__
+    assert "dependencies" not in package
+    exported = [WEB / file for one in package["exports"].values() for file in one.values()]
+    packed = [file for folder in package["files"] for file in (WEB / folder).iterdir()]
+    assert set(exported) <= set(packed)
+    for file in packed:
+        imported = [file.parent / path for path in IMPORT.findall(file.read_text("utf-8"))]
+        assert {path.resolve() for path in imported} <= set(packed), file
 
 
 def test_the_page_names_the_library_by_its_hash() -> None:

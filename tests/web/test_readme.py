@@ -32,6 +32,25 @@ await diagram.close();
 """
 
 
+BEFORE_SIGN_IN = """
+import { uuid } from "./sdk/codraw.js";
+import { Rest } from "./sdk/rest.js";
+
+let [address, started] = [];
+globalThis.location = { origin: "http://127.0.0.1:4200", search: "", assign: (url) => (address = url) };
+globalThis.sessionStorage = { setItem: (_, text) => (started = text), getItem: () => started };
+const rest = new Rest({ server: process.argv[2] });
+"""
+AFTER_SIGN_IN = """
+await leave();
+address.searchParams.set("login_hint", "alice");
+const sent = await fetch(address, { redirect: "manual" });
+location.search = new URL(sent.headers.get("Location")).search;
+await comeBack();
+console.log((await rest.me()).sub);
+"""
+
+
 def imported(name: str) -> set[str]:
     """A module and all that it needs."""
     found, waiting = set[str](), {name}
@@ -87,6 +106,18 @@ def test_edits_that_survive_a_reload_are_kept_for_their_author_as_the_readme_sho
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr[-2_000:]
     assert done.stdout.startswith("codraw/test:alice/")
+
+
+def test_who_signs_in_from_a_page_elsewhere_does_as_the_readme_shows(
+    node_with_sockets: list[str], server: Server, tmp_path: Path
+) -> None:
+    (excerpt,) = [text for text in EXCERPTS if "signInWith(" in text]
+    (tmp_path / "sdk").symlink_to(SDK)
+    program = tmp_path / "sign_in.mjs"
+    program.write_text(BEFORE_SIGN_IN + excerpt + AFTER_SIGN_IN, "utf-8")
+    command = [*node_with_sockets, "--preserve-symlinks", str(program), server.http]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.returncode) == ("test:alice\n", 0), done.stderr[-2_000:]
 
 
 def test_the_excerpts_of_the_readme_are_javascript(node_with_sockets: list[str], tmp_path: Path) -> None:

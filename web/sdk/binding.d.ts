@@ -4,15 +4,21 @@ import type { Cell, LiveDiagram } from "./codraw.js";
 
 /** A diagram library, seen through a few functions of yours. */
 export interface Editor {
-  /** Makes the cell look so, and creates it where there is none. It may fire whatever events the library fires. */
+  /**
+   * Makes the cell look so, and creates it where there is none. It may fire whatever events the library fires, and may
+   * keep and change what it is given.
+   */
   draw(cell: Cell): void;
   /** The cell may be gone already. */
   erase(id: string): void;
   /** The cell as the library has it now, or nothing. Geometry flat or nested; keys it does not know may lack. */
-  read(id: string): Record<string, unknown> | null | undefined;
+  read(id: string): object | null | undefined;
   /** Called when the order of the cells has changed. */
   order?(ids: string[]): void;
-  /** A change of the user fits no frame, and has been taken back (RangeError); or what one of the others threw. */
+  /**
+   * A change of the user fits no frame, and has been taken back (RangeError); or what one of the others threw. Without
+   * it that is written to the console.
+   */
   failed?(error: Error): void;
 }
 
@@ -25,7 +31,7 @@ export interface Binding {
   end(): void;
   /** Sends now what would be sent soon. */
   flush(): void;
-  /** Sends what is left and lets go of both. */
+  /** Sends what is left and lets go of both. Before the library is taken down: until then, what goes is removed for all. */
   stop(): void;
 }
 

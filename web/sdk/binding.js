@@ -38,6 +38,7 @@ class Binding {
   #ending;
   #order = "";
   #stop;
+  #isOver = false;
 
   constructor(diagram, editor, { sendEveryMs = SEND_EVERY_MS } = {}) {
     this.#diagram = diagram;
@@ -47,7 +48,13 @@ class Binding {
     this.#follow(Array.from(diagram.replica.cells(), ({ id }) => id));
   }
 
+  /** Vue makes no proxy, which would lack the private members, of what has a name of its own. */
+  get [Symbol.toStringTag]() {
+    return "Binding";
+  }
+
   changed(theirs) {
+    if (this.#isOver) return; // what is taken down with the page is nobody's removal
     const id = spelled(theirs);
     if (id !== theirs) this.#theirs.set(id, theirs);
     else this.#theirs.delete(id);
@@ -83,6 +90,7 @@ class Binding {
 
   stop() {
     this.flush();
+    this.#isOver = true;
     this.#stop();
     clearTimeout(this.#flushing);
     clearTimeout(this.#ending);
@@ -106,13 +114,18 @@ class Binding {
     else this.#isDue = false;
   }
 
-  /** What the user has changed since the cell was drawn or sent, or undefined. */
+  /**
+   * What the user has changed since the cell was drawn or sent, or undefined. What is as it was drawn is no change,
+   * though a library that renders later had not made it so when it was read last.
+   */
   #difference(id, now = this.#read(id)) {
     const made = this.#made.get(id);
+    const drawn = this.#drawn.get(id);
     if (!now) return made && { id, operation: "remove" };
-    if (!made) return { id, operation: "add", data: now };
-    const data = difference(made, now);
-    return Object.keys(data).length > 0 ? { id, operation: "update", data } : undefined;
+    if (!made && !drawn) return { id, operation: "add", data: now };
+    const data = made ? difference(made, now) : addition(drawn, now);
+    const isDrawn = drawn && same(mergeCell(drawn, data), drawn);
+    return isDrawn || Object.keys(data).length === 0 ? undefined : { id, operation: "update", data };
   }
 
   /** The same as a change of the replica's cell: undefined where that is so already. */
@@ -123,7 +136,7 @@ class Binding {
     this.#remember(id, now);
     if (!change || (!cell && change.operation !== "add")) return undefined;
     if (!cell || change.operation === "remove") return change;
-    const data = change.operation === "add" ? difference(cell, change.data) : change.data;
+    const data = change.operation === "add" ? addition(cell, change.data) : change.data;
     return same(mergeCell(cell, data), cell) ? undefined : { id, operation: "update", data };
   }
 
@@ -185,7 +198,8 @@ class Binding {
   /** Draws before it erases: many libraries remove with a node what is still tied to it. */
   #follow(ids) {
     const { replica } = this.#diagram;
-    const stale = new Set([...ids].filter((id) => !same(replica.get(id), this.#drawn.get(id))));
+    const isRefused = (id) => this.#own.has(id) && !this.#isShown(id);
+    const stale = new Set([...ids].filter((id) => isRefused(id) || !same(replica.get(id), this.#drawn.get(id))));
     const gone = [...stale].filter((id) => !replica.get(id));
     // Looked for before the first is drawn: drawing one cell may move another.
     this.#unsent = new Map([...stale].map((id) => [id, this.#difference(id)]));
@@ -253,6 +267,7 @@ class Binding {
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const same = (a, b) => a === b || (a != null && b != null && canonicalJson(a) === canonicalJson(b));
+const copyOf = (cell) => JSON.parse(JSON.stringify(cell));
 const isNewNode = ({ operation, data }) => operation === "add" && !isEdge(data);
 
 /**
@@ -284,6 +299,9 @@ export function difference(before, after) {
   return data;
 }
 
+/** What `after` has otherwise: keys that it lacks it need not know. */
+const addition = (before, after) => difference(before, mergeCell(before, after));
+
 /**
  * How long a gesture waits for its next step after so many operations: the longer it lasts, and the more of them a step
  * takes, the rarer they are, so that it stays one step of undo. Infinity: all that is left to send is its end.
@@ -293,7 +311,10 @@ export function stepPause(sent, everyMs) {
   return everyMs * 2 ** Math.ceil(Math.max(0, sent - AT_FULL_PACE) / PACE_HALVES_EVERY);
 }
 
-/** UUIDs are lower-case here; a library may spell those that it brings otherwise, and goes on doing so. */
+/**
+ * UUIDs are lower-case here; a library may spell those that it brings otherwise, and goes on doing so. What it is given
+ * to draw is its own, to keep and to change.
+ */
 function inTheirSpelling(editor, theirs) {
   const named = (id) => theirs.get(id) ?? id;
   const end = (key, { [key]: value }) => value && { [key]: { ...value, cell: named(value.cell) } };
@@ -306,11 +327,11 @@ function inTheirSpelling(editor, theirs) {
     ...end("target", cell),
   });
   return {
-    draw: (cell) => editor.draw(theirs.size > 0 ? spelt(cell) : cell),
+    draw: (cell) => editor.draw(theirs.size > 0 ? spelt(copyOf(cell)) : copyOf(cell)),
     erase: (id) => editor.erase(named(id)),
     read: (id) => editor.read(named(id)),
     order: editor.order && ((ids) => editor.order(ids.map(named))),
-    failed: (error) => editor.failed?.(error),
+    failed: (error) => (editor.failed ? editor.failed(error) : console.error(error)),
   };
 }
 

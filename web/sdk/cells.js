@@ -163,6 +163,9 @@ export class Overlay {
       // what is there already, and just so, may be added again
       else if (canonicalJson({ id, ...data }) !== canonicalJson(cell)) return false;
     }
+    const isThere = (id) => id === undefined || after.has(id) || this.get(id);
+    const isTied = ({ source, target, parent }) => [source?.cell, target?.cell, parent].every(isThere);
+    for (const cell of after.values()) if (cell && !isTied(cell)) return false; // OP3, OP6
     const removed = new Map();
     for (const [id, cell] of after) {
       this.#put(id, cell);

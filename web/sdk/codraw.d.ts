@@ -262,6 +262,7 @@ export function uuid(): string;
 export class LiveDiagram extends EventTarget {
   constructor(options: Options);
   readonly replica: Replica;
+  /** The same object until it changes, as `session`, `you`, `history` and `roster` are. */
   readonly status: Status;
   readonly isLive: boolean;
   readonly canWrite: boolean;
@@ -299,7 +300,7 @@ export class LiveDiagram extends EventTarget {
    * `strict`: refused where somebody else has changed one of the cells since. Throws RangeError if it fits no frame, or
    * holds NaN or an infinity.
    */
-  edit(changes: CellChange[], options?: { groupId?: string; strict?: boolean }): Asked;
+  edit(changes: (Omit<CellChange, "data"> & { data?: object })[], options?: { groupId?: string; strict?: boolean }): Asked;
   undo(): Asked;
   redo(): Asked;
   /**
@@ -338,7 +339,7 @@ export class Replica {
   readonly stateHash: string;
   /** `[id, first 16 digits of its hash]` of every confirmed cell, in order: lets the server answer with a `repair`. */
   readonly cellHashes: [string, string][];
-  /** As it looks now, pending operations included. */
+  /** As it looks now, pending operations included; not to be changed. */
   get(id: string): Cell | undefined;
   cells(): Iterable<Cell>;
   confirmedCells(): Iterable<Cell>;

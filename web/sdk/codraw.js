@@ -56,6 +56,7 @@ export class LiveDiagram extends EventTarget {
   #isRestored = false;
   #isOver = false; // closed or refused
   #leaving = null; // which call of close() waits
+  #said = {}; // the status that was read last, and what it was made of
 
   constructor(options) {
     super();
@@ -103,8 +104,15 @@ export class LiveDiagram extends EventTarget {
     return iterator;
   }
 
+  /** The same object until there is something else to say: pages compare what they have read. */
   get status() {
-    return { state: this.#wire.state, pending: this.replica.pending.length, ...this.#wire.why };
+    const { state, why } = this.#wire;
+    const pending = this.replica.pending.length;
+    const said = this.#said;
+    if (said.state !== state || said.why !== why || said.pending !== pending) {
+      this.#said = { state, why, pending, status: { state, pending, ...why } };
+    }
+    return this.#said.status;
   }
 
   get isLive() {

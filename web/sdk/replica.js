@@ -27,6 +27,11 @@ export class Replica {
   #hashes = new Map();
   #unhashed = new Set();
 
+  /** Vue makes no proxy, which would lack the private members, of what has a name of its own. */
+  get [Symbol.toStringTag]() {
+    return "Replica";
+  }
+
   get(id) {
     return this.#looks.get(id);
   }

@@ -33,6 +33,11 @@ export class Rest {
     this.#keep = keep;
   }
 
+  /** Vue makes no proxy, which would lack the private members, of what has a name of its own. */
+  get [Symbol.toStringTag]() {
+    return "Rest";
+  }
+
   get isSignedIn() {
     return this.#tokens !== null;
   }

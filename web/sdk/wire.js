@@ -108,6 +108,7 @@ export class Wire {
       this.#callbacks.heard(data);
     };
     socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
+    socket.onerror = () => {}; // its close follows; a socket of Node's `ws` throws where nobody listens
     this.#heardAt = Date.now();
     this.#listen();
   }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { bind, difference, stepPause } from "../sdk/binding.js";
 import { connect, mergeCell } from "../sdk/codraw.js";
+import { Rest } from "../sdk/rest.js";
 import { adapterOf, Library } from "./support/library.js";
 import { FakeServer, stateHash } from "./support/server.js";
 
@@ -124,6 +125,28 @@ test("nodes are drawn before the edges between them, and inner ones after outer 
   assert.deepEqual(drawn, ["out", "in", "e", ["e", "in", "out"]]);
 });
 
+test("a library may keep the very cell that it is given to draw, and change it", async () => {
+  const cells = new Map();
+  const diagram = connect({ url: "ws://x/ws", ticket: async () => "t", WebSocket: server.socketsOf("alice") });
+  const draw = (cell) => cells.set(cell.id, cell);
+  const binding = bind(diagram, { draw, erase: (id) => cells.delete(id), read: (id) => cells.get(id) });
+  await later(0);
+  const user = (x) => ((cells.get("a").x = x), binding.changed("a"), settled());
+  await user(50);
+  assert.deepEqual([operations().length, server.cells.find(({ id }) => id === "a").x], [1, 50]);
+  server.refuses = () => ({ reason: "permission_denied" });
+  await user(70);
+  assert.deepEqual([cells.get("a").x, diagram.replica.get("a").x], [50, 50]);
+});
+
+test("OP3 a flow to a node that is gone goes from the library, as it will for the server", async () => {
+  const { library, diagram } = await draughtsman("alice");
+  server.newest.isDirect = false;
+  library.put("f", edge("f", "a", "gone"));
+  await settled();
+  assert.deepEqual([library.cells.has("f"), diagram.replica.get("f"), diagram.status.pending], [false, undefined, 1]);
+});
+
 test("only what the user has changed is sent, with paths", async () => {
   const { library } = await draughtsman("alice");
   library.paint("a", "red");
@@ -206,6 +229,38 @@ test("what drawing one cell did to another is not sent with the user's next chan
   library.paint("in", "red");
   await later(20);
   assert.deepEqual(Object.keys(operations()[1].operation.cells[0].data), ["attrs/body"]);
+});
+
+/** A page that renders from state: what it was told to draw is there a moment later, and told then. */
+async function page(user) {
+  const cells = new Map();
+  const diagram = connect({ url: "ws://x/ws", ticket: async () => "t", WebSocket: server.socketsOf(user) });
+  const put = (id, cell) => void (cells.set(id, cell), binding.changed(id));
+  const binding = bind(diagram, {
+    draw: ({ stranger: _, ...cell }) => void setTimeout(() => put(cell.id, cell), 0),
+    erase: (id) => void setTimeout(() => cells.delete(id), 0),
+    read: (id) => cells.get(id),
+  });
+  await later(0);
+  await later(0);
+  return { cells, put };
+}
+
+test("a library that draws a moment later ends where the others are, and sends nothing back", async () => {
+  const { cells } = await page("alice");
+  const bob = await draughtsman("bob");
+  for (const x of [10, 20, 30, 40]) {
+    bob.diagram.edit([{ id: "a", operation: "update", data: { x } }]);
+    await later(10);
+  }
+  assert.deepEqual([cells.get("a").x, operations().length], [40, 4]);
+});
+
+test("a library that draws a moment later takes away no key that it does not know", async () => {
+  const { cells, put } = await page("alice");
+  put("a", { ...cells.get("a"), x: 50 });
+  await later(20);
+  assert.deepEqual(server.cells.find(({ id }) => id === "a"), box("a", { x: 50, stranger: 1 }));
 });
 
 test("a change that is refused is taken back in the library", async () => {
@@ -324,6 +379,20 @@ for (const broken of ["draw", "erase", "order"]) {
   });
 }
 
+test("what nobody wants to be told of is on the console", async () => {
+  const { mock: written } = mock.method(console, "error", () => {});
+  const mistake = new TypeError("library.put is not a function");
+  await draughtsman("alice", {}, {
+    draw() {
+      throw mistake;
+    },
+  });
+  assert.deepEqual(
+    written.calls.map(({ arguments: [error] }) => error),
+    [mistake, mistake, mistake],
+  );
+});
+
 test("a cell that could not be drawn is drawn when it has been mended", async () => {
   const shown = [];
   const diagram = connect({ url: "ws://x/ws", ticket: async () => "t", WebSocket: server.socketsOf("alice") });
@@ -390,6 +459,14 @@ test("the next gesture begins at full pace again", async () => {
   assert.ok(operations().length >= 18, `${operations().length} in a second`);
 });
 
+test("what a page keeps in Vue's reactive state is left as it is there", async () => {
+  const { diagram, binding } = await draughtsman("alice");
+  // Vue asks this, and makes proxies of "Object", "Array" and collections alone.
+  const kindOf = (value) => Object.prototype.toString.call(value).slice(8, -1);
+  const kinds = [diagram, diagram.replica, binding, new Rest()].map(kindOf);
+  assert.deepEqual(kinds, ["EventTarget", "Replica", "Binding", "Rest"]);
+});
+
 test("stop sends the last of a drag first", async () => {
   const { library, binding } = await draughtsman("alice");
   binding.begin();
@@ -404,6 +481,16 @@ test("after stop nothing passes", async () => {
   diagram.edit([{ id: "a", operation: "update", data: { x: 9 } }]);
   assert.equal(library.cells.get("a").position.x, 0);
 });
+
+for (const isLate of [false, true]) {
+  test(`a library taken down after stop, which tells so ${isLate ? "a moment later" : "at once"}, removes nothing`, async () => {
+    const { diagram, library, binding } = await draughtsman("alice", { isLate });
+    binding.stop();
+    for (const id of [...library.cells.keys()]) library.remove(id);
+    await later(20);
+    assert.deepEqual([diagram.status.pending, operations(), server.cells.length], [0, [], 3]);
+  });
+}
 
 for (const [before, after, data] of [
   [{ x: 1, y: 2 }, { x: 1, y: 3 }, { y: 3 }],

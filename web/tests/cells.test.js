@@ -136,6 +136,21 @@ test("OP1 an operation that is sure to be refused is not laid at all", () => {
   assert.deepEqual([...overlay.values()], [box("a")]);
 });
 
+for (const [rule, cell] of [
+  ["OP3 an edge", flow("e", "a", "gone")],
+  ["OP6 a node in a parent", box("b", { parent: "gone" })],
+]) {
+  test(`${rule} that is gone is not laid, and is where that comes with it`, () => {
+    const overlay = new Overlay(cellsOf(box("a")));
+    const { id, ...data } = cell;
+    const change = { id, operation: "add", data };
+    assert.equal(overlay.lay([change]), false);
+    assert.deepEqual(ids(overlay), ["a"]);
+    assert.equal(overlay.lay([change, { id: "gone", operation: "add", data: box("gone") }]), true);
+    assert.deepEqual(ids(overlay), ["a", id, "gone"]);
+  });
+}
+
 test("what was laid is written below by settle, in the same order", () => {
   const base = cellsOf(box("a"), box("b"), box("c"));
   const overlay = new Overlay(base);

@@ -1,6 +1,7 @@
 /** A live diagram against a small server: what is sent, what is kept, and how it comes back. */
 
 import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { connect, LiveDiagram } from "../sdk/codraw.js";
@@ -62,6 +63,22 @@ test("an edit is seen before it is saved, and saved when its receipt came", asyn
   server.newest.deliverIn();
   assert.deepEqual(await saved, { accepted: true, changed: true, vector: 1, skipped: [] });
   assert.deepEqual(diagram.status, { state: "live", pending: 0 });
+});
+
+test("a status is the same object until it says something else", async () => {
+  const diagram = await enter();
+  const live = diagram.status;
+  assert.equal(diagram.status, live);
+  server.newest.isDirect = false;
+  diagram.edit(update("a", { x: 5 }));
+  assert.deepEqual([diagram.status.pending, live.pending], [1, 0]);
+  assert.equal(diagram.status, diagram.status);
+  server.newest.break();
+  const offline = diagram.status;
+  assert.equal(diagram.status, offline);
+  await later(500);
+  server.newest.break();
+  assert.deepEqual([offline.attempt, diagram.status.attempt], [1, 2]);
 });
 
 test("what comes from the server is never sent back", async () => {
@@ -884,6 +901,37 @@ test("without a WebSocket there is no diagram", () => {
   } finally {
     if (WebSocket) globalThis.WebSocket = WebSocket;
   }
+});
+
+/** As Node's `ws`: an emitter, which throws an error that nobody listens for. */
+class Refused extends EventEmitter {
+  set onerror(heard) {
+    this.on("error", heard);
+  }
+  set onclose(heard) {
+    this.on("close", heard);
+  }
+  close() {}
+  fail() {
+    this.emit("error", new Error("connect ECONNREFUSED"));
+    this.emit("close", { code: 1006, reason: "" });
+  }
+}
+
+test("a WebSocket that throws errors nobody listens for may fail, and fail again after we have left", async () => {
+  const dialled = [];
+  class WebSocket extends Refused {
+    constructor() {
+      super();
+      dialled.push(this);
+    }
+  }
+  const diagram = await enter("alice", { WebSocket });
+  dialled[0].fail();
+  assert.deepEqual([diagram.status.state, diagram.status.code], ["offline", 1006]);
+  diagram.close();
+  dialled[0].fail();
+  assert.equal(diagram.status.state, "closed");
 });
 
 class Choosy {
