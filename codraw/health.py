@@ -13,6 +13,7 @@ from collab.ports import StoreUnavailable
 from collab.tally import Spread
 from collab.tasks import Tasks
 from rest.front import Readiness
+from storage.database import Crowded
 
 LOOK_S = 1.0
 CLOCK_S = 30.0
@@ -85,8 +86,10 @@ class Health:
     async def _ask(self) -> bool:
         try:
             await self._stores.database.fetch("SELECT 1")
-        except StoreUnavailable:
-            return False
+        except StoreUnavailable as error:
+            # where only others are in the way, they are answered
+            if not isinstance(error, Crowded):
+                return False
         return self._saves()
 
     def _set_clock(self, offset_ms: int) -> None:

@@ -7,6 +7,7 @@ lie idle are not trusted either, nor those in use afterwards: the server, or the
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
@@ -20,6 +21,9 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 WAIT_S = 1.0
 """For a connection that is free."""
+STILL_S = 3.0
+"""If so long none was free and none came back with an answer, it is not others who are in the way: the server itself
+gives up earlier."""
 
 
 class Pool:
@@ -31,6 +35,8 @@ class Pool:
         self._taken: set[Connection] = set()
         self._doubted: set[Connection] = set()
         """Taken when one was lost."""
+        self._moved_s = time.monotonic()
+        """When one was free, or came back with an answer."""
         self._closed = False
 
     @asynccontextmanager
@@ -65,11 +71,14 @@ class Pool:
     async def _place(self) -> None:
         if self._closed:
             raise StoreUnavailable("the store is closed")
+        if not self._places.locked():
+            self._moved_s = time.monotonic()
         try:
             async with asyncio.timeout(WAIT_S):
                 await self._places.acquire()
         except TimeoutError:
-            raise Crowded("no connection to the store was free") from None
+            still = time.monotonic() - self._moved_s > STILL_S
+            raise (StoreUnavailable if still else Crowded)("no connection to the store was free") from None
 
     def _newest(self) -> Connection | None:
         """The last one used is warm, and those that a burst needed grow old."""
@@ -80,6 +89,8 @@ class Pool:
         return None
 
     def _keep(self, connection: Connection) -> None:
+        if not connection.is_closed():
+            self._moved_s = time.monotonic()
         if self._closed or connection in self._doubted:
             self._doubted.discard(connection)
             connection.terminate()

@@ -13,7 +13,7 @@ from codraw.clock import NOISE_MS, SystemClock
 from codraw.health import SKEW_MS, Health
 from codraw.stores import Stores
 from storage.bus_memory import MemoryBus
-from storage.database import Row, Value
+from storage.database import Crowded, Row, Value
 from storage.sqlite import SqliteDatabase
 
 
@@ -58,6 +58,18 @@ async def test_however_many_ask_at_once_the_store_is_asked_once(tmp_path: Path) 
     health = Health(Stores(store), SystemClock(), saving)
     found = await asyncio.gather(*(health.readiness() for _ in range(100)))
     assert (store.asked, {now.store for now in found}) == (1, {"ok"})
+    await store.close()
+
+
+class CrowdedStore(SqliteDatabase):
+    async def fetch(self, sql: str, *args: Value) -> Sequence[Row]:
+        raise Crowded("no connection to the store was free")
+
+
+@pytest.mark.parametrize(("saves", "state"), [(True, "ok"), (False, "down")])
+async def test_a_store_whose_connections_others_have_all_is_there(tmp_path: Path, saves: bool, state: str) -> None:
+    store = CrowdedStore(tmp_path / "store.db")
+    assert (await Health(Stores(store), SystemClock(), lambda: saves).readiness()).store == state
     await store.close()
 
 

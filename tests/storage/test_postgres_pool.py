@@ -9,6 +9,8 @@ import asyncpg
 import pytest
 
 from collab.ports import StoreUnavailable
+from storage import postgres_pool as module
+from storage.database import Crowded
 from storage.postgres_pool import Pool
 
 
@@ -72,6 +74,19 @@ async def test_a_place_comes_free_where_no_connection_could_be_made() -> None:
         with pytest.raises(StoreUnavailable, match="no"):
             async with pool.connection():
                 pass
+
+
+@pytest.mark.parametrize(("still_s", "crowded"), [(60.0, True), (0.0, False)])
+async def test_others_are_in_the_way_as_long_as_any_connection_comes_back(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, still_s: float, crowded: bool
+) -> None:
+    monkeypatch.setattr(module, "WAIT_S", 0.01)
+    monkeypatch.setattr(module, "STILL_S", still_s)
+    async with pool.connection(), pool.connection(), pool.connection():
+        with pytest.raises(StoreUnavailable) as refused:
+            async with pool.connection():
+                pass
+    assert isinstance(refused.value, Crowded) is crowded
 
 
 async def test_what_is_under_way_when_it_closes_is_cut_off(pool: Pool) -> None:
