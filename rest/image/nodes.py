@@ -47,7 +47,8 @@ class _Node:
 
     def outline(self) -> list[Markup]:
         box, inside = self.box, self._inside()
-        line = self.style.line(said(self.cell, "attrs", "body"), self.look.stroke, self.look.line, self.look.dash)
+        own, look = said(self.cell, "attrs", "body"), self.look
+        line = self.style.line(own, look.stroke, look.line, look.dash, is_upon_ground=look.label == "corner")
         area: Attributes = {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
         match self.look.outline:
             case "ellipse":
@@ -92,8 +93,6 @@ class _Node:
 
     def _ink(self) -> Paint:
         own = paint(said(self.cell, "attrs", "text", "fill"))
-        if own is not None:
-            return own
         if self.painted is None or self.painted.shows_through or self.look.label == "corner":
-            return self.style.colour(self.look.ink)
-        return ON_DARK if self.painted.is_dark else ON_LIGHT
+            return self.style.upon_ground(own) or self.style.colour(self.look.ink)
+        return own or (ON_DARK if self.painted.is_dark else ON_LIGHT)

@@ -71,7 +71,7 @@ class Paint:
         return red * 0.299 + green * 0.587 + blue * 0.114 < 140
 
 
-NONE = Paint("none")
+NONE, BLACK = Paint("none"), Paint("#000000")
 
 
 def paint(value: Any) -> Paint | None:

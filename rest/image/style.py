@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rest.image.looks import COLOURS, Theme
-from rest.image.paints import NONE, Paint, dash, paint, quantity, said
+from rest.image.paints import BLACK, NONE, Paint, dash, paint, quantity, said
 
 Attributes = Mapping[str, str | float | None]
 
@@ -26,9 +26,16 @@ class Style:
     def paper(self) -> Paint:
         return self.background or self.colour("surface")
 
-    def line(self, attrs: Any, colour: str, width: float, dashes: str = "") -> Attributes:
+    def upon_ground(self, given: Paint | None) -> Paint | None:
+        """Black, which TMI writes into whatever it draws, picked or not: upon a dark ground it is the usual ink."""
+        return self.colour("ink") if given == BLACK and self.theme == "dark" else given
+
+    def line(
+        self, attrs: Any, colour: str, width: float, dashes: str = "", *, is_upon_ground: bool = True
+    ) -> Attributes:
         """What a cell's `attrs.body` or `attrs.line` say of a line; `colour` is the name of what it has otherwise."""
-        stroke = paint(said(attrs, "stroke")) or self.colour(colour)
+        own = paint(said(attrs, "stroke"))
+        stroke = (self.upon_ground(own) if is_upon_ground else own) or self.colour(colour)
         if stroke.is_none:
             return {"stroke": "none"}
         given = quantity(said(attrs, "strokeWidth"), 0, 20)

@@ -187,6 +187,40 @@ def test_what_one_window_draws_the_other_shows_exactly_and_each_gesture_is_one_s
     keep(alice.page, "editor-drawn")
 
 
+def test_several_are_resized_at_the_corners_of_the_frame_around_them_in_one_step_of_undo(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    trust = node(3, "Trust", 320, 120, shape="security-boundary", width=240, height=200)
+    inner = node(4, "Inner", 368, 168, parent=trust["id"])
+    ends = {"source": {"cell": trust["id"]}, "target": {"cell": inner["id"]}}
+    flow = {"id": node(5, "", 0, 0)["id"], "shape": "flow", **ends, "vertices": [{"x": 560, "y": 240}]}
+    alice.open(cells=[node(1, "Shop", 0, 0), node(2, "Bank", 720, 0), trust, inner, flow])
+    bob = Drawing(window("bob", at=alice.page.url))
+    bob.saved()
+    before = alice.drawn()
+    alice.page.mouse.click(*alice.middle("Shop"))
+    alice.page.keyboard.down("Shift")
+    x, y, *_ = alice.box("Trust")
+    alice.page.mouse.click(x + 8, y + 8)
+    alice.page.keyboard.up("Shift")
+    corner = alice.page.locator("[data-handle=se]").bounding_box()
+    assert corner is not None
+    alice.page.evaluate(COUNT_OPERATIONS)
+    alice.pull((corner["x"] + 4, corner["y"] + 4), (corner["x"] + 284, corner["y"] + 164), steps=1)
+    place = ("x", "y", "width", "height")
+    assert [[alice.cell(text)[key] for key in place] for text in ("Shop", "Bank", "Trust", "Inner")] == [
+        [0, 0, 192, 120],
+        [720, 0, 128, 80],
+        [480, 180, 360, 300],
+        [552, 252, 192, 120],
+    ]
+    assert next(cell for cell in alice.cells() if cell["shape"] == "flow")["vertices"] == [{"x": 840, "y": 360}]
+    assert alice.page.evaluate("operations") == 1
+    after = alice.drawn()
+    assert bob.drawn(after) == after
+    alice.key("Control+z")
+    assert alice.drawn(before) == bob.drawn(before) == before
+
+
 def node(number: int, text: str, x: int, y: int, **more: Any) -> dict[str, Any]:
     cell = {
         "id": f"00000000-0000-4000-8000-{number:012}",
@@ -314,6 +348,30 @@ def test_what_is_selected_in_the_drawing_is_copied_though_text_beside_it_was_sel
     alice.page.mouse.click(*alice.middle("Shop"))
     alice.key("Control+c", "Control+v")
     expect(alice.node("Shop")).to_have_count(2)
+
+
+def test_what_is_cut_and_pasted_is_there_once_and_nothing_else_is_gone(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    trust = node(1, "Trust", 0, 0, shape="security-boundary", width=240, height=200)
+    inner = node(2, "Inner", 56, 64, parent=trust["id"])
+    shop, bank = node(3, "Shop", 400, 0), node(4, "Bank", 400, 240)
+    flow = {"id": node(5, "", 0, 0)["id"], "shape": "flow", "zIndex": 0}
+    alice.open(
+        cells=[trust, inner, shop, bank, {**flow, "source": {"cell": shop["id"]}, "target": {"cell": bank["id"]}}]
+    )
+    x, y, *_ = alice.box("Trust")
+    alice.page.mouse.click(x + 8, y + 8)
+    x, y, width, height = alice.box("Shop")
+    alice.page.keyboard.down("Shift")
+    alice.page.mouse.click(x + width / 2, y + height + 60)
+    alice.page.keyboard.up("Shift")
+    expect(alice.page.locator(".format h2")).to_have_text("2 selected")
+    alice.key("Control+x")
+    expect(alice.page.locator(".x6-node")).to_have_count(2)
+    expect(alice.page.locator(".x6-edge")).to_have_count(1)
+    alice.key("Control+v")
+    expect(alice.page.locator(".x6-node")).to_have_count(4)
+    assert alice.cell("Inner")["parent"] == alice.cell("Trust")["id"]
 
 
 def test_everything_can_be_done_with_the_keyboard_alone(window: Open, at: str) -> None:
@@ -544,6 +602,42 @@ def test_a_pinch_upon_what_floats_over_the_drawing_does_not_zoom_the_page(window
         assert alice.page.locator(part).evaluate(PINCHED), part
 
 
+SAFARI_PINCHES = """([part, at, ...scales]) => {
+    const told = (type, scale) => {
+        const event = Object.assign(new Event(type, { bubbles: true, cancelable: true }), { scale, ...at });
+        return !document.querySelector(part).dispatchEvent(event);
+    };
+    const start = told("gesturestart", 1);
+    const steps = scales.map((scale) => told("gesturechange", scale));
+    return [start, ...steps, told("gestureend", scales.at(-1))].every(Boolean);
+}"""
+"""As Safari tells of a trackpad. Whether the page stays as it is."""
+
+
+@pytest.mark.parametrize(("path", "ground"), [("", ".graph"), ("playground", "svg.canvas")])
+def test_a_pinch_on_a_trackpad_zooms_the_drawing_in_safari_too(window: Open, at: str, path: str, ground: str) -> None:
+    alice = Drawing(window("alice", at=at + path))
+    alice.open(cells=[node(1, "Shop", 0, 0), node(2, "Bank", 300, 0)])
+    shop = alice.page.locator(".x6-node .x6-body, g.node .body").first
+    before = shop.bounding_box()
+    assert before is not None
+    corner = {"clientX": before["x"], "clientY": before["y"]}
+    for scales in ([1.2, 1.5], [0.9, 0.8]):
+        assert alice.page.evaluate(SAFARI_PINCHES, [ground, corner, *scales])
+    after = shop.bounding_box()
+    assert after is not None
+    assert after["width"] == pytest.approx(before["width"] * 1.2, abs=1)
+    assert (after["x"], after["y"]) == pytest.approx((before["x"], before["y"]), abs=1)
+
+
+def test_a_pinch_upon_what_floats_over_the_drawing_does_not_zoom_the_page_in_safari(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    zoomed = alice.page.locator(".zoomed").inner_text()
+    assert alice.page.evaluate(SAFARI_PINCHES, [".minimap", {"clientX": 100, "clientY": 700}, 1.5])
+    expect(alice.page.locator(".zoomed")).to_have_text(zoomed)
+
+
 def test_a_name_does_not_stick_out_of_its_boundary(window: Open, at: str) -> None:
     alice = Drawing(window("alice", at=at))
     trust = {"shape": "security-boundary", "height": 120}
@@ -555,6 +649,33 @@ def test_a_name_does_not_stick_out_of_its_boundary(window: Open, at: str) -> Non
         assert body is not None
         assert caption is not None
         assert caption["x"] + caption["width"] <= body["x"] + body["width"]
+
+
+PAINTED = """([part, name]) => getComputedStyle(document.querySelector(part))[name]"""
+
+
+@pytest.mark.parametrize(("scheme", "ink"), [("light", "rgb(0, 0, 0)"), ("dark", "rgb(228, 233, 240)")])
+def test_what_TMI_draws_in_black_can_be_seen_on_a_dark_ground(window: Open, at: str, scheme: Any, ink: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    body, text = {"stroke": "#000000"}, {"fill": "#000000"}
+    filled = {"body": {**body, "fill": "#ffffff"}, "text": text}
+    boundary = node(1, "Trust", 0, 0, shape="security-boundary", attrs=filled)
+    box = node(2, "Shop", 300, 0, attrs=filled)
+    words = node(3, "Note", 300, 200, shape="text-box", attrs={"body": {"fill": "transparent"}, "text": text})
+    ends = {"source": {"cell": boundary["id"]}, "target": {"cell": box["id"]}}
+    flow = {"id": node(4, "", 0, 0)["id"], "shape": "flow", **ends, "attrs": {"line": body}}
+    cells = [{**one, "label": "Name"} for one in (boundary, box, words)]
+    alice.page.emulate_media(color_scheme=scheme)
+    alice.open(cells=[*cells, flow])
+    expect(alice.page.locator(".x6-cell")).to_have_count(4)
+
+    def painted(cell: dict[str, Any], part: str, name: str) -> str:
+        return str(alice.page.evaluate(PAINTED, [f'[data-cell-id="{cell["id"]}"] {part}', name]))
+
+    assert painted(flow, ".x6-line", "stroke") == painted(boundary, ".x6-body", "stroke") == ink
+    assert painted(boundary, ".caption", "fill") == painted(words, ".caption", "fill") == ink
+    assert painted(box, ".caption", "fill") == "rgb(0, 0, 0)"
+    assert alice.page.evaluate(PAINTED, ["marker path", "fill"]) == ink
 
 
 def test_what_goes_and_comes_back_between_two_frames_is_drawn_once(window: Open, at: str) -> None:
@@ -592,6 +713,20 @@ def test_who_names_a_cell_that_somebody_removes_goes_on_in_the_drawing(window: O
     bob.key("Delete")
     expect(alice.page.locator("textarea.rename")).to_have_count(0)
     expect(alice.page.locator("#stage")).to_be_focused()
+
+
+@pytest.mark.parametrize(("path", "name"), [("", "Web\r\nshop"), ("playground", "Web\nshop")])
+def test_a_name_of_several_lines_that_is_only_looked_at_stays_as_it_is(
+    window: Open, at: str, path: str, name: str
+) -> None:
+    alice = Drawing(window("alice", at=at + path))
+    alice.open(cells=[node(1, name, 0, 0)])
+    shop = alice.page.locator(".x6-node .x6-body, g.node .body").bounding_box()
+    assert shop is not None
+    alice.page.mouse.dblclick(shop["x"] + shop["width"] / 2, shop["y"] + shop["height"] / 2)
+    alice.page.locator(".rename:focus").press("Enter")
+    expect(alice.page.locator(".rename")).to_have_count(0)
+    assert [cell["attrs"]["text"]["text"] for cell in alice.cells()] == [name]
 
 
 def test_who_may_only_read_can_look_and_select_but_not_change(window: Open, at: str) -> None:
@@ -762,6 +897,21 @@ def test_a_menu_that_came_up_over_the_panel_keeps_nothing_from_being_shown_there
     expect(alice.page.locator(".format [data-does=Left]")).to_have_value("8")
 
 
+ENDS = """([name]) => [...document.querySelectorAll("text")].filter((one) => one.textContent === name).map(
+    (one) => Math.sign(one.getStartPositionOfChar(name.length - 1).x - one.getStartPositionOfChar(0).x))"""
+
+
+@pytest.mark.parametrize("path", ["", "playground"])
+def test_a_name_ends_at_the_side_at_which_its_language_ends(window: Open, at: str, path: str) -> None:
+    alice = Drawing(window("alice", at=at + path))
+    hebrew, english = node(1, "שלום!", 0, 0), node(2, "Hello!", 300, 0)
+    flow = {"shape": "flow", "source": {"cell": hebrew["id"]}, "target": {"cell": english["id"]}, "label": "למה?"}
+    alice.open(cells=[hebrew, english, {"id": node(3, "", 0, 0)["id"], **flow}])
+    for name in ("שלום!", "למה?", "Hello!"):
+        expect(alice.page.locator("text", has_text=name)).to_be_visible()
+    assert [alice.page.evaluate(ENDS, [name]) for name in ("שלום!", "למה?", "Hello!")] == [[-1], [-1], [1]]
+
+
 def test_where_the_drawing_library_does_not_load_it_is_said_so_and_nothing_is_connected(window: Open, at: str) -> None:
     page = window("alice", at=at).page
     page.locator("#create").wait_for()
@@ -771,6 +921,33 @@ def test_where_the_drawing_library_does_not_load_it_is_said_so_and_nothing_is_co
     page.evaluate(OPEN, ["writer", []])
     expect(page.get_by_role("alert")).to_contain_text("drawing library")
     assert opened == []
+
+
+SCROLLED = "({ scrollLeft, scrollTop }) => [scrollLeft, scrollTop]"
+
+
+def test_the_field_of_a_name_is_in_sight_wherever_its_cell_is(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    trust = node(2, "Trust", 200, -1200, shape="security-boundary", width=900, height=1500)
+    alice.open(cells=[node(1, "Shop", 0, 0), trust])
+    stage, field = alice.page.locator("#stage"), alice.page.locator("textarea.rename:focus")
+    alice.page.mouse.click(*alice.middle("Shop"))
+    alice.page.mouse.wheel(-3000, 0)
+    expect(alice.node("Shop")).not_to_be_in_viewport()
+    alice.key("F2")
+    field.press_sequentially("Web")
+    expect(field).to_be_in_viewport(ratio=1)
+    assert stage.evaluate(SCROLLED) == [0, 0]
+    expect(alice.node("Shop")).to_be_in_viewport()
+    field.press("Escape")
+
+    alice.key("1")
+    alice.page.mouse.wheel(0, 500)
+    x, y, _, height = alice.box("Trust")
+    alice.page.mouse.dblclick(x + 20, y + height - 10)  # its name is far above
+    field.press_sequentially("Net")
+    expect(field).to_be_in_viewport(ratio=1)
+    assert stage.evaluate(SCROLLED) == [0, 0]
 
 
 def test_what_is_pressed_in_the_panel_right_after_typing_there_happens(window: Open, at: str) -> None:

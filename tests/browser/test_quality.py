@@ -132,6 +132,26 @@ def walk_to(page: Page, selector: str, key: str = "Tab") -> None:
     pytest.fail(f"{key} does not lead to {selector}")
 
 
+GROUND = "(one) => getComputedStyle(one).backgroundColor"
+
+
+def test_colours_and_what_is_pressed_are_seen_where_the_system_has_colours_of_its_own(
+    browser: Browser, server: Server
+) -> None:
+    with visitor(browser, forced_colors="active") as page:
+        page.goto(f"{server.http}/")
+        page.fill("input[name=name]", "alice")
+        page.click("#sign-in")
+        create(page, "Shop")
+        page.locator(".x6-node").first.click()
+        swatches = page.get_by_role("group", name="Fill").locator(".swatch:not(.none)")
+        colours = {one.evaluate(GROUND) for one in swatches.all()}
+        assert len(colours) == swatches.count() > 0
+        tools = {one: page.locator(f".tool[data-tool={one}]").evaluate(GROUND) for one in ("select", "process")}
+        assert tools["select"] != tools["process"]
+        keep(page, "forced-colours")
+
+
 def test_from_the_door_to_a_drawing_and_back_by_keys_alone(window: Open, server: Server) -> None:
     page = window("alice", at=f"{server.http}/").page
     page.wait_for_selector("#create")

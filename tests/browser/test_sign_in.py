@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Route
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.window import Window, visitor
 from tests.support.oidc_provider import ANA, CLIENT, SECRET, OidcProvider
@@ -45,6 +46,25 @@ def test_who_lets_the_browser_keep_nothing_can_sign_in_and_draw(browser: Browser
     page.fill(".new input", "Shop")
     page.click("#create")
     page.wait_for_selector("#status[data-state=live]")
+    page.context.close()
+
+
+@pytest.mark.parametrize("path", ["", "playground"])
+def test_who_lets_the_browser_keep_nothing_is_told_what_that_means(browser: Browser, server: Server, path: str) -> None:
+    page = browser.new_page()
+    page.add_init_script(f"({KEEPS_NOTHING})()")
+    page.goto(f"{server.http}/{path}")
+    page.fill("input[name=name]", "alice")
+    page.click("#sign-in")
+    page.fill(".new input", "Shop")
+    page.click("#create")
+    expect(page.locator(".toast")).to_have_text(re.compile("keeps nothing.* is lost"))
+    page.wait_for_selector("#status[data-state=live]")
+    page.context.set_offline(True)
+    page.wait_for_selector("#status[data-state=offline]")
+    page.locator("[data-tool=process]").press("Enter")
+    page.get_by_label("All diagrams").click()
+    expect(page.locator("dialog.question")).to_contain_text("The rest is lost")
     page.context.close()
 
 

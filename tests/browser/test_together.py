@@ -353,6 +353,19 @@ def test_who_goes_on_drawing_after_the_end_is_told_what_becomes_of_it(window: Op
         read(one, "dialog", question)
 
 
+@pytest.mark.parametrize("page", ["", "playground"])
+def test_who_leaves_right_after_typing_a_name_is_not_asked_about_it(window: Open, at: str, page: str) -> None:
+    alice = window("alice", at=at + page)
+    draw_on(alice)
+    alice.page.mouse.dblclick(*middle(alice, "Shop"))
+    alice.page.locator(".rename:focus").fill("Web shop")
+    alice.page.click("[aria-label='All diagrams']")
+    alice.page.locator("#create").wait_for()
+    expect(alice.page.locator("dialog")).to_have_count(0)
+    alice.page.go_back()
+    text(alice, "Web shop").wait_for()
+
+
 def test_who_stays_can_go_back_later(window: Open, at: str) -> None:
     alice = window("alice", at=at)
     draw_on(alice)

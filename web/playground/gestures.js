@@ -5,6 +5,7 @@ import { stepPause } from "../sdk/binding.js";
 import { letterOf, s } from "../shell/dom.js";
 import * as commands from "../shell/drawing/commands.js";
 import { between, centre, GRID, pulled, snapped } from "../shell/drawing/geometry.js";
+import { onPinch } from "../shell/drawing/pinching.js";
 import { Stepping } from "../shell/drawing/stepping.js";
 
 const SEND_EVERY_MS = 50;
@@ -32,6 +33,7 @@ export class Gestures {
     root.addEventListener("pointercancel", own(() => this.#cancel()));
     root.addEventListener("dblclick", (event) => this.#doubleClick(event));
     root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    onPinch(root, (factor, event) => this.#gesture || this.#canvas.zoom(factor, event));
     root.addEventListener("keydown", (event) => this.#key(event));
     root.addEventListener("focusin", (event) => this.#focused(event));
   }

@@ -176,7 +176,8 @@ class Editor {
     const cell = this.look.get(id);
     if (!cell) return;
     const field = h("input", { class: "rename", "aria-label": "Name", maxlength: 1000 });
-    field.value = field.defaultValue = caption(cell);
+    field.value = caption(cell);
+    field.defaultValue = field.value; // of several lines the browser makes one
     let isDone = false;
     const finish = (keeps) => {
       if (isDone) return;

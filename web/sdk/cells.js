@@ -120,6 +120,12 @@ export function applyEffect(cells, { cells: entries, order }) {
   return entries.map(({ id }) => id);
 }
 
+/** Source, target and parent. */
+function tiesOf(cell) {
+  const ends = cell && isEdge(cell) ? [cell.source?.cell, cell.target?.cell] : [undefined, undefined];
+  return [...ends, cell?.parent];
+}
+
 /** A Map of cells with changes laid over it. The Map below stays as it is until `settle()`. */
 export class Overlay {
   #base;
@@ -163,9 +169,7 @@ export class Overlay {
       // what is there already, and just so, may be added again
       else if (canonicalJson({ id, ...data }) !== canonicalJson(cell)) return false;
     }
-    const isThere = (id) => id === undefined || after.has(id) || this.get(id);
-    const isTied = ({ source, target, parent }) => [source?.cell, target?.cell, parent].every(isThere);
-    for (const cell of after.values()) if (cell && !isTied(cell)) return false; // OP3, OP6
+    for (const [id, cell] of after) if (cell && !this.#isTied(cell, before.get(id), after)) return false;
     const removed = new Map();
     for (const [id, cell] of after) {
       this.#put(id, cell);
@@ -173,6 +177,15 @@ export class Overlay {
     }
     if (removed.size > 0) this.#mend(removed);
     return true;
+  }
+
+  /** Whether what it is newly tied to is a node that is there (OP3, OP6), or it goes with an end that goes (OP4). */
+  #isTied(cell, before, after) {
+    const now = (id) => (after.has(id) ? after.get(id) : this.get(id));
+    const isNode = (id) => now(id) !== undefined && !isEdge(now(id));
+    const [ties, had] = [tiesOf(cell), tiesOf(before)];
+    if (ties.slice(0, 2).some((id) => after.has(id) && !after.get(id))) return true;
+    return ties.every((id, at) => id === undefined || id === had[at] || isNode(id));
   }
 
   #put(id, cell) {

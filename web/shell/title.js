@@ -2,6 +2,8 @@
 
 import { h } from "./dom.js";
 
+const LOOK_MS = 30_000; // of the one window that has the focus: another looks when one comes back to it
+
 /**
  * @param name as it is known by now; who is told another says so to `is`
  * @returns {{root: HTMLElement, name: string, is(name: string): void, stop(): void}}
@@ -14,6 +16,7 @@ class Title {
   #rest;
   #path;
   #looking = null; // a promise; focus and sight come back together
+  #ticking = setInterval(() => document.hasFocus() && this.#lookAgain(), LOOK_MS);
   #abort = new AbortController();
 
   constructor(rest, { threatModelId, diagramId }, name) {
@@ -46,6 +49,7 @@ class Title {
   }
 
   stop() {
+    clearInterval(this.#ticking);
     this.#abort.abort();
   }
 }

@@ -201,6 +201,12 @@ test("copies have ids of their own and the flows among them", () => {
   assert.deepEqual([f.source.cell, f.target.cell, room.parent], [ids[0], ids[1], undefined]);
 });
 
+test("a copy belongs to the boundary that it comes to stand in, and to no other", () => {
+  const cells = look(boundary("room"), boundary("hall", { x: 1000 }), box("a", 1, 1, { parent: "room" }));
+  const parentAfter = (dx) => commands.pasted(cells, [cells.get("a")], { dx, dy: 0 }).changes[0].data.parent;
+  assert.deepEqual([24, 700, 1100].map(parentAfter), ["room", undefined, "hall"]);
+});
+
 test("a flow whose end is not copied is not pasted", () => {
   assert.equal(
     commands.pasted(look(), [box("a", 0, 0), flow("f", "a", "elsewhere")], { dx: 0, dy: 0 }).changes.length,

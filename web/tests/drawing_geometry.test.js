@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { aligned, around, between, pulled, snapped } from "../shell/drawing/geometry.js";
+import { aligned, around, between, pulled, snapped, stretched } from "../shell/drawing/geometry.js";
 
 test("positions stand on the grid", () => {
   assert.deepEqual([snapped(3), snapped(5), snapped(-13)], [0, 8, -16]);
@@ -30,6 +30,15 @@ test("a box that is pulled smaller than it may be stays where its other side is"
     width: 104,
     height: 56,
   });
+});
+
+test("a part of a box keeps its place in it when the box becomes another", () => {
+  const before = { x: 0, y: 0, width: 300, height: 100 };
+  const [left, right] = [{ x: 0, y: 0.5, width: 100, height: 50 }, { x: 200, y: 50, width: 100, height: 50 }];
+  const wide = { ...before, x: -1, width: 401 };
+  assert.deepEqual(stretched(left, before, wide), { x: -1, y: 0.5, width: 134, height: 50 });
+  assert.deepEqual(stretched(right, before, wide), { x: 266, y: 50, width: 134, height: 50 });
+  assert.deepEqual(stretched(left, before, before), left);
 });
 
 test("around many boxes is one, without those that are gone; there is none around nothing", () => {

@@ -124,6 +124,34 @@ for (const [altKey, size] of [
   });
 }
 
+test("several that are pulled smaller end where the smallest of them is as small as it may be", () => {
+  const world = drawing("a", "b");
+  world.stage.selection = ["a", "b"];
+  world.nodes.get("b").setPosition(100, 50);
+  world.nodes.get("b").setProp("size", { width: 50, height: 60 });
+  const { down, move, up } = gesturing(world);
+  down(at(150, 110, { handle: "se" }));
+  move(at(0, 0));
+  up(at(0, 0));
+  assert.deepEqual(world.nodes.get("a").getBBox(), { x: 0, y: 0, width: 80, height: 30 });
+  assert.deepEqual(world.nodes.get("b").getBBox(), { x: 80, y: 30, width: 40, height: 36 });
+});
+
+test("Escape gives several that are being pulled back as they were", () => {
+  const world = drawing("a", "b");
+  world.stage.selection = ["a", "b"];
+  world.nodes.get("b").setPosition(200.5, 50);
+  const gestures = new Gestures({ ...world, marks, editor: { tool: "select" } });
+  globalThis.requestAnimationFrame = (draw) => (draw(), 1);
+  heard.pointerdown(at(300, 100, { handle: "nw" }));
+  heard.pointermove(at(353, 155));
+  assert.notDeepEqual(world.nodes.get("a").getBBox(), { x: 0, y: 0, width: 100, height: 50 });
+  gestures.cancel();
+  assert.deepEqual(world.nodes.get("a").getBBox(), { x: 0, y: 0, width: 100, height: 50 });
+  assert.deepEqual(world.nodes.get("b").getBBox(), { x: 200.5, y: 50, width: 100, height: 50 });
+  assert.deepEqual(world.calls, ["begin", "end"]);
+});
+
 test("a finger beside the drawing has no part in a drag and does not end it", () => {
   const world = drawing("a");
   const { down, move, up } = gesturing(world);
@@ -136,6 +164,26 @@ test("a finger beside the drawing has no part in a drag and does not end it", ()
   up(at(50, 10));
   assert.deepEqual(world.nodes.get("a").getPosition(), { x: 40, y: 0 });
   assert.deepEqual(world.calls, ["begin", "end"]);
+});
+
+test("a drag ends where it was when nobody tells that the button was let go of", () => {
+  const world = drawing("a");
+  const { down, move } = gesturing(world);
+  down(at(10, 10, { id: "a" }));
+  move(at(50, 10));
+  move(at(300, 10, { buttons: 0 }));
+  move(at(400, 10, { buttons: 0 }));
+  assert.deepEqual(world.nodes.get("a").getPosition(), { x: 40, y: 0 });
+  assert.deepEqual(world.calls, ["begin", "end"]);
+});
+
+test("what is pressed next is a gesture of its own though nobody told of the release before", () => {
+  const world = drawing("a", "b");
+  const { down, up } = gesturing(world);
+  down(at(10, 10, { id: "a" }));
+  down(at(10, 10, { id: "b" }));
+  up(at(10, 10, { id: "b" }));
+  assert.deepEqual(world.stage.selection, ["b"]);
 });
 
 test("a third finger neither drags nor zooms", () => {

@@ -236,10 +236,12 @@ test("what is refused a hundred times is said once, with how often", () => {
   const refusals = new Refusals((...said) => sentences.push(said));
   for (let at = 0; at < 100; at++) refusals.note({ reason: "permission_denied", message: "You may only read." });
   refusals.note({ reason: "nothing_to_undo", message: "" });
+  refusals.note({ reason: "nothing_to_redo", message: "nothing to redo" });
   refusals.tell();
   assert.deepEqual(sentences, [
     ["Not accepted: You may only read (100 times).", "bad"],
     ["Nothing to undo.", "note"],
+    ["Nothing to redo.", "note"],
   ]);
 });
 

@@ -8,13 +8,14 @@ from xml.etree import ElementTree
 import pytest
 
 from rest.image.geometry import FAR, Box
+from rest.image.looks import Theme
 from rest.image.nodes import box_of, look_of, node
 from rest.image.style import Style
 
 
-def drawn(shape: str, **more: Any) -> ElementTree.Element:
+def drawn(shape: str, theme: Theme = "light", **more: Any) -> ElementTree.Element:
     cell = {"id": "a", "shape": shape, "x": 10, "y": 20, "width": 120, "height": 80, "label": "Label", **more}
-    return ElementTree.fromstring(node(cell, box_of(cell), Style()))
+    return ElementTree.fromstring(node(cell, box_of(cell), Style(theme)))
 
 
 def tags(group: ElementTree.Element) -> list[str]:
@@ -78,6 +79,23 @@ def test_what_a_cell_says_of_its_looks_is_done() -> None:
 
 def test_on_what_shows_through_the_label_has_its_usual_colour() -> None:
     assert drawn("actor", attrs={"body": {"fill": "#20306040"}})[1].get("fill") == "#1b2430"
+
+
+@pytest.mark.parametrize(
+    ("shape", "fill", "line", "ink"),
+    [
+        ("security-boundary", "#ffffff", "#e4e9f0", "#e4e9f0"),
+        ("text-box", "transparent", "#000000", "#e4e9f0"),
+        ("process", None, "#000000", "#e4e9f0"),
+        ("process", "#ffffff", "#000000", "#000000"),
+    ],
+)
+def test_what_is_black_upon_a_dark_ground_can_be_read(shape: str, fill: str | None, line: str, ink: str) -> None:
+    attrs = {"body": {"fill": fill, "stroke": "black"}, "text": {"fill": "#000"}}
+    body, text = drawn(shape, "dark", attrs=attrs)
+    assert (body.get("stroke"), text.get("fill")) == (line, ink)
+    body, text = drawn(shape, attrs=attrs)
+    assert (body.get("stroke"), text.get("fill")) == ("#000000", "#000000")
 
 
 def test_a_painted_boundary_lets_through_what_it_holds() -> None:

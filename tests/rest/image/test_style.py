@@ -24,5 +24,10 @@ def test_a_line_is_as_the_cell_says_and_else_as_usual() -> None:
     assert style.line({"stroke": "none"}, "edge", 1.5) == {"stroke": "none"}
 
 
+def test_a_black_flow_is_seen_upon_a_dark_ground() -> None:
+    assert Style("dark").line({"stroke": "black"}, "edge", 1.5)["stroke"] == "#e4e9f0"
+    assert Style("light").line({"stroke": "black"}, "edge", 1.5)["stroke"] == "#000000"
+
+
 def test_an_opacity_stands_beside_its_colour() -> None:
     assert fill(Paint("#010203", 0.5)) == {"fill": "#010203", "fill-opacity": "0.5"}

@@ -1,7 +1,7 @@
 /** Cells to and from the clipboard as JSON, so that they go from one diagram, window and server to another. */
 
 import { toast } from "../../shell/dom.js";
-import { added, copied, pasted } from "../../shell/drawing/commands.js";
+import { added, copied, pasted, removed } from "../../shell/drawing/commands.js";
 import { around, snapped, touches } from "../../shell/drawing/geometry.js";
 
 const TYPE = "application/x-codraw+json";
@@ -49,19 +49,21 @@ export class Clipboard {
   }
 
   #copy(event) {
-    if (!getSelection().isCollapsed) return false;
+    if (!getSelection().isCollapsed) return [];
     const cells = this.#chosen();
-    if (cells.length === 0) return false;
+    if (cells.length === 0) return cells;
     const text = JSON.stringify({ codraw: "cells", cells });
     event.clipboardData.setData(TYPE, text);
     event.clipboardData.setData("text/plain", text);
     event.preventDefault();
     this.#last = { text, times: 0 };
-    return true;
+    return cells;
   }
 
+  /** What is copied, that is with boxes all that stands in them, and nothing else. */
   #cut(event) {
-    if (this.#copy(event)) this.#editor.remove();
+    const ids = this.#copy(event).map(({ id }) => id);
+    this.#editor.edit(removed(this.#diagram.replica, ids));
   }
 
   #paste(event) {

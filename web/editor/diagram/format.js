@@ -192,7 +192,8 @@ export class FormatPanel {
         this.#stage.root.focus({ preventScroll: true });
       },
     });
-    field.value = field.defaultValue = caption(cell);
+    field.value = caption(cell);
+    field.defaultValue = field.value; // with the browser's own ends of lines
     return h("label", { class: "field" }, h("span", isEdge(cell) ? "Data flow" : "Name"), field);
   }
 

@@ -1,9 +1,11 @@
 /** Pointer on the drawing: moving, resizing, connecting, framing, panning. One gesture is one step of undo. */
 
 import { isEdge } from "../../sdk/codraw.js";
+import { onPinch } from "../../shell/drawing/pinching.js";
 import * as commands from "../../shell/drawing/commands.js";
-import { between, encloses, pulled, snapped } from "../../shell/drawing/geometry.js";
+import { between, encloses } from "../../shell/drawing/geometry.js";
 import { Move } from "./move.js";
+import { Resize } from "./resize.js";
 
 const THRESHOLD = 4;
 const NOWHERE = { clientX: -1e6, clientY: -1e6 };
@@ -31,6 +33,7 @@ export class Gestures {
     root.addEventListener("pointerdown", (event) => this.#down(event), { signal });
     root.addEventListener("dblclick", (event) => this.#doubleClick(event), { signal });
     root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false, signal });
+    onPinch(root, (factor, event) => this.#pointers.size > 0 || stage.zoom(factor, event), { signal });
     // Firefox pastes where the middle button is let go of, also beside the drawing.
     addEventListener("auxclick", (event) => event.target.closest("input, textarea, a") || event.preventDefault(), { signal });
     addEventListener("pointermove", (event) => this.#move(event), { signal });
@@ -62,6 +65,7 @@ export class Gestures {
 
   #down(event) {
     if (event.target.closest("input, textarea, button, .over")) return;
+    this.#letGo(event);
     this.#pointers.set(event.pointerId, event);
     if (this.#pointers.size === 2) return this.#startPinch();
     if (this.#gesture || this.#pinch || event.button > 1) return;
@@ -89,10 +93,16 @@ export class Gestures {
 
   /** A finger elsewhere, or a mouse beside it, has no part in it. */
   #move(event) {
+    if (event.buttons === 0) return this.#letGo(event);
     if (!this.#pointers.has(event.pointerId)) return;
     this.#pointers.set(event.pointerId, event);
     if (this.#pinch) return this.#pinched();
     this.#gesture?.move?.(event);
+  }
+
+  /** Of a button that is let go of in a menu nobody tells: where it was when it was heard of last, there it ends. */
+  #letGo({ pointerId }) {
+    if (this.#pointers.has(pointerId)) this.#up(this.#pointers.get(pointerId));
   }
 
   #up(event) {
@@ -264,23 +274,15 @@ export class Gestures {
   }
 
   #resizing(event, handle) {
-    const [id] = this.#stage.selectedNodes;
-    const node = this.#stage.graph.getCellById(id);
-    const before = this.#stage.boxOf(id);
-    if (!before) return null;
-    const start = this.#stage.toWorld(event);
-    const put = ({ x, y, width, height }) => {
-      if (!node.model) return;
-      node.setPosition(x, y);
-      node.setProp("size", { width, height });
-      this.#marks.draw();
-    };
-    const follow = (now) => {
-      const to = this.#stage.toWorld(now);
-      const on = now.altKey ? Math.round : snapped;
-      put(pulled(before, handle, to.x - start.x, to.y - start.y, commands.SMALLEST, on));
-    };
-    return this.#stepwise(event, { pick: () => this.#stage.begin(), follow, restore: () => put(before) });
+    const resize = new Resize({ diagram: this.#diagram, stage: this.#stage, handle, from: this.#stage.toWorld(event) });
+    return this.#stepwise(event, {
+      pick: () => (resize.pick(), this.#stage.begin()),
+      follow: (now) => {
+        resize.to(this.#stage.toWorld(now), { isFree: now.altKey });
+        this.#marks.draw();
+      },
+      restore: () => (resize.restore(), this.#marks.draw()),
+    });
   }
 
   /** Follows the pointer once a frame, from the first four pixels on; its end is exact. */

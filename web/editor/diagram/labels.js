@@ -4,8 +4,10 @@ import { isEdge } from "../../sdk/codraw.js";
 import { composes, h } from "../../shell/dom.js";
 import { caption } from "../../adapters/x6.js";
 import { retyped } from "../../shell/drawing/commands.js";
+import { touches } from "../../shell/drawing/geometry.js";
 
 const LEAST = { width: 140, height: 38 };
+const MARGIN = 8;
 
 export class Labels {
   #diagram;
@@ -34,6 +36,7 @@ export class Labels {
       spellcheck: "true",
     });
     field.value = caption(cell);
+    const before = field.value; // the browser has its own ends of lines
     this.#field = field;
     const place = () => this.#place(field, id);
     const stops = [
@@ -43,12 +46,14 @@ export class Labels {
     this.#finish = (keeps) => {
       this.#finish = () => {};
       for (const stop of stops) stop();
-      this.#keep(id, caption(cell), keeps);
+      this.#keep(id, before, keeps);
     };
     field.addEventListener("keydown", (event) => this.#key(event));
     field.addEventListener("input", place);
     field.addEventListener("blur", () => this.#finish(true));
     this.#stage.root.append(field);
+    const box = this.#stage.boxOf(id);
+    if (box && !touches(box, this.#stage.viewport)) this.#stage.scrollTo(box);
     place();
     this.#stage.busy(true);
     // The pointer that created the cell is still down; focus given now would be taken away again.
@@ -95,7 +100,12 @@ export class Labels {
     field.style.height = `${LEAST.height}px`;
     const height = Math.min(Math.max(LEAST.height, field.scrollHeight + 2), 240);
     field.style.height = `${height}px`;
-    field.style.left = `${isBoundary ? middle.x + 6 : middle.x - width / 2}px`;
-    field.style.top = `${isBoundary ? middle.y + 4 : middle.y - height / 2}px`;
+    const [left, top] = isBoundary ? [middle.x + 6, middle.y + 4] : [middle.x - width / 2, middle.y - height / 2];
+    const seen = this.#stage.viewport;
+    field.style.left = `${inSight(left, width, seen.width * scale)}px`;
+    field.style.top = `${inSight(top, height, seen.height * scale)}px`;
   }
 }
+
+/** The browser would scroll the drawing to a field that is out of sight. */
+const inSight = (at, size, room) => Math.max(MARGIN, Math.min(at, room - size - MARGIN));

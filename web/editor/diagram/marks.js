@@ -1,6 +1,7 @@
 /** What lies over the drawing while one works: frames of the selection, handles, lines to snap to. */
 
 import { assign, s } from "../../shell/dom.js";
+import { around } from "../../shell/drawing/geometry.js";
 
 const HANDLES = { nw: [0, 0], ne: [1, 0], se: [1, 1], sw: [0, 1] }; // the sides belong to the ports
 const PAD = 5;
@@ -35,18 +36,20 @@ export class Marks {
     while (this.#frames.childElementCount > frames.length) this.#frames.lastChild.remove();
     while (this.#frames.childElementCount < frames.length) this.#frames.append(s("rect", { rx: 4 }));
     frames.forEach((box, at) => assign(this.#frames.children[at], padded(box)));
-    this.#drawHandles(nodes.length === 1 && this.#diagram.canWrite ? frames[0] : null);
+    this.#drawHandles(nodes.length <= MOST_FRAMES && this.#diagram.canWrite ? around(frames) : null);
   }
 
   #drawHandles(box) {
     if (!box) return this.#handles.replaceChildren();
     if (this.#handles.childElementCount === 0) {
       const handle = (name) => s("rect", { class: `handle ${name}`, "data-handle": name, width: 9, height: 9, rx: 2 });
-      this.#handles.append(...Object.keys(HANDLES).map(handle));
+      this.#handles.append(s("rect", { class: "whole" }), ...Object.keys(HANDLES).map(handle));
     }
     const { x, y, width, height } = padded(box);
+    const [whole, ...handles] = this.#handles.children;
+    assign(whole, { x, y, width, height });
     Object.values(HANDLES).forEach(([right, low], at) => {
-      assign(this.#handles.children[at], { x: x + right * width - 4.5, y: y + low * height - 4.5 });
+      assign(handles[at], { x: x + right * width - 4.5, y: y + low * height - 4.5 });
     });
   }
 

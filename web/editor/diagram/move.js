@@ -85,7 +85,8 @@ export class Move {
   }
 }
 
-function bendsAmong(graph, ids) {
+/** The bends of flows between them: `{edge, vertices}`. */
+export function bendsAmong(graph, ids) {
   const isWithin = (edge) => ids.has(edge.getSourceCellId()) && ids.has(edge.getTargetCellId());
   const edges = graph.getEdges().filter(isWithin);
   return edges.map((edge) => ({ edge, vertices: edge.getVertices() })).filter(({ vertices }) => vertices.length > 0);

@@ -3,6 +3,7 @@
 import { connect, uuid } from "../../sdk/codraw.js";
 import { h, toast } from "../../shell/dom.js";
 import * as commands from "../../shell/drawing/commands.js";
+import { onPinch } from "../../shell/drawing/pinching.js";
 import { icon } from "../../shell/icons.js";
 import { printing } from "../../shell/printing.js";
 import { openRights } from "../../shell/start/rights.js";
@@ -94,6 +95,7 @@ class Workspace {
     const minimap = this.#part(new Minimap({ stage }));
     this.#over = h("div", { class: "overlay" }, this.#empty, this.#format.root, minimap.root, this.#zoomBar());
     this.#over.addEventListener("wheel", keepPage, { passive: false });
+    onPinch(this.#over, () => {});
     this.#session = this.#part(session({ diagram, rest, onLeave }));
     this.#part(printing(stage.printed));
     this.root = h(

@@ -319,20 +319,22 @@ export function copied(look, ids) {
   );
 }
 
-/** Copies under new ids, moved on; ties to cells that are not among them are left behind. */
+/** Copies under new ids, moved on, in the boundaries where they then stand; ties to other cells are left behind. */
 export function pasted(look, cells, { dx, dy }) {
   const ids = new Map(cells.map(({ id }) => [id, uuid()]));
+  const boundaries = [...look.cells()].filter(({ shape }) => shape === "security-boundary");
+  const under = (cell) => (isEdge(cell) ? null : boundaryUnder({ cells: () => boundaries }, cell, new Set()));
   const isWhole = (cell) => !isEdge(cell) || [cell.source, cell.target].every((end) => ids.has(end?.cell));
   const changes = parentsFirst(cells.filter(isWhole)).map(({ id, parent, children, ...cell }) => {
-    const data = { ...cell };
-    if (ids.has(parent)) data.parent = ids.get(parent);
-    else if (look.get(parent)?.shape === "security-boundary") data.parent = parent;
+    const data = isEdge(cell) ? { ...cell } : { ...cell, x: cell.x + dx, y: cell.y + dy };
+    const outer = ids.get(parent) ?? under(data);
+    if (outer) data.parent = outer;
     const kept = (children ?? []).filter((child) => ids.has(child)).map((child) => ids.get(child));
     if (kept.length > 0) data.children = kept;
     if (isEdge(cell)) {
       for (const end of ["source", "target"]) data[end] = { ...cell[end], cell: ids.get(cell[end].cell) };
       if (cell.vertices) data.vertices = bendsOf(cell).map(({ x, y }) => ({ x: x + dx, y: y + dy }));
-    } else Object.assign(data, { x: cell.x + dx, y: cell.y + dy });
+    }
     return { id: ids.get(id), operation: "add", data };
   });
   return { ids: changes.map(({ id }) => id), changes };

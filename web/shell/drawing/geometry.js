@@ -53,6 +53,22 @@ export function pulled({ x, y, width, height }, handle, dx, dy, least, on = snap
   return box;
 }
 
+/** A part of a box when the box becomes another: in whole numbers, where it lies on a side it still does. */
+export function stretched(part, before, after) {
+  return { ...along(part, before, after, "x", "width"), ...along(part, before, after, "y", "height") };
+}
+
+function along(part, before, after, at, size) {
+  if (after[at] === before[at] && after[size] === before[size]) return { [at]: part[at], [size]: part[size] };
+  const place = (from) => {
+    if (from === before[at]) return after[at];
+    if (from === before[at] + before[size]) return after[at] + after[size];
+    return Math.round(after[at] + ((from - before[at]) * after[size]) / before[size]);
+  };
+  const start = place(part[at]);
+  return { [at]: start, [size]: place(part[at] + part[size]) - start };
+}
+
 const EDGES = [0, 0.5, 1];
 
 /**

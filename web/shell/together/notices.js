@@ -13,6 +13,8 @@ const SKIPPED = {
   in_use: "in use by somebody else",
 };
 
+const UNKEPT = "This browser keeps nothing for this page: what is not saved when it is closed or loaded again is lost.";
+
 const HELD = { too_old: "too old to be sent safely", other_user: "made under another name" };
 
 /** @param skippedWords by reason: why undo left something alone */
@@ -31,7 +33,7 @@ export function notices({ diagram, skippedWords = SKIPPED }) {
     diagram.on("rejected", (refusal) => refusals.note(refusal)),
     diagram.on("accepted", ({ skipped = [] }) => leftAlone(skipped, skippedWords)),
     diagram.on("held", held),
-    diagram.on("trouble", ({ message }) => toast(message, "bad")),
+    diagram.on("trouble", troubling()),
     diagram.on("presenter", denied),
     diagram.on("presenter", presenting),
     diagram.on("participants", presenting),
@@ -55,8 +57,8 @@ export class Refusals {
   }
 
   note({ reason, message }) {
-    const isNothing = /^nothing_to_(un|re)do$/.test(reason);
-    const sentence = isNothing ? message || "Nothing to undo" : `Not accepted: ${message || reason}`;
+    const [, empty] = /^nothing_to_(undo|redo)$/.exec(reason) ?? [];
+    const sentence = empty ? `Nothing to ${empty}` : `Not accepted: ${message || reason}`;
     this.#counts.set(sentence, (this.#counts.get(sentence) ?? 0) + 1);
     this.#timer ??= setTimeout(() => this.tell(), REFUSALS_MS);
   }
@@ -85,6 +87,16 @@ function leftAlone(skipped, words) {
 function held({ reason, operations }) {
   const why = HELD[reason];
   if (why) toast(`Changes that were not sent, because they are ${why}: ${operations.length}.`, "bad");
+}
+
+/** Where nothing can be kept, every change would say so. */
+function troubling() {
+  let isKept = true;
+  return ({ error, message }) => {
+    if (error !== "storage_failed") return toast(message, "bad");
+    if (isKept) toast(UNKEPT, "bad");
+    isKept = false;
+  };
 }
 
 function denied({ action, by }) {

@@ -5,6 +5,7 @@ import { icon } from "../icons.js";
 import { described, LOGIN_ENDED } from "./connection.js";
 import { crowdOf } from "./crowd.js";
 
+const MOMENT_MS = 1_000;
 const GONE = "diagram_deleted"; // there is nothing to come back to
 
 /**
@@ -30,6 +31,7 @@ class Session {
   #waiting = h("p", { class: "hint" });
   #away = h("p", { class: "host-away", role: "status", hidden: true });
   #awaySince = null;
+  #isKept = true; // what is not saved, in this browser
   #ticking;
   #unload = new AbortController();
   #stops;
@@ -47,6 +49,7 @@ class Session {
       diagram.on("participants", () => this.#draw()),
       diagram.on("welcome", () => this.#draw()),
       diagram.on("status", () => this.#draw()),
+      diagram.on("trouble", ({ error }) => (this.#isKept &&= error !== "storage_failed")),
       () => this.#unload.abort(),
       () => clearTimeout(this.#ticking),
     ];
@@ -60,11 +63,25 @@ class Session {
   // -- leaving -------------------------------------------------------------------------------------------------------
 
   async leave() {
+    await this.#moment();
     const { pending, reason } = this.#diagram.status;
-    const unsaved = `Not all is saved yet. ${reason === GONE ? "The rest goes with the diagram." : "The rest is sent when you are here again."}`;
+    const rest = this.#isKept ? "is sent when you are here again" : "is lost: this browser keeps nothing";
+    const unsaved = `Not all is saved yet. The rest ${reason === GONE ? "goes with the diagram" : rest}.`;
     if (pending > 0 && !(await confirmed(unsaved, "Leave", "Stay"))) return false;
     if (!this.#isHostOfOthers()) return true;
     return confirmed("You are the host: when you leave, the session ends for everybody.", "Leave", "Stay");
+  }
+
+  /** What was typed before one left the field for the way out is saved at once, and no question. */
+  #moment() {
+    return new Promise((resolve) => {
+      const stops = [];
+      const done = () => resolve(stops.forEach((stop) => stop()));
+      const look = () => (this.#diagram.isLive && this.#diagram.status.pending > 0) || done();
+      const timer = setTimeout(done, MOMENT_MS);
+      stops.push(this.#diagram.on("status", look), () => clearTimeout(timer));
+      look();
+    });
   }
 
   #isLossy() {
@@ -143,7 +160,8 @@ class Session {
 
   /** One may go on drawing. */
   #drawWaiting(reason, pending) {
-    const what = reason === GONE ? "Changes that go with the diagram" : "Changes that wait in this browser until you are back";
+    const where = this.#isKept ? "wait in this browser until you are back" : "are lost with this page";
+    const what = `Changes that ${reason === GONE ? "go with the diagram" : where}`;
     this.#waiting.hidden = pending === 0;
     this.#waiting.textContent = `${what}: ${pending}.`;
   }
