@@ -169,8 +169,9 @@ def conflict_with(session: views.View, url: str) -> Problem:
 
 
 async def _empty_body(call: Call) -> None:
-    """None, or an object: some clients send `{}`."""
+    """None, or an object or null: some clients send `{}`, a generated one that is given nothing `null`."""
     body = await raw(call.request, BODY_BYTES)
     if body.strip():
         content_type(call.request, (JSON,))
-        as_object(decode_body(body))
+        if (value := decode_body(body)) is not None:
+            as_object(value)

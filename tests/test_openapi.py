@@ -158,6 +158,25 @@ def test_generators_of_clients_meet_nothing_unusual() -> None:
         assert "array" not in schema.get("type", "") or "items" in schema, path
 
 
+def test_generators_of_clients_make_names_that_are_not_taken() -> None:
+    """Go: a `NewX` for every X. Java: a `Pair` of its own."""
+    names = document()["components"]["schemas"].keys()
+    assert not {"Pair", *(f"New{name}" for name in names)} & names
+
+
+def test_generators_of_clients_are_not_asked_for_an_object_of_any_members_or_a_list_as_one_body() -> None:
+    """OpenAPI Generator's TypeScript has no type for that."""
+    for place, medium in media():
+        parts = [resolved(part) for part in medium["schema"].get("anyOf", ())]
+        free = [part for part in parts if part.get("type") == "object" and "properties" not in part]
+        assert not free or all(part.get("type") != "array" for part in parts), place
+
+
+def test_generators_of_clients_take_pictures_for_bytes() -> None:
+    pictures = [medium["schema"] for place, medium in media() if "image/" in place]
+    assert [schema.get("format") for schema in pictures] == ["binary", "binary"]
+
+
 def media() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every body of the document, asked for or given, with its place."""
     parts = [(f"{kind}/{name}", part) for kind in ("requestBodies", "responses") for name, part in _component(kind)]

@@ -259,7 +259,8 @@ class Server:
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
     ) -> Any:
-        """Any call, as we are signed in: what the answer holds, None where it is empty. Raises RestError, Unreachable.
+        """Any call, as we are signed in: what the answer holds, None where it is empty; of a picture its bytes. Raises
+        RestError, Unreachable.
 
         `repeatable`: twice is as good as once; by default of all methods but POST and PATCH.
         """
@@ -377,6 +378,8 @@ def _body(answer: httpx2.Response) -> Any:
 def _value(answer: httpx2.Response) -> Any:
     if not answer.content:
         return None
+    if answer.is_success and answer.headers.get("Content-Type", "").startswith("image/"):
+        return answer.content
     try:
         return msgspec.json.decode(answer.content)
     except msgspec.DecodeError:

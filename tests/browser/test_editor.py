@@ -790,6 +790,19 @@ def test_who_becomes_a_reader_in_mid_drag_asks_for_nothing_more(window: Open, at
     expect(bob.node("Shop")).to_have_attribute("transform", "translate(80,40)")
 
 
+def test_who_becomes_a_reader_sees_no_handles_on_what_is_selected(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    bob = Drawing(window("bob", at=alice.page.url))
+    bob.saved()
+    bob.page.mouse.click(*bob.middle("Shop"))
+    handles = bob.page.locator("[data-handle]")
+    expect(handles).to_have_count(4)
+    alice.page.evaluate(TO_READERS)
+    expect(handles).to_have_count(0)
+    expect(bob.page.locator(".marks .frames rect")).to_have_count(1)
+
+
 @pytest.mark.parametrize("size", [(1024, 768), (390, 780)], ids=["tablet", "phone"])
 def test_a_finger_drags_a_shape_out_of_the_palette(
     window: Open, browser: Browser, at: str, size: tuple[int, int]
@@ -854,6 +867,16 @@ def by_touch(browser: Browser, other: Drawing, size: tuple[int, int]) -> Iterato
         yield page, finger
 
 
+def test_however_many_are_painted_the_panel_shows_the_colour(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(number, "", number * 160, 0) for number in range(30)])
+    expect(alice.page.locator(".x6-node")).to_have_count(30)
+    alice.key("Control+a")
+    yellow = alice.page.locator("[data-does='Fill #fce8b2']")
+    yellow.click()
+    expect(yellow).to_have_attribute("aria-pressed", "true")
+
+
 def test_a_measure_in_the_panel_is_that_of_the_cell_whatever_was_typed(window: Open, at: str) -> None:
     alice = Drawing(window("alice", at=at))
     alice.open(cells=[node(1, "Shop", 0, 0)])
@@ -882,6 +905,15 @@ def test_who_forgets_what_was_typed_in_the_panel_sees_what_others_did_meanwhile(
     expect(alice.node("Shop")).to_have_attribute("transform", "translate(8,0)")
     alice.key("Escape")
     expect(alice.page.locator(".format [data-does=Left]")).to_have_value("8")
+
+
+def test_a_pinch_upon_the_field_of_a_name_zooms_the_drawing_and_not_the_page(window: Open, at: str) -> None:
+    alice = Drawing(window("alice", at=at))
+    alice.open(cells=[node(1, "Shop", 0, 0)])
+    alice.page.mouse.dblclick(*alice.middle("Shop"))
+    zoomed = alice.page.locator(".zoomed").inner_text()
+    assert alice.page.locator("textarea.rename:focus").evaluate(PINCHED)
+    expect(alice.page.locator(".zoomed")).not_to_have_text(zoomed)
 
 
 def test_a_menu_that_came_up_over_the_panel_keeps_nothing_from_being_shown_there(window: Open, at: str) -> None:

@@ -167,6 +167,13 @@ async def test_SES18_an_ejected_user_does_not_come_back(here: Edge, alice: Someb
     await bob.delete(path)
 
 
+@pytest.mark.parametrize("body", [b"{}", b"null"])
+async def test_a_body_that_says_nothing_is_none(alice: Somebody, path: str, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    began = await alice.post(path, content=body, headers=headers)
+    assert (await alice.put(path, content=body, headers=headers))["session_id"] == began["session_id"]
+
+
 @pytest.mark.parametrize("body", [b"[]", b"5", b"{", b'{"a":1,"a":2}'])
 async def test_a_body_is_none_or_an_object(alice: Somebody, path: str, body: bytes) -> None:
     for method in ("POST", "PUT"):

@@ -169,6 +169,8 @@ async def test_SES19_after_an_emptying_nobody_knows_for_35_s_also_not_who_comes_
     command(redis_here, "FLUSHALL")
     assert await other.read(S) is None
     await until_young(bad)
+    for presence in (bad.presence, other):
+        await presence._look()  # who sees it later makes Redis young once more
     newcomer = await bad.join()
     for presence in (bad.presence, other, newcomer):
         assert await presence.read(S) is None

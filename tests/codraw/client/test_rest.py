@@ -82,6 +82,12 @@ async def test_what_is_deleted_is_gone(table: Table) -> None:
         await table.host.threat_model(table.threat_model)
 
 
+async def test_a_picture_comes_as_its_bytes(table: Table) -> None:
+    path = f"/threat_models/{table.threat_model}/diagrams/{table.diagram}/image"
+    assert (await table.host.request("GET", path)).startswith(b"<svg")
+    assert (await table.host.request("GET", path, params={"format": "png"})).startswith(b"\x89PNG")
+
+
 async def test_RE17_an_operation_needs_no_session(table: Table) -> None:
     new = add("free-id", **NODE)
     id = str(uuid4())

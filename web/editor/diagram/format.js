@@ -132,7 +132,8 @@ export class FormatPanel {
     if (isHidden && this.root.contains(document.activeElement)) this.#stage.root.focus({ preventScroll: true });
     this.root.hidden = isHidden;
     if (isHidden) return void (this.#shown = "");
-    const shown = JSON.stringify(cells.length > 20 ? cells.map(({ id }) => id) : cells);
+    const firsts = [cells.find(isEdge), cells.find((cell) => !isEdge(cell))]; // of whose looks is told
+    const shown = JSON.stringify(cells.length > 20 ? [...firsts, cells.map(({ id }) => id)] : cells);
     if (shown === this.#shown || this.#isPressed || this.#isBeingUsed()) return;
     this.#shown = shown;
     const focused = this.root.contains(document.activeElement) ? document.activeElement.dataset.does : null;

@@ -126,7 +126,7 @@ export class Gestures {
   }
 
   #wheel(event) {
-    if (event.target.closest(".over")) return;
+    if (event.target.closest(".over") && !event.ctrlKey) return; // it may scroll, and the page does not zoom
     event.preventDefault();
     const step = event.deltaMode === 1 ? 16 : 1;
     if (event.ctrlKey || event.metaKey) this.#stage.zoom(Math.exp((-event.deltaY * step) / 300), event);

@@ -22,6 +22,7 @@ export class Marks {
     stage.root.append(this.root);
     const draw = () => this.draw();
     this.#stops = [stage.on("view", draw), stage.on("selection", draw), stage.on("change", draw)];
+    this.#stops.push(diagram.on("welcome", draw), diagram.on("participants", draw)); // what one may do
   }
 
   stop() {
