@@ -9,6 +9,8 @@ const SILENT = 4001;
 
 const BACKOFF_MS = { first: 500, longest: 30_000 };
 const STEADY_MS = 10_000; // a connection that was live for so long was a good one
+/** So many tickets in a row may be for a session that has ended meanwhile; then it is over. */
+const TOO_LATE = 3;
 const OPEN = 1;
 
 /**
@@ -28,6 +30,7 @@ export class Wire {
   #socket = null;
   #attempt = null;
   #attempts = 0;
+  #tooLate = 0;
   #readyAt = Infinity;
   #heardAt = 0;
   #goodbye = null;
@@ -67,6 +70,7 @@ export class Wire {
     if (this.#socket) first();
     if (!this.#socket) return; // a listener that was shown something has left
     this.#wants = "connect";
+    this.#tooLate = 0;
     this.#readyAt = Date.now();
     this.#become("live");
   }
@@ -152,8 +156,13 @@ export class Wire {
     this.#detach();
     if (this.state === "closed") return; // a listener that was told of the loss has left
     if (policy === "reauthenticate") this.#wants = policy;
-    if (policy === "no") this.#become("refused", why);
+    if (policy === "no" && !this.#cameTooLate(goodbye)) this.#become("refused", why);
     else this.#retry(why, goodbye?.retry_after_ms);
+  }
+
+  /** The session that the ticket was for has just ended: whether there is another one the next ticket says. */
+  #cameTooLate(goodbye) {
+    return goodbye?.reason === "session_not_found" && this.#readyAt === Infinity && this.#tooLate++ < TOO_LATE;
   }
 
   /** Exponential backoff with full jitter, after what the server asks for. It is told last: who hears it may leave. */

@@ -677,6 +677,27 @@ test("goodbye decides over the close code, and its delay is obeyed", async () =>
   assert.equal(diagram.status.state, "live");
 });
 
+test("a session that ended before its ticket was used is asked for anew, but not for ever", async () => {
+  const states = [];
+  class Late {
+    constructor() {
+      const goodbye = { message_type: "goodbye", code: 4404, reason: "session_not_found", message: "m", return: "no" };
+      queueMicrotask(() => {
+        this.onmessage({ data: JSON.stringify(goodbye) });
+        this.onclose({ code: 4404, reason: "" });
+      });
+    }
+    close() {}
+  }
+  const diagram = connect({ url: "ws://x/ws", ticket: async () => "t", WebSocket: Late });
+  for (let attempt = 0; attempt < 5; attempt++) {
+    await settled();
+    states.push(diagram.status.state);
+    await later(30_000);
+  }
+  assert.deepEqual(states, ["offline", "offline", "offline", "refused", "refused"]);
+});
+
 test("an expired token asks for a ticket of a new login", async () => {
   const wants = [];
   await enter("alice", { ticket: async ({ wants: want }) => (wants.push(want), "t") });
