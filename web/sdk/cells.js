@@ -169,7 +169,7 @@ export class Overlay {
       // what is there already, and just so, may be added again
       else if (canonicalJson({ id, ...data }) !== canonicalJson(cell)) return false;
     }
-    for (const [id, cell] of after) if (cell && !this.#isTied(cell, before.get(id), after)) return false;
+    for (const [id, cell] of after) if (cell && !this.#isTied(id, before.get(id), after)) return false;
     const removed = new Map();
     for (const [id, cell] of after) {
       this.#put(id, cell);
@@ -180,12 +180,13 @@ export class Overlay {
   }
 
   /** Whether what it is newly tied to is a node that is there (OP3, OP6), or it goes with an end that goes (OP4). */
-  #isTied(cell, before, after) {
+  #isTied(id, before, after) {
     const now = (id) => (after.has(id) ? after.get(id) : this.get(id));
+    const [ties, had] = [tiesOf(now(id)), tiesOf(before)];
+    if (ties.slice(0, 2).some((end) => after.has(end) && !after.get(end))) return true;
     const isNode = (id) => now(id) !== undefined && !isEdge(now(id));
-    const [ties, had] = [tiesOf(cell), tiesOf(before)];
-    if (ties.slice(0, 2).some((id) => after.has(id) && !after.get(id))) return true;
-    return ties.every((id, at) => id === undefined || id === had[at] || isNode(id));
+    const stands = (tie, at) => tie === undefined || tie === had[at] || isNode(tie);
+    return ties.every(stands) && (ties.at(-1) === had.at(-1) || !isWithinItself(id, now));
   }
 
   #put(id, cell) {
@@ -215,6 +216,15 @@ export class Overlay {
     for (const id of this.#appended) this.#base.set(id, this.#laid.get(id));
     return this.ids;
   }
+}
+
+function isWithinItself(id, cellOf) {
+  const line = new Set();
+  for (let at = id; at !== undefined; at = cellOf(at)?.parent) {
+    if (line.has(at)) return true;
+    line.add(at);
+  }
+  return false;
 }
 
 function withoutKin(cell, removed) {

@@ -151,6 +151,21 @@ for (const [rule, cell] of [
   });
 }
 
+test("OP6 a node that would stand in itself is not laid", () => {
+  const overlay = new Overlay(cellsOf(box("top"), box("mid", { parent: "top" }), box("low", { parent: "mid" })));
+  const put = (id, parent) => ({ id, operation: "update", data: { parent } });
+  assert.equal(overlay.lay([put("top", "low")]), false);
+  assert.equal(overlay.lay([put("top", "low"), put("mid", null)]), true);
+});
+
+test("OP3 a flow in a flow is not laid, and one that goes with its end is", () => {
+  const overlay = new Overlay(cellsOf(box("a"), box("b"), flow("e", "a", "b")));
+  assert.equal(overlay.lay([{ id: "f", operation: "add", data: flow("f", "a", "e") }]), false);
+  const goes = [{ id: "b", operation: "remove" }, { id: "e", operation: "update", data: { parent: "nobody" } }];
+  assert.equal(overlay.lay(goes), true);
+  assert.deepEqual(ids(overlay), ["a"]);
+});
+
 test("what was laid is written below by settle, in the same order", () => {
   const base = cellsOf(box("a"), box("b"), box("c"));
   const overlay = new Overlay(base);
