@@ -115,10 +115,11 @@ class Remote:
 
 
 def together(one: Participant, other: Participant) -> Participant:
-    """One user at two workers: all connections, the rest as where they were active last."""
+    """One user at two workers: all connections, the higher role as within a worker, the rest as where they were active
+    last."""
     newest = max(one, other, key=lambda participant: participant.last_activity_ms)
     connections = sorted((*one.connections, *other.connections), key=lambda c: (c.joined_at_ms, c.connection_id))
-    return msgspec.structs.replace(newest, connections=tuple(connections))
+    return msgspec.structs.replace(newest, role=max(one.role, other.role), connections=tuple(connections))
 
 
 def _seen(participants: dict[UserId, Participant]) -> dict[UserId, Participant]:

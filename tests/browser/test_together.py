@@ -413,7 +413,7 @@ def test_fifty_moving_cursors_lay_out_nothing_and_fade_when_they_fall_silent(win
 
     before = layouts()
     alice.page.evaluate("crowd(30)")  # 3 000 new places
-    assert layouts() - before <= 5
+    assert layouts() - before < 30, "one a round"
     assert alice.page.locator(".cursor.silent").count() == 0
     alice.page.clock.fast_forward(40_000)
     expect(alice.page.locator(".cursor.silent")).to_have_count(50)

@@ -201,6 +201,15 @@ test("copies have ids of their own and the flows among them", () => {
   assert.deepEqual([f.source.cell, f.target.cell, room.parent], [ids[0], ids[1], undefined]);
 });
 
+test("of a cell that is dropped the others are not looked through, however many they are", () => {
+  let asked = 0;
+  const counted = (cell) => Object.defineProperty(cell, "parent", { enumerable: true, get: () => (asked++, "room") });
+  const boxes = Array.from({ length: 100 }, (_, at) => counted(box(`a${at}`, at, at)));
+  const cells = look(boundary("room"), boundary("hall", { x: 1000 }), ...boxes);
+  commands.dropped(cells, new Map(boxes.slice(50).map(({ id }) => [id, { x: 1010, y: 10 }])));
+  assert.ok(asked < 10 * boxes.length, `${asked} times`);
+});
+
 test("a copy belongs to the boundary that it comes to stand in, and to no other", () => {
   const cells = look(boundary("room"), boundary("hall", { x: 1000 }), box("a", 1, 1, { parent: "room" }));
   const parentAfter = (dx) => commands.pasted(cells, [cells.get("a")], { dx, dy: 0 }).changes[0].data.parent;

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from collab.core.remote import FRESH_S, Remote, together
 from protocol.notices import Participant
-from protocol.values import SocketId
+from protocol.values import Role, SocketId
 from tests.support.script import participant, user
 
 ANA, BO = participant("ana", "a1"), participant("bo", "b1", "b2")
@@ -47,6 +49,11 @@ def test_a_user_at_two_workers_is_one_with_all_connections() -> None:
     (ana,) = remote
     assert [connection.connection_id for connection in ana.connections] == ["a1", "a2"]
     assert together(ANA, participant("ana", "a2", at_ms=9)).last_activity_ms == 9
+
+
+def test_AU16_a_user_who_may_write_at_one_of_two_workers_is_a_writer() -> None:
+    reader = msgspec.structs.replace(participant("ana", "a2", at_ms=9), role=Role.READER)
+    assert [together(*pair).role for pair in ((ANA, reader), (reader, ANA))] == [Role.WRITER, Role.WRITER]
 
 
 def test_what_stands_is_as_if_it_were_said_again() -> None:

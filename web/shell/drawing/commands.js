@@ -75,7 +75,9 @@ export function removed(look, ids) {
 export function withChildren(look, ids) {
   const children = new Map();
   for (const cell of look.cells()) {
-    if (cell.parent && !isEdge(cell)) children.set(cell.parent, [...(children.get(cell.parent) ?? []), cell.id]);
+    if (!cell.parent || isEdge(cell)) continue;
+    if (!children.has(cell.parent)) children.set(cell.parent, []);
+    children.get(cell.parent).push(cell.id);
   }
   const family = new Set();
   const waiting = nodesAmong(look, ids).map(({ id }) => id);
@@ -94,10 +96,18 @@ export function boundaryUnder(look, node, without) {
   const around = [...look.cells()].filter(
     (other) => other.shape === "security-boundary" && other.id !== node.id && isAround(other),
   );
-  if (around.length === 0) return undefined; // most stand in none: their kin need not be looked for
-  const own = without ?? new Set(withChildren(look, [node.id]));
-  const boundaries = around.filter(({ id }) => !own.has(id)).sort((a, b) => a.width * a.height - b.width * b.height);
+  const isOwn = ({ id }) => (without ? without.has(id) : isWithin(look, id, node.id));
+  const boundaries = around.filter((one) => !isOwn(one)).sort((a, b) => a.width * a.height - b.width * b.height);
   return boundaries[0]?.id;
+}
+
+function isWithin(look, id, outer) {
+  const line = new Set();
+  for (let at = id; at && !line.has(at); at = look.get(at)?.parent) {
+    if (at === outer) return true;
+    line.add(at);
+  }
+  return false;
 }
 
 // -- text -------------------------------------------------------------------------------------------------------------
@@ -226,8 +236,9 @@ export function placed(look, boxes) {
 
 /** The same, with the boundaries that nodes have been dropped into or taken out of. */
 export function dropped(look, boxes) {
-  const cells = [...look.cells()].map((cell) => (boxes.has(cell.id) ? { ...cell, ...boxes.get(cell.id) } : cell));
-  const after = { get: (id) => look.get(id), cells: () => cells };
+  const before = [...look.cells()].filter(({ shape }) => shape === "security-boundary");
+  const boundaries = before.map((cell) => ({ ...cell, ...boxes.get(cell.id) }));
+  const after = { get: (id) => look.get(id), cells: () => boundaries };
   return placed(look, boxes).map(({ id, data }) => {
     const cell = { ...look.get(id), ...data };
     if (isEdge(cell) || boxes.has(cell.parent)) return update(id, data);
