@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.window import Window, visitor
 from tests.support.oidc_provider import ANA, CLIENT, SECRET, OidcProvider
@@ -37,27 +37,26 @@ KEEPS_NOTHING = """() => {
 }"""
 
 
-def test_who_lets_the_browser_keep_nothing_can_sign_in_and_draw(browser: Browser, server: Server) -> None:
+def drawing_with_nothing_kept(browser: Browser, address: str) -> Page:
     page = browser.new_page()
     page.add_init_script(f"({KEEPS_NOTHING})()")
-    page.goto(f"{server.http}/")
+    page.goto(address)
     page.fill("input[name=name]", "alice")
     page.click("#sign-in")
     page.fill(".new input", "Shop")
     page.click("#create")
+    return page
+
+
+def test_who_lets_the_browser_keep_nothing_can_sign_in_and_draw(browser: Browser, server: Server) -> None:
+    page = drawing_with_nothing_kept(browser, f"{server.http}/")
     page.wait_for_selector("#status[data-state=live]")
     page.context.close()
 
 
 @pytest.mark.parametrize("path", ["", "playground"])
 def test_who_lets_the_browser_keep_nothing_is_told_what_that_means(browser: Browser, server: Server, path: str) -> None:
-    page = browser.new_page()
-    page.add_init_script(f"({KEEPS_NOTHING})()")
-    page.goto(f"{server.http}/{path}")
-    page.fill("input[name=name]", "alice")
-    page.click("#sign-in")
-    page.fill(".new input", "Shop")
-    page.click("#create")
+    page = drawing_with_nothing_kept(browser, f"{server.http}/{path}")
     expect(page.locator(".toast")).to_have_text(re.compile("keeps nothing.* is lost"))
     page.wait_for_selector("#status[data-state=live]")
     page.context.set_offline(True)

@@ -69,6 +69,17 @@ def bundled(main: str) -> str:
     return re.sub(r'^import .*? from "[^"]*";$', "", "\n".join([*inner, outer]), flags=re.MULTILINE)
 
 
+def printed(program: str, node: list[str], server: Server, folder: Path) -> str:
+    """By a program beside the modules, which ends well."""
+    (folder / "sdk").symlink_to(SDK)
+    file = folder / "program.mjs"
+    file.write_text(program, "utf-8")
+    command = [*node, "--preserve-symlinks", str(file), server.http]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    return done.stdout
+
+
 def test_the_core_is_as_small_as_it_says_when_minified(node: str) -> None:
     assert imported("codraw.js") == {"codraw.js", "cells.js", "replica.js", "statehash.js", "wire.js"}
     command = [node, f"{need('npm')}/terser/bin/terser", "--module", "--compress", "--mangle"]
@@ -84,13 +95,7 @@ def test_the_modules_that_are_shown_are_there_and_are_declared() -> None:
 
 def test_the_program_of_the_readme_runs(node_with_sockets: list[str], server: Server, tmp_path: Path) -> None:
     assert len(PROGRAM.splitlines()) <= 30
-    (tmp_path / "sdk").symlink_to(SDK)
-    program = tmp_path / "draw.mjs"
-    program.write_text(PROGRAM, "utf-8")
-    command = [*node_with_sockets, "--preserve-symlinks", str(program), server.http]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr[-2_000:]
-    said = done.stdout.splitlines()
+    said = printed(PROGRAM, node_with_sockets, server, tmp_path).splitlines()
     assert [line for line in said if line.startswith(("saved", "undone"))] == ["saved as number 2", "undone: x is 100"]
     assert {"connecting, 2 unsaved", "live, 0 unsaved", "here: Alice", "closed, 0 unsaved"} <= set(said)
 
@@ -99,25 +104,16 @@ def test_edits_that_survive_a_reload_are_kept_for_their_author_as_the_readme_sho
     node_with_sockets: list[str], server: Server, tmp_path: Path
 ) -> None:
     (excerpt,) = [text for text in EXCERPTS if "localQueue(" in text]
-    (tmp_path / "sdk").symlink_to(SDK)
-    program = tmp_path / "keep.mjs"
-    program.write_text(BEFORE_OFFLINE + excerpt + AFTER_OFFLINE, "utf-8")
-    command = [*node_with_sockets, "--preserve-symlinks", str(program), server.http]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr[-2_000:]
-    assert done.stdout.startswith("codraw/test:alice/")
+    program = BEFORE_OFFLINE + excerpt + AFTER_OFFLINE
+    assert printed(program, node_with_sockets, server, tmp_path).startswith("codraw/test:alice/")
 
 
 def test_who_signs_in_from_a_page_elsewhere_does_as_the_readme_shows(
     node_with_sockets: list[str], server: Server, tmp_path: Path
 ) -> None:
     (excerpt,) = [text for text in EXCERPTS if "signInWith(" in text]
-    (tmp_path / "sdk").symlink_to(SDK)
-    program = tmp_path / "sign_in.mjs"
-    program.write_text(BEFORE_SIGN_IN + excerpt + AFTER_SIGN_IN, "utf-8")
-    command = [*node_with_sockets, "--preserve-symlinks", str(program), server.http]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert (done.stdout, done.returncode) == ("test:alice\n", 0), done.stderr[-2_000:]
+    program = BEFORE_SIGN_IN + excerpt + AFTER_SIGN_IN
+    assert printed(program, node_with_sockets, server, tmp_path) == "test:alice\n"
 
 
 def test_the_excerpts_of_the_readme_are_javascript(node_with_sockets: list[str], tmp_path: Path) -> None:
